@@ -1,0 +1,284 @@
+"""From a checked `Job` to what an executor runs: every command once, its inputs bound, in an order that can be run.
+
+Nested pipelines are flattened; a step's path is the names of the nodes down to it, joined by dots. Literals are known
+texts here, data that steps produce stays symbolic.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Union
+
+from creditml.expressions import Reference, parse, single
+from creditml.model import Command, ComponentInput, Data, Job, JobInput, JobOutput, Literal, Node, Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class Given(NamedTuple):
+    """An input that the job gives. `origin` is the key path where it is written."""
+
+    value: JobInput
+    origin: tuple[str, ...] = ()
+
+
+class Produced(NamedTuple):
+    """An input that another step writes; `suffix` is a path below it."""
+
+    step: str
+    output: str
+    suffix: str = ""
+    mode: str | None = None
+
+
+Bound = Union[Given, Produced]
+
+
+class PlannedStep(NamedTuple):
+    """One command to run. `origin` is its node's key path; an input without a value is absent from `inputs`."""
+
+    path: str
+    node: Node
+    component: Command
+    inputs: Mapping[str, Bound]
+    outputs: Mapping[str, JobOutput]
+    origin: tuple[str, ...] = ()
+
+    def needs(self) -> Iterator[tuple[str, bool]]:
+        """The steps whose outputs it takes, and whether it could do without (an optional input)."""
+        for name, value in self.inputs.items():
+            if isinstance(value, Produced):
+                spec = self.component.inputs.get(name)
+                yield value.step, bool(spec and spec.optional)
+
+
+class Plan(NamedTuple):
+    """A job's steps in an order that can be run, the pipelines they are in, and where the job's outputs come from."""
+
+    job: Job
+    steps: Mapping[str, PlannedStep]
+    pipelines: Mapping[str, Node]
+    outputs: Mapping[str, Produced]
+
+
+class Cycle(Exception):
+    """Steps that wait for each other."""
+
+    def __init__(self, paths: list[str]) -> None:
+        """`paths` in the order of waiting, the first one again at the end."""
+        self.paths = paths
+        super().__init__(" -> ".join(paths))
+
+
+def plan(job: Job) -> Plan:
+    """Plan a job that has no errors and no unresolved references.
+
+    Raises:
+        Cycle: steps wait for each other.
+    """
+    root = job.root
+    inputs: dict[str, Bound] = {name: Given(value, ("inputs", name)) for name, value in root.inputs.items()}
+    if isinstance(root.component, Command):
+        step = PlannedStep(
+            "", root, root.component, _with_defaults(root.component.inputs, inputs), _outputs(root, {}), ()
+        )
+        return Plan(job, {"": step}, {}, {name: Produced("", name) for name in step.outputs})
+    graph = _Flattener()
+    assert isinstance(root.component, Pipeline)  # noqa: S101  references were resolved before
+    graph.expand(root.component, _with_defaults(root.component.inputs, inputs), dict(root.outputs), "", ())
+    written = {name: writer(root.component, name) for name in root.component.outputs}
+    outputs = {name: Produced(*found) for name, found in written.items() if found}
+    return Plan(job, _in_order(graph.steps), graph.pipelines, outputs)
+
+
+class _Flattener:
+    def __init__(self) -> None:
+        self.steps: dict[str, PlannedStep] = {}
+        self.pipelines: dict[str, Node] = {}
+
+    def expand(
+        self,
+        pipeline: Pipeline,
+        inputs: Mapping[str, Bound],
+        outputs: Mapping[str, JobOutput],
+        prefix: str,
+        origin: tuple[str, ...],
+    ) -> None:
+        scope = _Scope(self, pipeline, inputs, prefix, origin)
+        for name, node in pipeline.jobs.items():
+            path, here = prefix + name, (*origin, "jobs", name)
+            component = node.component
+            assert not isinstance(component, str)  # noqa: S101  references were resolved before
+            bound = _with_defaults(component.inputs, scope.inputs(node, here))
+            merged = _outputs(node, outputs)
+            if isinstance(component, Command):
+                self.steps[path] = PlannedStep(path, node, component, bound, merged, here)
+            else:
+                self.pipelines[path] = node
+                self.expand(component, bound, merged, path + ".", (*here, "component"))
+
+
+class _Scope:
+    """What bindings in the nodes of one pipeline mean."""
+
+    def __init__(
+        self, graph: _Flattener, pipeline: Pipeline, inputs: Mapping[str, Bound], prefix: str, origin: tuple[str, ...]
+    ) -> None:
+        self.graph, self.pipeline, self.given, self.prefix, self.origin = graph, pipeline, inputs, prefix, origin
+
+    def inputs(self, node: Node, here: tuple[str, ...]) -> dict[str, Bound]:
+        declared = node.component.inputs if not isinstance(node.component, str) else {}
+        bound = {}
+        for name, value in node.inputs.items():
+            if name in declared:
+                found = self.bind(value, (*here, "inputs", name))
+                if found is not None:
+                    bound[name] = found
+        return bound
+
+    def bind(self, value: JobInput, here: tuple[str, ...]) -> Bound | None:  # noqa: PLR0911  one per kind of value
+        if isinstance(value, Data):
+            if "${{" not in value.path:
+                return Given(value, here)
+            return self._joined(value.path, value, here)
+        if "${{" not in value.value:
+            return Given(value, here)
+        reference = single(value.value)
+        if reference is None:
+            return self._joined(value.value, value, here)
+        found = self._value(reference)
+        if found is None or value.mode is None:
+            return found
+        if isinstance(found, Produced):
+            return found._replace(mode=value.mode)
+        return found._replace(value=found.value._replace(mode=value.mode))
+
+    def _value(self, reference: Reference) -> Bound | None:
+        if not reference.job:
+            return self.given.get(reference.name)
+        node = self.pipeline.jobs[reference.job]
+        if reference.kind == "outputs":
+            written = output_of(node, reference.name)
+            return Produced(self.prefix + written[0], written[1]) if written else None
+        value = node.inputs.get(reference.name)
+        here = (*self.origin, "jobs", reference.job, "inputs", reference.name)
+        bound = None if value is None else self.bind(value, here)
+        if bound is None:
+            spec = node.component.inputs.get(reference.name) if not isinstance(node.component, str) else None
+            return Given(Literal(spec.default)) if spec and spec.default is not None else None
+        return bound
+
+    def _joined(self, text: str, value: JobInput, here: tuple[str, ...]) -> Bound | None:
+        """A text with bindings in it, as `${{parent.inputs.folder}}/sample.csv`; None if one of them has no value."""
+        before, data = "", None
+        for part in parse(text):
+            found = self._value(part) if isinstance(part, Reference) else Given(Literal(part))
+            if found is None:
+                return None
+            if isinstance(found, Given) and isinstance(found.value, Literal):
+                before += found.value.value
+            elif not before and data is None:
+                data = found
+        if isinstance(data, Produced):
+            return data._replace(suffix=data.suffix + before, mode=value.mode or data.mode)
+        if data is not None and isinstance(data.value, Data):
+            path = data.value.path + before
+            kind = value.type if isinstance(value, Data) else data.value.type
+            return Given(data.value._replace(path=path, type=kind, mode=value.mode or data.value.mode), data.origin)
+        return Given(value._replace(path=before) if isinstance(value, Data) else value._replace(value=before), here)
+
+
+def _with_defaults(declared: Mapping[str, ComponentInput], given: Mapping[str, Bound]) -> Mapping[str, Bound]:
+    """Every declared input that has a value, in the order of declaration."""
+    bound: dict[str, Bound] = {}
+    for name, spec in declared.items():
+        if name in given:
+            bound[name] = given[name]
+        elif spec.default is not None:
+            bound[name] = Given(
+                Literal(spec.default)
+                if spec.type in ("string", "integer", "number", "boolean")
+                else Data(spec.default, spec.type)
+            )
+    return bound
+
+
+def _outputs(node: Node, parent: Mapping[str, JobOutput]) -> dict[str, JobOutput]:
+    """Each declared output with its settings; a promoted one takes those of the pipeline's output."""
+    merged = {}
+    declared = node.component.outputs if not isinstance(node.component, str) else {}
+    for name, spec in declared.items():
+        own = node.outputs.get(name, JobOutput())
+        reference = single(own.binding) if own.binding else None
+        above = parent.get(reference.name) if reference else None
+        if above is not None:
+            own = JobOutput(*(a if a is not None else b for a, b in zip(above, own, strict=True)))
+        # a node can say what its output is, unless it is declared a file (SDK: the type is corrected then)
+        kind = spec.type if spec.type == "uri_file" else own.type or spec.type
+        merged[name] = own._replace(type=kind, mode=own.mode or spec.mode, binding=None)
+    return merged
+
+
+def writer(pipeline: Pipeline, output: str) -> tuple[str, str] | None:
+    """The step (its path in the pipeline) and its output that an output of a pipeline is; None if no node writes it."""
+    for node in pipeline.jobs.values():
+        for name, settings in node.outputs.items():
+            reference = single(settings.binding) if settings.binding else None
+            if reference and reference.name == output and reference.parent and not reference.job:
+                found = output_of(node, name)
+                if found:
+                    return found
+    return None
+
+
+def output_of(node: Node, output: str) -> tuple[str, str] | None:
+    """The step (its path from the node's pipeline) and its output that an output of a node is, if it has that one."""
+    if isinstance(node.component, str) or output not in node.component.outputs:
+        return None
+    if isinstance(node.component, Command):
+        return node.name, output
+    found = writer(node.component, output)
+    return (f"{node.name}.{found[0]}", found[1]) if found else None
+
+
+def _in_order(steps: Mapping[str, PlannedStep]) -> dict[str, PlannedStep]:
+    """Topological order that otherwise keeps the order of the file."""
+    waiting = {path: [need for need, _ in step.needs()] for path, step in steps.items()}
+    order: list[str] = []
+    left = unordered(waiting, order)
+    if left:
+        raise Cycle(find_cycle(left))
+    return {path: steps[path] for path in order}
+
+
+def unordered(waiting: Mapping[str, list[str]], order: list[str] | None = None) -> dict[str, list[str]]:
+    """What can't be put in order since it waits for itself in the end; `order` takes the rest."""
+    count = {path: len(set(needs)) for path, needs in waiting.items()}
+    users: dict[str, list[str]] = {}
+    for path, needs in waiting.items():
+        for need in set(needs):
+            users.setdefault(need, []).append(path)
+    names = dict.fromkeys([*waiting, *users])
+    ready = [path for path in names if not count.get(path)]
+    done = set(ready)
+    for path in ready:
+        for user in users.get(path, ()):
+            count[user] -= 1
+            if not count[user]:
+                ready.append(user)
+                done.add(user)
+    if order is not None:
+        order += ready
+    return {path: needs for path, needs in waiting.items() if path not in done}
+
+
+def find_cycle(waiting: Mapping[str, list[str]]) -> list[str]:
+    """One cycle of a graph in which every node waits for another."""
+    seen: dict[str, int] = {}
+    path = next(iter(waiting))
+    trail: list[str] = []
+    while path not in seen:
+        seen[path] = len(trail)
+        trail.append(path)
+        path = next(need for need in waiting[path] if need in waiting)
+    return [*trail[seen[path] :], path]

@@ -1,0 +1,224 @@
+"""The check finds each kind of mistake where it is (that it passes nothing else: test_plan.py)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from plans import holds
+
+from creditml.check import check, check_component
+from creditml.model import Command, ComponentInput, ComponentOutput, Job, JobOutput, Literal, Node, Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TEXT, FOLDER = ComponentInput("string"), ComponentInput("uri_folder")
+ONE_OUTPUT = {"out": ComponentOutput()}
+SHOW = Command(
+    "echo ${{inputs.text}} ${{inputs.data}} > ${{outputs.out}}",
+    name="show",
+    inputs={
+        "text": TEXT._replace(default="x"),
+        "data": FOLDER._replace(optional=True),
+        "n": ComponentInput("integer", default="1", max="9"),
+    },
+    outputs=ONE_OUTPUT,
+)
+NEED = Command("c", name="need", inputs={"r": TEXT, "o": TEXT._replace(optional=True)}, outputs=ONE_OUTPUT)
+CHOOSE = Command("c", name="choose", inputs={"e": TEXT._replace(enum=("p", "q"))})
+READ_FILE = Command("c", name="read_file", inputs={"data": ComponentInput("uri_file")})
+PROMOTED = {"out": JobOutput(binding="${{parent.outputs.z}}")}
+STRAY = {"stray": JobOutput(binding="${{parent.outputs.z}}")}
+
+
+def node(name: str = "a", component: Any = SHOW, outputs: Any = None, **inputs: str) -> Node:  # noqa: ANN401
+    kind = "pipeline" if isinstance(component, Pipeline) else "command"
+    return Node(name, component, kind, {key: Literal(value) for key, value in inputs.items()}, outputs or {})
+
+
+def pipeline(*nodes: Node, name: str | None = "inner", inputs: Any = None, outputs: Sequence[str] = ()) -> Pipeline:  # noqa: ANN401
+    jobs = {child.name: child for child in nodes}
+    return Pipeline(jobs, name, inputs=inputs or {}, outputs=dict.fromkeys(outputs, ComponentOutput()))
+
+
+def job(*nodes: Node, inputs: Any = None, outputs: Sequence[str] = (), **values: str) -> Job:  # noqa: ANN401
+    component = pipeline(*nodes, name=None, inputs=inputs, outputs=outputs)
+    given = {key: Literal(value) for key, value in values.items()}
+    return Job(Node("", component, "pipeline", given, compute="cpu"))
+
+
+def nested(*nodes: Node, inputs: Any = None, outputs: Sequence[str] = (), **values: str) -> Node:  # noqa: ANN401
+    return node("s", pipeline(*nodes, inputs=inputs, outputs=outputs), **values)
+
+
+MISTAKES: dict[str, tuple[Job, str, str]] = {
+    "an input that the pipeline hasn't": (
+        job(node(text="${{parent.inputs.x}}")),
+        "jobs.a.inputs.text",
+        "no input 'x'",
+    ),
+    "a node that isn't there": (
+        job(node(data="${{parent.jobs.b.outputs.out}}")),
+        "jobs.a.inputs.data",
+        "no node 'b'",
+    ),
+    "an output that a node hasn't": (
+        job(node(data="${{parent.jobs.b.outputs.o}}"), node("b")),
+        "jobs.a.inputs.data",
+        "no output 'o'",
+    ),
+    "an input that a node hasn't": (
+        job(node(text="${{parent.jobs.b.inputs.o}}"), node("b")),
+        "jobs.a.inputs.text",
+        "no input 'o'",
+    ),
+    "a node that waits for itself": (
+        job(node(data="${{parent.jobs.a.outputs.out}}")),
+        "jobs.a.inputs.data",
+        "a -> a",
+    ),
+    "nodes that wait for each other": (
+        job(node(data="${{parent.jobs.b.outputs.out}}"), node("b", data="${{parent.jobs.a.outputs.out}}")),
+        "jobs.a.inputs.data",
+        "wait for each other",
+    ),
+    "an input that takes itself": (
+        job(node(text="${{parent.jobs.a.inputs.text}}")),
+        "jobs.a.inputs.text",
+        "a.text",
+    ),
+    "inputs that take each other": (
+        job(node(text="${{parent.jobs.b.inputs.text}}"), node("b", text="<${{parent.jobs.a.inputs.text}}>")),
+        "jobs.a.inputs.text",
+        "b.text",
+    ),
+    "a node without a name": (
+        job(node(text="${{parent.jobs..inputs.x}}"), inputs={"x": TEXT}, x="1"),
+        "jobs.a.inputs.text",
+        "means nothing",
+    ),
+    "a binding without its context": (
+        job(node(text="${{inputs.x}}")),
+        "jobs.a.inputs.text",
+        "${{parent.inputs.x}}",
+    ),
+    "an output of the pipeline as an input": (
+        job(node(text="${{parent.outputs.z}}"), outputs=["z"]),
+        "jobs.a.inputs.text",
+        "can't be an input",
+    ),
+    "an output that the pipeline hasn't": (
+        job(node(outputs=PROMOTED)),
+        "jobs.a.outputs.out",
+        "no output 'z'",
+    ),
+    "an output that two write": (
+        job(node(outputs=PROMOTED), node("b", outputs=PROMOTED), outputs=["z"]),
+        "jobs.b.outputs.out",
+        "several nodes",
+    ),
+    "an output of a pipeline that no node in it writes": (
+        job(nested(node(), outputs=["z"]), node("b", data="${{parent.jobs.s.outputs.z}}")),
+        "jobs.b.inputs.data",
+        "z",
+    ),
+    "a number out of range": (job(node(n="10")), "jobs.a.inputs.n", "out of range"),
+    "a text for an integer": (job(node(n="x")), "jobs.a.inputs.n", "no integer"),
+    "a literal for a folder": (job(node(data="x")), "jobs.a.inputs.data", "literal"),
+    "a required input that isn't given": (job(node(component=NEED)), "jobs.a.inputs", "'r'"),
+    "a required input of the job that isn't given": (job(node(), inputs={"r": TEXT}), "inputs", "'r'"),
+    "a required input that takes an absent one": (
+        job(node(component=NEED, r="${{parent.jobs.b.inputs.o}}"), node("b", NEED, r="x")),
+        "jobs.a.inputs.r",
+        "'r'",
+    ),
+    "an optional input of a pipeline for a required one": (
+        job(nested(node(component=NEED, r="${{parent.inputs.x}}"), inputs={"x": TEXT._replace(optional=True)})),
+        "jobs.s.component.inputs.x",
+        "optional",
+    ),
+    "no jobs": (job(), "jobs", "no jobs"),
+    "a binding at the top": (
+        job(node(), inputs={"r": TEXT}, r="${{parent.inputs.x}}"),
+        "inputs.r",
+        "nothing to refer to",
+    ),
+    "a mistake in a pipeline component": (
+        job(nested(node(text="${{parent.inputs.x}}"))),
+        "jobs.s.component.jobs.a.inputs.text",
+        "no input 'x'",
+    ),
+    "a number out of the range of an inner input": (
+        job(nested(node(n="${{parent.inputs.x}}"), inputs={"x": ComponentInput("integer")}, x="99")),
+        "jobs.s.inputs.x",
+        "out of range",
+    ),
+    "an undeclared input in a command": (
+        job(node(component=Command("${{inputs.x}}", name="c"))),
+        "jobs.a.component.command",
+        "no input 'x'",
+    ),
+    "the wrong context in a command": (
+        job(node(component=Command("${{parent.inputs.x}}"))),
+        "jobs.a.component.command",
+        "means nothing",
+    ),
+}
+TOLERATED: dict[str, tuple[Job, str, str]] = {
+    "an undeclared input": (job(node(stray="1")), "jobs.a.inputs.stray", "drops it"),
+    "an undeclared output": (job(node(outputs={"stray": JobOutput()})), "jobs.a.outputs.stray", "drops it"),
+    "an undeclared output, promoted": (job(node(outputs=STRAY), outputs=["z"]), "jobs.a.outputs.stray", "drops it"),
+    "an output that nobody writes": (job(node(), outputs=["z"]), "outputs.z", "No node writes"),
+    "a value that bash would split": (job(node(text="a b")), "jobs.a.inputs.text", "bash"),
+    "a value that isn't in the enum": (job(node(component=CHOOSE, e="pp")), "jobs.a.inputs.e", "'p'"),
+    "a folder for a file": (
+        job(node(component=READ_FILE, data="${{parent.jobs.b.outputs.out}}"), node("b")),
+        "jobs.a.inputs.data",
+        "uri_file",
+    ),
+    "an optional input outside of a block": (job(node()), "jobs.a.component.command", "optional"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_an_error_at_its_key(name: str) -> None:
+    wrong, path, word = MISTAKES[name]
+    checked = check(wrong)
+
+    errors = [(problem.path, problem.message) for problem in checked.problems if not problem.warning]
+    assert checked.plan is None
+    assert any(where == path and word in message for where, message in errors), errors
+
+
+@pytest.mark.parametrize("name", TOLERATED)
+def test_what_azure_ml_tolerates_is_a_warning_and_can_be_run(name: str) -> None:
+    odd, path, word = TOLERATED[name]
+    checked = check(odd)
+
+    assert any(problem.path == path and word in problem.message for problem in checked.problems), checked.problems
+    assert all(problem.warning for problem in checked.problems)
+    assert checked.plan
+    holds(checked.plan)
+
+
+def test_inputs_may_be_taken_both_ways_as_long_as_none_takes_itself() -> None:
+    crossed = job(node(text="${{parent.jobs.b.inputs.text}}"), node("b", text="t", n="${{parent.jobs.a.inputs.n}}"))
+
+    planned = check(crossed).plan
+
+    assert planned
+    holds(planned)
+
+
+def test_a_component_used_twice_is_checked_once() -> None:
+    bad = Command("${{inputs.x}}", name="bad")
+
+    assert len(check(job(node("a", bad), node("b", bad))).problems) == 1
+
+
+def test_a_component_is_checked_by_itself() -> None:
+    (problem,) = check_component(Command("${{inputs.x}}", name="bad"))
+
+    assert not problem.warning
+    assert problem.path == "command"
