@@ -1,0 +1,53 @@
+"""The check: everything that is wrong with a job's graph, found at once and before anything runs.
+
+Severity follows Azure ML: what it refuses at load, validation or submission is an error, what it tolerates a warning.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.check.findings import Findings
+from creditml.check.graph import Graph
+from creditml.check.values import Values
+from creditml.model import Component, Job, Node
+from creditml.plan import Cycle, Plan, plan
+
+if TYPE_CHECKING:
+    from creditml.errors import Problem
+
+
+class Checked(NamedTuple):
+    """What the check found; `plan` is there if nothing is an error."""
+
+    problems: tuple[Problem, ...]
+    plan: Plan | None
+
+
+def check(job: Job, *, whole: bool = True) -> Checked:
+    """Check a job whose component references have been resolved.
+
+    Args:
+        job: the job.
+        whole: nothing of it is missing; else it has errors already, and only what is there can be looked at.
+    """
+    findings = Findings(job)
+    values = Values(findings)
+    Graph(findings, values).root()
+    if not whole or findings.failed:
+        return Checked(tuple(findings.problems), None)
+    try:
+        planned = plan(job)
+    except Cycle as cycle:
+        findings.error(("jobs",), f"Steps wait for each other: {cycle}.")
+        return Checked(tuple(findings.problems), None)
+    for step in planned.steps.values():
+        values.step(step)
+    return Checked(tuple(findings.problems), None if findings.failed else planned)
+
+
+def check_component(component: Component) -> tuple[Problem, ...]:
+    """Check a component by itself."""
+    findings = Findings(Job(Node("", component, component.type)))
+    Graph(findings, Values(findings)).component(component, ())
+    return tuple(findings.problems)

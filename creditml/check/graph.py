@@ -1,0 +1,398 @@
+"""The graph: nodes against their components, bindings against what they name, commands against what is declared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from creditml.check.values import article, members, number, required
+from creditml.errors import near_miss
+from creditml.expressions import Optional as Block
+from creditml.expressions import Reference, parse_command, references, single
+from creditml.model import (
+    ASSET_TYPES,
+    LITERAL_TYPES,
+    Command,
+    Component,
+    ComponentInput,
+    JobInput,
+    JobOutput,
+    Literal,
+    Node,
+    Pipeline,
+)
+from creditml.plan import find_cycle, output_of, unordered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from creditml.check.findings import Findings
+    from creditml.check.values import Values
+
+_PROCESS_COUNTS = ("process_count_per_instance", "worker_count")
+_DATA_ONLY_MODES = ("eval_mount", "eval_download")
+
+
+class Graph:
+    """Looks at a job's graph."""
+
+    def __init__(self, findings: Findings, values: Values) -> None:
+        """Findings go to `findings`."""
+        self._findings, self._values = findings, values
+        self._components: set[int] = set()
+
+    def root(self) -> None:
+        """The job's own node, and all below it."""
+        node = self._findings.job.root
+        component = node.component
+        if isinstance(component, str):
+            return
+        self._given(node, component, ())
+        for name, value in node.inputs.items():
+            text = value.value if isinstance(value, Literal) else value.path
+            if "${{" in text:
+                self._findings.error(
+                    ("inputs", name), f"{text} has nothing to refer to: the inputs of a job are values."
+                )
+        self.component(component, ("component",))
+        if isinstance(component, Pipeline):
+            self._compute(node, component)
+        else:
+            self._processes(node, component, ())
+
+    def component(self, component: Component, path: tuple[str, ...]) -> None:
+        """A component is checked once, however often it is used."""
+        if id(component) in self._components:
+            return
+        self._components.add(id(component))
+        for name, spec in component.inputs.items():
+            self._declared(spec, (*path, "inputs", name))
+        if isinstance(component, Command):
+            self._command(component, path)
+        else:
+            self._graph(component, path)
+
+    def _given(self, node: Node, component: Component, path: tuple[str, ...]) -> None:
+        """The inputs and outputs that a node sets, against those that its component declares."""
+        for name, spec in component.inputs.items():
+            missing = (
+                name not in node.inputs
+                and not _group(name, node.inputs)
+                and not self._findings.unread(*path, "inputs", name)
+            )
+            if missing and not spec.optional and spec.default is None:
+                self._findings.error(
+                    (*path, "inputs"),
+                    f"The input '{name}' ({spec.type}) is required and not given.{self._hint(name, node, component)}",
+                )
+        for name in node.inputs:
+            if name not in component.inputs:
+                hint = near_miss(name, component.inputs) or f" It has: {', '.join(component.inputs) or 'none'}."
+                self._findings.warn(
+                    (*path, "inputs", name), f"The component has no input '{name}'; Azure ML drops it.{hint}"
+                )
+        for name in node.outputs:
+            if name not in component.outputs:
+                hint = near_miss(name, component.outputs) or f" It has: {', '.join(component.outputs) or 'none'}."
+                self._findings.warn(
+                    (*path, "outputs", name), f"The component has no output '{name}'; Azure ML drops it.{hint}"
+                )
+
+    def _hint(self, name: str, node: Node, component: Component) -> str:
+        strays = [given for given in node.inputs if given not in component.inputs]
+        miss = near_miss(name, strays)
+        return miss.replace("Did you mean", "Is it meant by") if miss else ""
+
+    def _declared(self, spec: ComponentInput, path: tuple[str, ...]) -> None:
+        if spec.default is not None and spec.type in LITERAL_TYPES:
+            self._values.literal(spec.default, spec, path[-1], (*path, "default"), lenient=True)
+        low, high = number(spec.min or "", "number"), number(spec.max or "", "number")
+        if low is not None and high is not None and low > high:
+            self._findings.warn((*path, "min"), f"min ({spec.min}) is above max ({spec.max}).")
+        if spec.mode in _DATA_ONLY_MODES and spec.type != "mltable":
+            self._findings.error((*path, "mode"), f"The mode {spec.mode} is for mltable, not for {spec.type}.")
+
+    def _command(self, component: Command, path: tuple[str, ...]) -> None:
+        for part in parse_command(component.command):
+            inside = part.parts if isinstance(part, Block) else (part,)
+            for reference in inside:
+                if isinstance(reference, Reference):
+                    self._in_command(reference, component, (*path, "command"), optional=isinstance(part, Block))
+
+    def _in_command(self, reference: Reference, component: Command, path: tuple[str, ...], *, optional: bool) -> None:
+        known = component.inputs if reference.kind == "inputs" else component.outputs
+        if reference.parent or reference.kind not in ("inputs", "outputs"):
+            self._findings.error(
+                path,
+                f"{reference.text} means nothing in a command; "
+                "it takes ${{inputs.<name>}} and ${{outputs.<name>}}.",
+            )
+        elif reference.name not in known and not _group(reference.name, known):
+            what = reference.kind[:-1]
+            hint = near_miss(reference.name, known) or f" There are: {', '.join(known) or 'none'}."
+            self._findings.error(
+                path, f"The command uses {reference.text}, and no {what} '{reference.name}' is declared.{hint}"
+            )
+        elif optional and reference.kind == "inputs":
+            spec = component.inputs.get(reference.name)
+            if spec and not spec.optional:
+                self._findings.warn(
+                    path,
+                    f"{reference.text} stands in an optional block $[[ ]], "
+                    f"and the input '{reference.name}' is not optional.",
+                )
+        elif (
+            reference.kind == "inputs"
+            and component.inputs[reference.name].optional
+            and component.inputs[reference.name].default is None
+        ):
+            self._findings.warn(
+                path,
+                f"'{reference.name}' is optional; without a value {reference.text} becomes nothing. "
+                "Put it into $[[ ]].",
+            )
+
+    def _graph(self, pipeline: Pipeline, path: tuple[str, ...]) -> None:
+        if not pipeline.jobs and not self._any_node(path):
+            self._findings.error((*path, "jobs"), "The pipeline has no jobs.")
+        waiting: dict[str, dict[str, str]] = {}
+        taken: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for name, node in pipeline.jobs.items():
+            here = (*path, "jobs", name)
+            if isinstance(node.component, str):
+                continue
+            self._given(node, node.component, here)
+            for key, value in node.inputs.items():
+                spec = node.component.inputs.get(key)
+                for reference in references(value.value if isinstance(value, Literal) else value.path):
+                    self._binding(reference, pipeline, spec, value, (*here, "inputs", key))
+                    if reference.job in pipeline.jobs and reference.kind == "outputs":
+                        waiting.setdefault(name, {})[reference.job] = key
+                    elif reference.job in pipeline.jobs:
+                        taken.setdefault((name, key), []).append((reference.job, reference.name))
+            self._promoted(node, pipeline, here)
+            if isinstance(node.component, Command):
+                self._processes(node, node.component, here)
+            self.component(node.component, (*here, "component"))
+        self._cycles(waiting, path)
+        self._taken_in_turn(taken, path)
+        self._unbound(pipeline, path)
+
+    def _processes(self, node: Node, component: Command, path: tuple[str, ...]) -> None:
+        """What runs on several machines or in several processes there is one process here."""
+        resources = node.resources or component.resources or {}
+        distribution = node.distribution or component.distribution or {}
+        counts = [resources.get("instance_count"), *(distribution.get(key) for key in _PROCESS_COUNTS)]
+        if any(isinstance(count, int) and count > 1 for count in counts):
+            key = "distribution" if distribution else "resources"
+            self._findings.warn((*path, key), "Here it runs as one process of one node, with the variables of rank 0.")
+
+    def _any_node(self, path: tuple[str, ...]) -> bool:
+        """Whether there is no need to miss nodes: the reader has said that there are none, or why it took none."""
+        source = self._findings.job.source
+        if source is None:
+            return False
+        return not source.holds((*path, "jobs")) or source.size((*path, "jobs")) > 0
+
+    def _promoted(self, node: Node, pipeline: Pipeline, here: tuple[str, ...]) -> None:
+        for key, output in node.outputs.items():
+            reference = single(output.binding) if output.binding else None
+            if output.binding and (
+                reference is None or not reference.parent or reference.kind != "outputs" or reference.job
+            ):
+                self._findings.error(
+                    (*here, "outputs", key),
+                    f"{output.binding} is no binding of an output; write ${{{{parent.outputs.<name>}}}}.",
+                )
+            elif (
+                reference
+                and reference.name not in pipeline.outputs
+                and self._findings.unread(*here[:-2], "outputs", reference.name)
+            ):
+                continue
+            elif reference and reference.name not in pipeline.outputs:
+                hint = (
+                    near_miss(reference.name, pipeline.outputs) or f" It has: {', '.join(pipeline.outputs) or 'none'}."
+                )
+                self._findings.error((*here, "outputs", key), f"The pipeline has no output '{reference.name}'.{hint}")
+            elif reference and not isinstance(node.component, str) and key in node.component.outputs:
+                self._promotion(
+                    output,
+                    node.component.outputs[key].type,
+                    pipeline.outputs[reference.name].type,
+                    reference,
+                    (*here, "outputs", key),
+                )
+
+    def _promotion(
+        self, output: JobOutput, kind: str, promoted: str, reference: Reference, path: tuple[str, ...]
+    ) -> None:
+        if output.binding and " " in output.binding:
+            self._findings.warn(
+                path, f"Azure ML takes a binding with blanks for a path; write {output.binding.replace(' ', '')}."
+            )
+        if promoted != kind and "path" not in (kind, promoted) and not self._default_type(reference.name):
+            self._findings.warn(
+                path,
+                f"The output is {article(kind)}, and the pipeline's output '{reference.name}' {article(promoted)}.",
+            )
+
+    def _default_type(self, name: str) -> bool:
+        """Whether the job's output has no type of its own, so that it is the node's."""
+        output = self._findings.job.root.outputs.get(name)
+        return output is not None and output.type is None
+
+    def _unbound(self, pipeline: Pipeline, path: tuple[str, ...]) -> None:
+        bound: dict[str, list[tuple[str, str]]] = {}
+        for name, node in pipeline.jobs.items():
+            for key, output in node.outputs.items():
+                reference = single(output.binding) if output.binding else None
+                if reference:
+                    bound.setdefault(reference.name, []).append((name, key))
+        for name in pipeline.outputs:
+            if name not in bound:
+                self._findings.warn(
+                    (*path, "outputs", name),
+                    f"No node writes the pipeline's output '{name}'; bind one to ${{{{parent.outputs.{name}}}}}.",
+                )
+        for name, writers in bound.items():
+            if len(writers) > 1 and name in pipeline.outputs:
+                node_name, key = writers[1]
+                which = ", ".join(f"{writer}.{output}" for writer, output in writers)
+                self._findings.error(
+                    (*path, "jobs", node_name, "outputs", key),
+                    f"The pipeline's output '{name}' is written by several nodes: {which}.",
+                )
+
+    def _binding(
+        self,
+        reference: Reference,
+        pipeline: Pipeline,
+        spec: ComponentInput | None,
+        value: JobInput,
+        path: tuple[str, ...],
+    ) -> None:
+        if not reference.parent:
+            known = "${{parent.inputs.<name>}} and ${{parent.jobs.<node>.outputs.<name>}}"
+            hint = (
+                f" Did you mean ${{{{parent.{reference.text[3:].strip('{} ')}}}}}?"
+                if reference.kind or reference.text[3:].startswith("jobs.")
+                else ""
+            )
+            self._findings.error(path, f"{reference.text} means nothing here; a node's input takes {known}.{hint}")
+        elif reference.job:
+            self._from_node(reference, pipeline, spec, path)
+        elif reference.kind == "outputs":
+            self._findings.error(
+                path,
+                f"{reference.text} can't be an input; "
+                "take another node's output: ${{parent.jobs.<node>.outputs.<name>}}.",
+            )
+        elif reference.name not in pipeline.inputs:
+            if not _group(reference.name, pipeline.inputs) and not self._findings.unread(
+                *path[:-4], "inputs", reference.name
+            ):
+                hint = near_miss(reference.name, pipeline.inputs) or f" It has: {', '.join(pipeline.inputs) or 'none'}."
+                self._findings.error(path, f"The pipeline has no input '{reference.name}'.{hint}")
+        elif spec:
+            self._from_parent(reference, pipeline.inputs[reference.name], spec, value, path)
+
+    def _from_parent(
+        self, reference: Reference, given: ComponentInput, spec: ComponentInput, value: JobInput, path: tuple[str, ...]
+    ) -> None:
+        whole = isinstance(value, Literal) and single(value.value) is not None
+        if given.optional and not spec.optional and spec.default is None and given.default is None and whole:
+            at = (*path[:-4], "inputs", reference.name)
+            self._findings.error(
+                at,
+                f"The pipeline's input '{reference.name}' is optional, "
+                f"and the input '{path[-1]}' of '{path[-3]}' that takes it is required.",
+            )
+        if whole and given.type in LITERAL_TYPES and spec.type in ASSET_TYPES:
+            mend = f"write {reference.name}: {{type: {spec.type}, path: …}}"
+            self._findings.error(
+                path,
+                f"The input '{path[-1]}' is {article(spec.type)}, "
+                f"and the pipeline's input '{reference.name}' is a literal; {mend}.",
+            )
+        elif whole and given.type in ASSET_TYPES:
+            self._values.edge(given.type, spec, path[-1], path, f"the pipeline's input '{reference.name}'")
+
+    def _from_node(
+        self, reference: Reference, pipeline: Pipeline, spec: ComponentInput | None, path: tuple[str, ...]
+    ) -> None:
+        node = pipeline.jobs.get(reference.job)
+        if node is None and self._findings.unread(*path[:-3], reference.job):
+            return
+        if node is None:
+            hint = near_miss(reference.job, pipeline.jobs) or f" There are: {', '.join(pipeline.jobs)}."
+            self._findings.error(path, f"There is no node '{reference.job}'.{hint}")
+            return
+        if isinstance(node.component, str):
+            return
+        known = node.component.outputs if reference.kind == "outputs" else node.component.inputs
+        if reference.name not in known:
+            hint = near_miss(reference.name, known) or f" It has: {', '.join(known) or 'none'}."
+            self._findings.error(
+                path, f"The node '{reference.job}' has no {reference.kind[:-1]} '{reference.name}'.{hint}"
+            )
+        elif reference.kind == "outputs" and output_of(node, reference.name) is None:
+            message = f"No node in '{reference.job}' writes its output '{reference.name}', so there is nothing to take."
+            self._findings.error(path, message)
+        elif reference.kind == "inputs" and spec and not _has_value(node, reference.name) and required(spec):
+            message = f"The input '{reference.name}' of '{reference.job}' has no value, and '{path[-1]}' is required."
+            self._findings.error(path, message)
+        elif reference.kind == "outputs" and spec:
+            own = node.outputs.get(reference.name)
+            kind = (own.type if own else None) or known[reference.name].type
+            self._values.edge(kind, spec, path[-1], path, f"'{reference.job}.{reference.name}'")
+
+    def _cycles(self, waiting: Mapping[str, Mapping[str, str]], path: tuple[str, ...]) -> None:
+        left = unordered({name: list(needs) for name, needs in waiting.items()})
+        if left:
+            trail = find_cycle(left)
+            at = (*path, "jobs", trail[0], "inputs", waiting[trail[0]][trail[1]])
+            self._findings.error(at, f"Steps wait for each other: {' -> '.join(trail)}.")
+
+    def _taken_in_turn(self, taken: Mapping[tuple[str, str], list[tuple[str, str]]], path: tuple[str, ...]) -> None:
+        """Inputs that are each other's values."""
+        left = unordered({".".join(end): [".".join(start) for start in starts] for end, starts in taken.items()})
+        if left:
+            trail = find_cycle(left)
+            name, _, key = trail[0].partition(".")
+            message = f"Inputs take their values from each other: {' -> '.join(trail)}."
+            self._findings.error((*path, "jobs", name, "inputs", key), message)
+
+    def _compute(self, node: Node, pipeline: Pipeline) -> None:
+        if node.compute or self._findings.job.settings.default_compute:
+            return
+        missing = [
+            name
+            for name, child in pipeline.jobs.items()
+            if any(command.compute is None for command in _commands(child))
+        ]
+        if missing:
+            shown = 3
+            others = " and others" if len(missing) > shown else ""
+            self._findings.warn(
+                ("jobs", missing[0]),
+                f"No compute is set for {', '.join(missing[:shown])}{others}; Azure ML refuses that. "
+                "Add 'settings: {default_compute: serverless}'.",
+            )
+
+
+def _commands(node: Node) -> Iterator[Node]:
+    if isinstance(node.component, Pipeline):
+        for child in node.component.jobs.values():
+            yield from _commands(child)
+    else:
+        yield node
+
+
+def _has_value(node: Node, name: str) -> bool:
+    spec = None if isinstance(node.component, str) else node.component.inputs.get(name)
+    return name in node.inputs or (spec is not None and spec.default is not None)
+
+
+def _group(name: str, known: Mapping[str, object]) -> bool:
+    """Whether `name` is a parameter group, whose members are `name.…`, or a member of a known one."""
+    return members(name, known) or name.partition(".")[0] in known

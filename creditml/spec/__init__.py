@@ -1,0 +1,1 @@
+"""The spec language: YAML with positions to a `Job`, and back."""
