@@ -1,0 +1,236 @@
+"""Data, environments, components and models with Azure ML's names, versions and immutability.
+
+A version can't be changed but for its description, tags and properties. Without a version the container's next one is
+taken ("1" for a new name); `@latest` is the version created last, not the highest (Azure ML docs: 'Core YAML syntax').
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from creditml.errors import Conflict, CreditMLError, NotFound, near_miss
+from creditml.workspace.records import Asset, now
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping
+
+    from creditml.workspace.database import Database
+
+MUTABLE = ("description", "tags", "properties", "display_name", "stage")
+_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}")
+_COUNTED_DIGITS = 18
+_VERSION = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,29}")
+_REFERENCE = re.compile(r"azureml:(?!//)(?P<name>[^:@/]+)(?::(?P<version>[^:@/]+)|@(?P<label>[^:@/]+))?")
+_ARM = re.compile(
+    r"(?:azureml:)?/subscriptions/.*/(?P<kind>[a-z]+)/(?P<name>[^/]+)/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))",
+    re.IGNORECASE,
+)
+_CURRENT_FIRST = "ORDER BY created_at DESC, seq DESC"
+_SHOWN = 60  # characters of a value in a message
+
+
+class Reference(NamedTuple):
+    """What names an asset: a version, or a label, or neither."""
+
+    name: str
+    version: str | None = None
+    label: str | None = None
+
+
+def parse_reference(text: str) -> Reference | None:
+    """Read `azureml:name:version`, `azureml:name@label`, `azureml:name` or an ARM id; None if it is none of these."""
+    match = _REFERENCE.fullmatch(text) or _ARM.fullmatch(text)
+    return Reference(match["name"], match["version"], match["label"]) if match else None
+
+
+class Assets:
+    """The assets of a workspace. `extra` may add what lies elsewhere (MLflow's registry, for models)."""
+
+    def __init__(self, database: Database, extra: Callable[[str], Iterable[Asset]] | None = None) -> None:
+        """Ask nothing yet."""
+        self._database = database
+        self._extra = extra or (lambda _kind: ())
+
+    def create(self, kind: str, name: str, version: str | None, spec: Mapping[str, Any]) -> Asset:
+        """Record a version.
+
+        Creating one again that is the same is no error; only its description, tags and properties are then updated.
+
+        Raises:
+            Conflict: that version exists with another content.
+        """
+        if not _NAME.fullmatch(name):
+            message = f"'{name}' is no name for a {kind}: letters, digits, '_', '-' and '.', at most 255 of them."
+            raise CreditMLError(message)
+        if version is not None and not _VERSION.fullmatch(version):
+            message = f"'{version}' is no version: letters, digits, '_', '-' and '.', at most 30 of them."
+            raise CreditMLError(message)
+        with self._database.transaction() as db:
+            if version is None:
+                version = self.next_version(kind, name)
+            existing = self._find(kind, name, version)
+            if existing:
+                return self._update(db, existing, spec)
+            return self._insert(db, Asset(kind, name, version, dict(spec), now(), now()))
+
+    def next_version(self, kind: str, name: str) -> str:
+        """The version that the next one of that name gets."""
+        row = self._database.connection.execute(
+            "SELECT next_version FROM containers WHERE kind=? AND name=?", (kind, name)
+        ).fetchone()
+        numbers = [int(a.version) for a in self._extra(kind) if a.name == name and a.version.isdecimal()]
+        return str(max([row[0] if row else 1, *(n + 1 for n in numbers)]))
+
+    def get(self, kind: str, name: str, version: str | None = None, label: str | None = None) -> Asset:
+        """One version; without a version, the label `latest`.
+
+        Raises:
+            NotFound: with what exists, and how to create it.
+        """
+        versions = [a for a in self.entries(kind, name, archived=True) if version is None or a.version == version]
+        if version is None:
+            if label not in (None, "latest", "default"):
+                message = f"{kind} '{name}' has no label '{label}'; only 'latest' exists here."
+                raise NotFound(message)
+            versions = [a for a in versions if not a.archived]
+        if versions:
+            return versions[0]
+        raise NotFound(self._not_found(kind, name, version))
+
+    def resolve(self, kind: str, text: str) -> Asset:
+        """The asset that a reference names.
+
+        Raises:
+            NotFound: there is none.
+            CreditMLError: the text is no reference.
+        """
+        reference = parse_reference(text)
+        if reference is None:
+            message = f"'{text}' is no reference to a {kind}; write azureml:<name>:<version> or azureml:<name>@latest."
+            raise CreditMLError(message)
+        return self.get(kind, *reference)
+
+    def entries(self, kind: str, name: str | None = None, *, archived: bool | None = False) -> list[Asset]:
+        """Versions of one name, or the latest version of each; newest first.
+
+        Args:
+            kind: one of `KINDS`.
+            name: all versions of that name.
+            archived: True for all, False for those that are not archived, None for archived ones alone.
+        """
+        found = [a for a in self._all(kind, name) if archived is True or a.archived is (archived is None)]
+        if name is not None:
+            return found
+        latest: dict[str, Asset] = {}
+        for asset in found:
+            latest.setdefault(asset.name, asset)
+        return list(latest.values())
+
+    def archive(self, kind: str, name: str, version: str | None, *, archived: bool) -> None:
+        """Hide a version, or the whole container, from lists; or show it again."""
+        asset = self.entries(kind, name, archived=True) if version is None else [self.get(kind, name, version)]
+        if not asset:
+            raise NotFound(self._not_found(kind, name, version))
+        with self._database.transaction() as db:
+            if version is None:
+                db.execute("INSERT OR IGNORE INTO containers (kind, name) VALUES (?, ?)", (kind, name))
+                db.execute("UPDATE containers SET archived=? WHERE kind=? AND name=?", (archived, kind, name))
+                return
+            if not db.execute(
+                "SELECT 1 FROM assets WHERE kind=? AND name=? AND version=?", (kind, name, version)
+            ).fetchone():
+                self._insert(db, asset[0])
+            db.execute(
+                "UPDATE assets SET archived=? WHERE kind=? AND name=? AND version=?", (archived, kind, name, version)
+            )
+
+    def _all(self, kind: str, name: str | None) -> Iterable[Asset]:
+        where, values = ("AND name=?", (kind, name)) if name is not None else ("", (kind,))
+        rows = self._database.connection.execute(
+            f"SELECT * FROM assets WHERE kind=? {where} {_CURRENT_FIRST}",  # noqa: S608  constants of ours
+            values,
+        ).fetchall()
+        hidden = {
+            row[0]
+            for row in self._database.connection.execute(
+                "SELECT name FROM containers WHERE kind=? AND archived", (kind,)
+            )
+        }
+        own = [_asset(row) for row in rows]
+        known = {(a.name, a.version) for a in own}
+        others = [a for a in self._extra(kind) if (name is None or a.name == name) and (a.name, a.version) not in known]
+        merged = sorted([*own, *others], key=lambda a: -a.created_at) if others else own
+        return [a._replace(archived=True) if a.name in hidden else a for a in merged]
+
+    def _find(self, kind: str, name: str, version: str) -> Asset | None:
+        return next((a for a in self._all(kind, name) if a.version == version), None)
+
+    def _insert(self, db: sqlite3.Connection, asset: Asset) -> Asset:
+        db.execute("INSERT OR IGNORE INTO containers (kind, name) VALUES (?, ?)", (asset.kind, asset.name))
+        db.execute(
+            "INSERT INTO assets (kind, name, version, spec, created_at, modified_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (asset.kind, asset.name, asset.version, json.dumps(asset.spec), asset.created_at, asset.modified_at),
+        )
+        if asset.version.isdecimal() and len(asset.version) <= _COUNTED_DIGITS:
+            db.execute(
+                "UPDATE containers SET next_version=MAX(next_version, ?) WHERE kind=? AND name=?",
+                (int(asset.version) + 1, asset.kind, asset.name),
+            )
+        return asset
+
+    def _update(self, db: sqlite3.Connection, existing: Asset, spec: Mapping[str, Any]) -> Asset:
+        changed = sorted(k for k in {*existing.spec, *spec} if k not in MUTABLE and existing.spec.get(k) != spec.get(k))
+        if changed:
+            raise Conflict(self._conflict(existing, changed, spec))
+        merged = {**existing.spec, **{k: spec[k] for k in MUTABLE if k in spec}}
+        updated = existing._replace(spec=merged, modified_at=now())
+        db.execute(
+            "UPDATE assets SET spec=?, modified_at=? WHERE kind=? AND name=? AND version=?",
+            (json.dumps(merged), updated.modified_at, existing.kind, existing.name, existing.version),
+        )
+        return updated
+
+    def _conflict(self, existing: Asset, changed: list[str], spec: Mapping[str, Any]) -> str:
+        first = changed[0]
+        rule = "Asset paths cannot be updated. " if first == "path" else ""
+        return (
+            f"{existing.kind} {existing.name}:{existing.version} exists and versions are immutable. {rule}"
+            f"It differs in {', '.join(changed)} "
+            f"({first}: {_short(existing.spec.get(first))} there, {_short(spec.get(first))} here). "
+            f"Use another version, for example {self.next_version(existing.kind, existing.name)}."
+        )
+
+    def _not_found(self, kind: str, name: str, version: str | None) -> str:
+        versions = [a.version for a in self.entries(kind, name, archived=True)]
+        if versions and version is not None:
+            return f"There is no {kind} '{name}' with version '{version}'; there are: {', '.join(versions[:10])}."
+        if versions:
+            return (
+                f"All versions of the {kind} '{name}' are archived; "
+                f"`creditml {kind} restore -n {name}` brings them back."
+            )
+        hint = near_miss(name, (a.name for a in self.entries(kind)))
+        return (
+            f"There is no {kind} named '{name}' in this workspace.{hint} "
+            f"Create it with `creditml {kind} create -f FILE`."
+        )
+
+
+def _asset(row: sqlite3.Row) -> Asset:
+    return Asset(
+        row["kind"],
+        row["name"],
+        row["version"],
+        json.loads(row["spec"]),
+        row["created_at"],
+        row["modified_at"],
+        bool(row["archived"]),
+    )
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "…"

@@ -1,0 +1,147 @@
+"""Where data lies: from any path that Azure ML takes to a file or folder of this machine.
+
+./x.csv, file:///x.csv                                   as it is
+https://…/x.csv                                          downloaded once, verified, cached
+azureml:name:version, azureml:name@latest                a data or model asset
+azureml://datastores/<datastore>/paths/<path>            a folder of the workspace, one per datastore
+azureml://subscriptions/…/datastores/<datastore>/paths/… the same
+azureml://jobs/<job>/outputs/<output>/paths/<path>       an output of a job
+runs:/<run>/<path>                                       an artifact of an MLflow run
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from creditml.errors import CreditMLError, NotFound, Unsupported, near_miss
+from creditml.model import MODEL_TYPES
+from creditml.workspace.assets import parse_reference
+from creditml.workspace.download import download
+
+if TYPE_CHECKING:
+    from creditml.workspace.assets import Assets
+    from creditml.workspace.content import Content
+    from creditml.workspace.jobs import Jobs
+
+DEFAULT_DATASTORE = "workspaceblobstore"
+_DATASTORE = re.compile(
+    r"azureml://(?:subscriptions/.*?/)?datastores/(?P<store>[^/]+)(?:/paths/(?P<path>.*))?", re.IGNORECASE
+)
+_JOB_OUTPUT = re.compile(
+    r"azureml://(?:subscriptions/.*?/)?jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths/(?P<path>.*))?",
+    re.IGNORECASE,
+)
+_RUN = re.compile(r"runs:/(?P<job>[^/]+)/(?P<path>.*)")
+_REMOTE = ("wasbs", "wasb", "abfss", "abfs", "adl", "s3", "gs", "hdfs", "dbfs")
+_FOLDER_TYPES = ("uri_folder", "mltable", "mlflow_model", "triton_model")
+DEFAULT_ARTIFACTS = ("default", "artifacts")
+
+
+def is_url(path: str) -> bool:
+    """Whether a path has to be downloaded."""
+    return path.lower().startswith(("http://", "https://"))
+
+
+class DataPaths:
+    """Resolves paths within one workspace."""
+
+    def __init__(self, root: Path, assets: Assets, jobs: Jobs, content: Content) -> None:
+        """`root` is the workspace's folder."""
+        self._stores, self._assets, self._jobs, self._content = root / "datastores", assets, jobs, content
+
+    def locate(self, path: str, type: str = "uri_folder") -> Path:  # noqa: A002  Azure's term
+        """The file or folder that a path means.
+
+        Raises:
+            NotFound: there is no such asset, job, output, file or folder.
+            Unsupported: a storage that can't be reached from here.
+            CreditMLError: a download failed.
+        """
+        source = self.source(path, type)
+        place = download(source) if is_url(source) else Path(source)
+        if not place.exists():
+            message = f"{path} does not exist{'' if source == path else f' ({place})'}."
+            raise NotFound(message)
+        return place
+
+    def source(self, path: str, type: str = "uri_folder") -> str:  # noqa: A002
+        """Where data lies, without asking whether it is there: a path of this machine, or a URL to download from.
+
+        Raises:
+            NotFound: there is no such asset, job or output.
+            Unsupported: a storage that can't be reached from here.
+        """
+        scheme = path.partition(":")[0].lower() if ":" in path else ""
+        if scheme == "file":
+            return unquote(urlsplit(path).path) if path[5:7] == "//" else path[5:]
+        if scheme in _REMOTE:
+            message = f"{path}: {scheme} storage can't be read from here. Download it and use the local path."
+            raise Unsupported(message)
+        if scheme in ("azureml", "runs"):
+            return self._azureml(path, type)
+        return path
+
+    def keep(self, path: str, type: str) -> str:  # noqa: A002
+        """The path that an asset records: local data is uploaded, that is copied under its content's hash.
+
+        Raises:
+            NotFound: there is no such file or folder.
+            CreditMLError: it is a file where the type is of folders, or the other way round.
+        """
+        if "://" in path or path.startswith("azureml:"):
+            return path
+        source = self.locate(path, type)
+        folder = source.is_dir()
+        if (type == "uri_file" and folder) or (type in _FOLDER_TYPES and not folder):
+            message = f"{path} is a {'folder' if folder else 'file'}; File path does not match asset type {type}."
+            raise CreditMLError(message)
+        if type == "mltable" and not (source / "MLTable").is_file():
+            message = f"{path} holds no file 'MLTable', which says what the table is made of."
+            raise CreditMLError(message)
+        if folder and not any(self._content.code_files(source)):
+            message = f"{path} is empty; Azure ML refuses that."
+            raise CreditMLError(message)
+        upload = self._content.upload(source, self.datastore(DEFAULT_DATASTORE) / "LocalUpload")
+        return f"azureml://datastores/{DEFAULT_DATASTORE}/paths/LocalUpload/{upload}/{source.name}"
+
+    def datastore(self, name: str) -> Path:
+        """The folder that stands for a datastore."""
+        return self._stores / name
+
+    def _azureml(self, path: str, type: str) -> str:  # noqa: A002
+        if ".." in path.split("/"):
+            message = f"{path} leads out of where it starts; there is nothing above it. Write it without '..'."
+            raise NotFound(message)
+        if match := _DATASTORE.fullmatch(path):
+            return str(self.datastore(match["store"]) / (match["path"] or ""))
+        if match := _JOB_OUTPUT.fullmatch(path):
+            return str(self._output(match["job"], match["output"], match["path"] or ""))
+        if match := _RUN.fullmatch(path):
+            return str(self._output(match["job"], "artifacts", match["path"]))
+        if path.startswith("azureml://registries/"):
+            message = f"{path}: assets of a registry can't be read from here. Download it and use the local path."
+            raise Unsupported(message)
+        if parse_reference(path) is None:
+            known = "azureml:<name>:<version> or azureml://datastores/<datastore>/paths/<path>"
+            message = f"{path} is no path that Azure ML knows; write {known}."
+            raise NotFound(message)
+        kind = "model" if type in MODEL_TYPES else "data"
+        asset = self._assets.resolve(kind, path)
+        return self.source(asset.spec["path"], type)
+
+    def _output(self, job: str, output: str, path: str) -> Path:
+        record = self._jobs.get(job)
+        folder = self._jobs.folder(record)
+        if output in DEFAULT_ARTIFACTS and not (folder / "outputs" / output).exists():
+            return folder / "artifacts" / path
+        place = folder / "outputs" / output
+        recorded = record.results.get("outputs", {})
+        if output in recorded:
+            place = Path(recorded[output])
+        elif not place.exists():
+            message = f"The job '{job}' has no output '{output}'.{near_miss(output, recorded)}"
+            raise NotFound(message)
+        return place / path if path else place

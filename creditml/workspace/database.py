@@ -1,0 +1,194 @@
+"""The workspace's database: one SQLite file in WAL mode, with a schema version and migrations.
+
+Commits are FULL by default: they have reached the disk. A network file system is refused, because WAL needs memory that
+all its users share.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from creditml.errors import CreditMLError
+from creditml.tracking.outbox import OUTBOX_DDL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PATIENCE = 60.0
+_NETWORK_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "afs",
+    "afpfs",
+    "webdav",
+    "9p",
+    "fuse.sshfs",
+    "ncpfs",
+    "lustre",
+}
+
+_MIGRATIONS = (
+    f"""
+    CREATE TABLE containers (
+        kind TEXT NOT NULL, name TEXT NOT NULL, next_version INTEGER NOT NULL DEFAULT 1,
+        archived INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (kind, name)) WITHOUT ROWID;
+    CREATE TABLE assets (
+        seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
+        spec TEXT NOT NULL, created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL,
+        archived INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (kind, name, version), FOREIGN KEY (kind, name) REFERENCES containers);
+    CREATE TABLE jobs (
+        name TEXT PRIMARY KEY, parent TEXT, root TEXT NOT NULL, path TEXT NOT NULL, type TEXT NOT NULL,
+        display_name TEXT, experiment_name TEXT NOT NULL, status TEXT NOT NULL, spec TEXT NOT NULL,
+        backend TEXT NOT NULL,
+        created_at INTEGER NOT NULL, started_at INTEGER, ended_at INTEGER, exit_code INTEGER, error TEXT,
+        tags TEXT NOT NULL DEFAULT '{{}}', properties TEXT NOT NULL DEFAULT '{{}}',
+        results TEXT NOT NULL DEFAULT '{{}}',
+        archived INTEGER NOT NULL DEFAULT 0, cancel_requested INTEGER NOT NULL DEFAULT 0);
+    CREATE INDEX jobs_by_parent ON jobs (parent, created_at);
+    CREATE INDEX jobs_by_root ON jobs (root);
+    CREATE TABLE transitions (
+        seq INTEGER PRIMARY KEY, job TEXT NOT NULL REFERENCES jobs, status TEXT NOT NULL, at INTEGER NOT NULL);
+    CREATE INDEX transitions_by_job ON transitions (job, seq);
+    {OUTBOX_DDL};
+    """,
+)
+
+
+class Database:
+    """A connection that is opened when it is first needed."""
+
+    def __init__(self, path: Path) -> None:
+        """Open nothing yet."""
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, with the schema brought up to date."""
+        if self._connection is None:
+            self._connection = _open(self.path)
+        return self._connection
+
+    @contextmanager
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing; another writer is waited for.
+
+        What is not `durable` is seen by everybody at once, and reaches the disk with the next transaction that is.
+        """
+        db = self.connection
+        if db.in_transaction:
+            yield db
+            return
+        if not durable:
+            db.execute("PRAGMA synchronous=NORMAL")
+            try:
+                with self.transaction():
+                    yield db
+            finally:
+                db.execute("PRAGMA synchronous=FULL")
+            return
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connection; it opens again by itself."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        _refuse_network_file_system(path.parent)
+    try:
+        db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA synchronous=NORMAL")  # while it is made: there is nothing to lose yet
+        if _wal(db) != "wal":
+            message = (
+                f"{path.parent} lies on a file system where SQLite's WAL does not work; "
+                "set CREDITML_HOME to a local folder."
+            )
+            raise CreditMLError(message)
+        _migrate(db, path)
+        db.execute("PRAGMA synchronous=FULL")
+    except sqlite3.DatabaseError as error:
+        message = (
+            f"{path} can't be used as a workspace database: {error}. "
+            "Move it away, or set CREDITML_HOME to another folder."
+        )
+        raise CreditMLError(message) from error
+    return db
+
+
+def _wal(db: sqlite3.Connection) -> str:
+    """Switch to WAL; SQLite does not wait by itself for somebody else who is just doing that."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return str(db.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:  # noqa: PERF203  hardly ever twice
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(_MIGRATIONS):
+        message = (
+            f"{path} was made by a newer creditml (schema {version}, this one knows {len(_MIGRATIONS)}). "
+            "Upgrade creditml."
+        )
+        raise CreditMLError(message)
+    if version == len(_MIGRATIONS):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
+        for statements in _MIGRATIONS[version:]:
+            for statement in filter(str.strip, statements.split(";")):
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version={len(_MIGRATIONS)}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+def _refuse_network_file_system(folder: Path) -> None:
+    kind = _file_system(folder.resolve())
+    if kind in _NETWORK_FILE_SYSTEMS:
+        message = f"{folder} lies on a network file system ({kind}); set CREDITML_HOME to a local folder."
+        raise CreditMLError(message)
+
+
+def _file_system(folder: Path) -> str:
+    if not sys.platform.startswith("linux"):
+        return ""
+    best, kind = "", ""
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        _, mount, name, *_ = line.split(" ")
+        mount = mount.replace("\\040", " ")
+        if len(mount) >= len(best) and (folder == Path(mount) or Path(mount) in folder.parents):
+            best, kind = mount, name
+    return kind

@@ -1,0 +1,181 @@
+"""https inputs: downloaded once, verified, kept in the user's cache for every workspace."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from hashlib import md5, sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from creditml.errors import Canceled, CreditMLError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_CHUNK = 1 << 18
+_TIMEOUT = 60
+_PAUSE = 0.1
+_LONGEST_NAME = 200
+_STALE = 24 * 3600
+_URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
+
+
+def cache_folder() -> Path:
+    """The user's cache folder of creditml."""
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "creditml"
+    home = Path.home()
+    return home / "Library" / "Caches" / "creditml" if sys.platform == "darwin" else home / ".cache" / "creditml"
+
+
+def file_name(url: str) -> str:
+    """The name that a downloaded file gets: the last part of the address, if that can name a file."""
+    try:
+        last = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    except ValueError:
+        last = ""
+    name = "".join(c for c in last if c not in "/\0")[-_LONGEST_NAME:]
+    return name if name.strip(".") else "download"
+
+
+def download(url: str, tell: Callable[[str], None] | None = None, stopped: Callable[[], bool] = lambda: False) -> Path:
+    """The local file with the contents of a URL.
+
+    A file in the cache is used as it is if its size and time are those that were recorded when it was verified.
+
+    Args:
+        url: http or https.
+        tell: told in a line what goes on, if anything has to be fetched.
+        stopped: asked now and then whether nobody wants it any more.
+
+    Raises:
+        CreditMLError: it can't be fetched, or what came is not what the server announced.
+        Canceled: `stopped` said so.
+    """
+    address = quote(url, safe=_URL_CHARACTERS)
+    folder = _folder() / sha256(address.encode()).hexdigest()[:32]
+    file, record = folder / file_name(url), folder.with_suffix(".json")
+    if _verified(file, record):
+        return file
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(folder.parent)
+    with _alone(folder.with_suffix(".lock"), url, stopped):
+        if not _verified(file, record):
+            _renew(address, file, record, tell or (lambda _line: None), stopped)
+    return file
+
+
+@contextmanager
+def _alone(lock: Path, url: str, stopped: Callable[[], bool]) -> Iterator[None]:
+    """Wait until nobody else fetches the same."""
+    with lock.open("w") as stream:
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                _go_on(url, stopped)
+                time.sleep(_PAUSE)
+        stream.write(str(os.getpid()))
+        stream.flush()
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _go_on(url: str, stopped: Callable[[], bool]) -> None:
+    if stopped():
+        message = f"The download of {url} was canceled."
+        raise Canceled(message)
+
+
+def _renew(url: str, file: Path, record: Path, tell: Callable[[str], None], stopped: Callable[[], bool]) -> None:
+    folder = file.parent
+    partial = Path(tempfile.mkdtemp(prefix=f".partial-{os.getpid()}-", dir=folder.parent))
+    try:
+        about = _fetch(url, partial / file.name, tell, stopped)
+        info = (partial / file.name).stat()
+        about |= {"size": info.st_size, "mtime_ns": info.st_mtime_ns}
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+        _write(record, json.dumps(about))
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _verified(file: Path, record: Path) -> bool:
+    try:
+        about = json.loads(record.read_text(encoding="utf-8"))
+        info = file.stat()
+    except (OSError, ValueError):
+        return False
+    return bool(info.st_size == about.get("size") and info.st_mtime_ns == about.get("mtime_ns"))
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def remove_partial() -> None:
+    """What downloads of this process left that nobody waits for any more."""
+    for partial in _folder().glob(f".partial-{os.getpid()}-*"):
+        shutil.rmtree(partial, ignore_errors=True)
+    for lock in _folder().glob("*.lock"):
+        if lock.read_text(encoding="utf-8") == str(os.getpid()):
+            lock.unlink(missing_ok=True)
+
+
+def _folder() -> Path:
+    return cache_folder() / "downloads"
+
+
+def _remove_stale(folder: Path) -> None:
+    """What downloads left that were killed."""
+    for partial in folder.glob(".partial-*"):
+        if time.time() - partial.stat().st_mtime > _STALE:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _fetch(url: str, target: Path, tell: Callable[[str], None], stopped: Callable[[], bool]) -> dict[str, Any]:
+    from http.client import HTTPException  # noqa: PLC0415  only a first download pays for the HTTP client
+    from urllib.error import URLError  # noqa: PLC0415
+    from urllib.request import Request, urlopen  # noqa: PLC0415
+
+    digest, check = sha256(), md5(usedforsecurity=False)
+    tell(f"downloading {url}")
+    try:
+        request = Request(url, headers={"User-Agent": "creditml"})  # noqa: S310  http(s) by the caller
+        with urlopen(request, timeout=_TIMEOUT) as response, target.open("wb") as out:  # noqa: S310  likewise
+            headers = response.headers
+            while chunk := response.read(_CHUNK):
+                _go_on(url, stopped)
+                out.write(chunk)
+                digest.update(chunk)
+                check.update(chunk)
+            size = out.tell()
+    except (URLError, HTTPException, OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        message = f"{url} can't be downloaded: {reason}. Check the address and the network, or use a local file."
+        raise CreditMLError(message) from error
+    _compare(url, "Content-Length", headers.get("Content-Length"), str(size))
+    _compare(url, "Content-MD5", headers.get("Content-MD5"), base64.b64encode(check.digest()).decode())
+    tell(f"downloaded {size:,} bytes")
+    return {"url": url, "sha256": digest.hexdigest(), "etag": headers.get("ETag")}
+
+
+def _compare(url: str, what: str, announced: str | None, found: str) -> None:
+    if announced is not None and announced.strip() != found:
+        message = f"{url} did not arrive whole: {what} is {announced}, what came has {found}. Try again."
+        raise CreditMLError(message)

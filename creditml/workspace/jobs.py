@@ -1,0 +1,172 @@
+"""Jobs and their children: what was submitted, and how far it has come."""
+
+from __future__ import annotations
+
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from creditml.errors import Conflict, CreditMLError, NotFound, near_miss
+from creditml.workspace.records import JobRecord, now
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from creditml.workspace.database import Database
+
+_LONGEST_PATH = 200
+_JSON = ("spec", "error", "tags", "properties", "results")
+_FLAGS = ("archived", "cancel_requested")
+
+
+class Jobs:
+    """The jobs of a workspace, and the folders they have in it."""
+
+    def __init__(self, database: Database, root: Path) -> None:
+        """`root` is the folder `jobs/`."""
+        self._database, self.root = database, root
+
+    def folder(self, record: JobRecord) -> Path:
+        """A job's folder, or a step's within it: `artifacts/` and `outputs/` are in both."""
+        top = self.root / record.root
+        path = record.path
+        if len(path) > _LONGEST_PATH:  # file names end at 255 bytes
+            path = f"{path[:_LONGEST_PATH]}-{sha256(path.encode()).hexdigest()[:16]}"
+        return top / "steps" / path if path else top
+
+    def add(self, record: JobRecord) -> None:
+        """Record a job or a child.
+
+        Raises:
+            Conflict: there is a job of that name.
+        """
+        values = {k: self._dump(k, v) for k, v in record._asdict().items()}
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        with self._database.transaction() as db:
+            if db.execute("SELECT 1 FROM jobs WHERE name=?", (record.name,)).fetchone():
+                message = f"A job named '{record.name}' exists already; job names are unique in a workspace."
+                raise Conflict(message)
+            db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608  fields of JobRecord
+            db.execute(
+                "INSERT INTO transitions (job, status, at) VALUES (?, ?, ?)",
+                (record.name, record.status, record.created_at),
+            )
+
+    def transit(self, name: str, *statuses: str, **fields: Any) -> None:  # noqa: ANN401  any column
+        """Go through statuses, the last of which stays, and set other fields; all in one transaction."""
+        at = now()
+        changes = {k: self._dump(k, v) for k, v in fields.items()}
+        if statuses:
+            changes["status"] = statuses[-1]
+        assignments = ", ".join(f"{column}=?" for column in changes)
+        with self._database.transaction() as db:
+            db.execute(f"UPDATE jobs SET {assignments} WHERE name=?", (*changes.values(), name))  # noqa: S608  columns of ours
+            db.executemany(
+                "INSERT INTO transitions (job, status, at) VALUES (?, ?, ?)",
+                [(name, status, at) for status in statuses],
+            )
+
+    def get(self, name: str) -> JobRecord:
+        """A job or child.
+
+        Raises:
+            NotFound: with the near misses.
+        """
+        row = self._database.connection.execute("SELECT * FROM jobs WHERE name=?", (name,)).fetchone()
+        if row is None:
+            known = (r[0] for r in self._database.connection.execute("SELECT name FROM jobs WHERE parent IS NULL"))
+            message = (
+                f"There is no job named '{name}'.{near_miss(name, known)} "
+                "`creditml job list -o table` shows those there are."
+            )
+            raise NotFound(message)
+        return self._record(row)
+
+    def entries(
+        self, parent: str | None = None, *, archived: bool | None = False, limit: int | None = None
+    ) -> list[JobRecord]:
+        """Submitted jobs, or the children of one; newest first (children oldest first). `archived` as for assets."""
+        clauses, values = (["parent=?"], [parent]) if parent else (["parent IS NULL"], [])
+        if archived is not True:
+            clauses.append(f"archived={0 if archived is False else 1}")
+        order = "ASC" if parent else "DESC"
+        query = f"SELECT * FROM jobs WHERE {' AND '.join(clauses)} ORDER BY created_at {order}, rowid {order} LIMIT ?"  # noqa: S608  constants of ours
+        rows = self._database.connection.execute(query, (*values, -1 if limit is None else limit)).fetchall()
+        return [self._record(row) for row in rows]
+
+    def steps(self, root: str) -> list[JobRecord]:
+        """Every descendant of a submitted job, in the order of creation."""
+        query = "SELECT * FROM jobs WHERE root=? AND name<>? ORDER BY created_at, rowid"
+        return [self._record(row) for row in self._database.connection.execute(query, (root, root)).fetchall()]
+
+    def history(self, name: str) -> list[tuple[str, int]]:
+        """The statuses that a job went through, each with its time."""
+        return [
+            (r[0], r[1])
+            for r in self._database.connection.execute(
+                "SELECT status, at FROM transitions WHERE job=? ORDER BY seq", (name,)
+            )
+        ]
+
+    def archive(self, name: str, *, archived: bool) -> None:
+        """Hide an ended job from lists, or show it again."""
+        record = self.get(name)
+        if archived and not record.ended:
+            message = (
+                f"The job '{name}' is {record.status}; only an ended job can be archived. "
+                f"`creditml job cancel -n {name}` ends it."
+            )
+            raise CreditMLError(message)
+        self.transit(name, archived=archived)
+
+    def request_cancel(self, name: str) -> JobRecord:
+        """Ask whoever runs the job to cancel it; an ended job stays as it is."""
+        record = self.get(self.get(name).root)
+        if not record.ended:
+            self.transit(record.name, cancel_requested=True)
+            self.wake(record.name)
+        return self.get(name)
+
+    def cancel_requested(self, name: str) -> bool:
+        """Whether somebody asked for the job's end."""
+        row = self._database.connection.execute("SELECT cancel_requested FROM jobs WHERE name=?", (name,)).fetchone()
+        return bool(row and row[0])
+
+    def wake(self, name: str) -> None:
+        """Tell the job's runner that there is news in the database."""
+        try:
+            pipe = os.open(self.root / name / "wake", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return  # nobody listens
+        try:
+            os.write(pipe, b"!")
+        except OSError:
+            pass
+        finally:
+            os.close(pipe)
+
+    def _dump(self, column: str, value: Any) -> Any:  # noqa: ANN401  any column
+        if column == "results" and value and value.get("outputs"):
+            value = {**value, "outputs": {name: self._within(place) for name, place in value["outputs"].items()}}
+        if column in _JSON and value is not None:
+            return json.dumps(value if not hasattr(value, "items") else dict(value))
+        return value
+
+    def _within(self, place: str) -> str:
+        """A place as it is recorded: relative to the workspace if it is in it, so that a project may be moved."""
+        path = Path(place)
+        return str(path.relative_to(self.root.parent)) if path.is_relative_to(self.root.parent) else place
+
+    def _record(self, row: sqlite3.Row) -> JobRecord:
+        values: dict[str, Any] = dict(row)
+        for column in _JSON:
+            if values[column] is not None:
+                values[column] = json.loads(values[column])
+        for column in _FLAGS:
+            values[column] = bool(values[column])
+        outputs = values["results"].get("outputs")
+        if outputs:
+            values["results"]["outputs"] = {name: str(self.root.parent / place) for name, place in outputs.items()}
+        return JobRecord(**values)

@@ -1,0 +1,72 @@
+"""What the workspace keeps, as frozen records."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from creditml.model import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KINDS = ("data", "environment", "component", "model")
+
+# Azure ML's job statuses (SDK: _run_history_constants).
+TERMINAL = ("Completed", "Failed", "Canceled", "NotResponding", "Paused")
+
+
+class Asset(NamedTuple):
+    """One version of an asset; `spec` holds its YAML fields (snake_case), times are milliseconds since 1970."""
+
+    kind: str
+    name: str
+    version: str
+    spec: Mapping[str, Any]
+    created_at: int
+    modified_at: int
+    archived: bool = False
+
+    @property
+    def id(self) -> str:
+        """`azureml:name:version`."""
+        return f"azureml:{self.name}:{self.version}"
+
+
+class JobRecord(NamedTuple):
+    """A job or one of its children, as far as it is known.
+
+    `root` is the name of the job that was submitted (its own for that one), `path` the node names below it joined by
+    dots. `results` holds metrics, outputs and registered models once there are some. Times are milliseconds since 1970.
+    """
+
+    name: str
+    type: str
+    root: str
+    experiment_name: str
+    status: str
+    created_at: int
+    path: str = ""
+    parent: str | None = None
+    display_name: str | None = None
+    spec: Mapping[str, Any] = NOTHING
+    backend: str = "local"
+    started_at: int | None = None
+    ended_at: int | None = None
+    exit_code: int | None = None
+    error: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] = NOTHING
+    properties: Mapping[str, str] = NOTHING
+    results: Mapping[str, Any] = NOTHING
+    archived: bool = False
+    cancel_requested: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the status is a final one."""
+        return self.status in TERMINAL
+
+
+def now() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

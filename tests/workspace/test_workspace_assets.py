@@ -1,0 +1,187 @@
+"""Assets as the workspace keeps them: versions, references, several writers at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from creditml.errors import Conflict, CreditMLError, NotFound
+from creditml.workspace import Workspace
+from creditml.workspace.assets import Reference, parse_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from creditml.workspace.assets import Assets
+
+WRITER = """
+import sys
+from pathlib import Path
+from creditml.errors import Conflict
+from creditml.workspace import Workspace
+
+assets = Workspace(Path(sys.argv[1])).assets
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(int(sys.argv[3])):
+    try:
+        print(assets.create("data", "d", sys.argv[4] or None, {"path": f"{sys.argv[2]}{number}"}).version)
+    except Conflict as conflict:
+        print("conflict", conflict)
+"""
+
+
+@pytest.fixture
+def assets(tmp_path: Path) -> Iterator[Assets]:
+    """The assets of a new workspace."""
+    with closing(Workspace(tmp_path / "home")) as workspace:
+        yield workspace.assets
+
+
+def write_at_once(root: Path, times: int, version: str = "") -> list[list[str]]:
+    """What two processes say that create versions of the same name at the same time."""
+    command = [sys.executable, "-c", textwrap.dedent(WRITER), str(root)]
+    writers = [
+        subprocess.Popen([*command, who, str(times), version], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for who in ("a", "b")
+    ]
+    for writer in writers:
+        assert writer.stdout
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    said = [writer.communicate(timeout=60)[0].splitlines() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0]
+    return said
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_two_processes_can_begin_a_workspace_at_once(tmp_path: Path, attempt: int) -> None:
+    one, other = write_at_once(tmp_path / f"home{attempt}", 1)
+
+    assert sorted(one + other) == ["1", "2"]
+
+
+def test_two_processes_never_get_the_same_version(tmp_path: Path) -> None:
+    Workspace(tmp_path / "home").database.connection.close()
+
+    one, other = write_at_once(tmp_path / "home", 40)
+
+    assert sorted(map(int, one + other)) == list(range(1, 81))
+    with closing(Workspace(tmp_path / "home")) as workspace:
+        assert [asset.version for asset in workspace.assets.entries("data", "d")] == [str(n) for n in range(80, 0, -1)]
+
+
+def test_of_two_processes_one_gets_a_given_version(tmp_path: Path) -> None:
+    Workspace(tmp_path / "home").database.connection.close()
+
+    one, other = write_at_once(tmp_path / "home", 1, version="initial")
+
+    assert sorted(["initial" in one, "initial" in other]) == [False, True]
+    assert any("immutable" in line for line in one + other)
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("azureml:d:1", Reference("d", "1")),
+        ("azureml:d@latest", Reference("d", None, "latest")),
+        ("azureml:d", Reference("d")),
+        ("azureml:my-data.v2:2024-01-01", Reference("my-data.v2", "2024-01-01")),
+        (
+            "/subscriptions/0-0/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/data/d/versions/1",
+            Reference("d", "1"),
+        ),
+        (
+            "azureml:/subscriptions/0/resourceGroups/g/providers/x/workspaces/w/models/m/labels/latest",
+            Reference("m", None, "latest"),
+        ),
+        ("azureml://datastores/workspaceblobstore/paths/x", None),
+        ("azureml://registries/azureml/models/m/versions/1", None),
+        ("azureml::1", None),
+        ("azureml:d:", None),
+        ("azureml:d:1:2", None),
+        ("d:1", None),
+        ("", None),
+    ],
+)
+def test_references_are_read_as_azure_does(text: str, reference: Reference | None) -> None:
+    assert parse_reference(text) == reference
+
+
+@given(
+    name=st.from_regex(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,30}", fullmatch=True),
+    version=st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,20}", fullmatch=True),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_created_can_be_named(assets: Assets, name: str, version: str) -> None:
+    created = assets.create("data", name, version, {"path": f"{name}/{version}"})
+
+    assert assets.resolve("data", created.id) == created
+    assert assets.resolve("data", f"azureml:{name}@latest").name == name
+
+
+@given(versions=st.lists(st.sampled_from([None, None, "1", "2", "7", "007", "v1", "1.0", str(2**70)]), max_size=12))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_next_version_is_always_new_and_latest_is_the_last_created(
+    tmp_path: Path, versions: list[str | None]
+) -> None:
+    with closing(Workspace(tmp_path / str(len(list(tmp_path.iterdir()))))) as workspace:
+        created: list[str] = []
+        for number, version in enumerate(versions):
+            if version in created:
+                with pytest.raises(Conflict):
+                    workspace.assets.create("data", "d", version, {"path": str(number)})
+                continue
+            made = workspace.assets.create("data", "d", version, {"path": str(number)}).version
+            assert made not in created
+            created.append(made)
+
+            assert workspace.assets.get("data", "d", None, "latest").version == made
+
+
+def test_kinds_do_not_meet(assets: Assets) -> None:
+    assets.create("data", "x", None, {"path": "data"})
+    assets.create("model", "x", None, {"path": "model"})
+
+    assert assets.get("data", "x").spec["path"] == "data"
+    assert assets.get("model", "x").version == "1"
+    with pytest.raises(NotFound):
+        assets.get("component", "x")
+
+
+def test_a_conflict_says_what_differs_and_what_to_do(assets: Assets) -> None:
+    assets.create("data", "d", "4", {"path": "here", "type": "uri_file", "description": "old"})
+
+    with pytest.raises(Conflict) as conflict:
+        assets.create("data", "d", "4", {"path": "there", "type": "uri_file", "description": "new"})
+
+    told = str(conflict.value)
+    assert "Asset paths cannot be updated" in told
+    assert "'here'" in told
+    assert "'there'" in told
+    assert "for example 5" in told
+    assert assets.get("data", "d", "4").spec["description"] == "old"
+
+
+@pytest.mark.parametrize("text", ["azureml:d:1", "azureml:d@latest", "azureml:d@production", "nonsense"])
+def test_a_reference_to_nothing_is_told(assets: Assets, text: str) -> None:
+    with pytest.raises(CreditMLError) as error:
+        assets.resolve("data", text)
+
+    assert "d" in str(error.value)
+    assert (
+        "`creditml data create" in str(error.value)
+        or "azureml:<name>" in str(error.value)
+        or "label" in str(error.value)
+    )
