@@ -1,0 +1,283 @@
+"""The workspace's tracking server: MLflow's own application, in one process, on the sockets of runners with a lease.
+
+    python -m creditml.tracking.server ROOT CONTROL_FD [ALLOWED_HOST...]
+
+`creditml.tracking.client` starts it. The main thread hears the runners and drains the outbox, another serves HTTP. It
+ends when the last lease is gone. What it prints is in mlflow/server.log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import faulthandler
+import gc
+import logging
+import os
+import selectors
+import socket
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.errors import CreditMLError
+from creditml.tracking import lease
+from creditml.tracking.lease import Channel, Message
+from creditml.tracking.outbox import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import uvicorn
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from creditml.tracking.drain import Drain
+
+_START_LIMIT = 300.0
+"""Seconds after which a start that hangs is given up, with the stacks in the log."""
+_KEEP_ALIVE = 75
+"""Seconds for which an idle connection stays open."""
+_GRACE = 5
+"""Seconds that requests in progress get when their runner is gone."""
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+_log = logging.getLogger("creditml.tracking")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve until the last lease is gone."""
+    root, descriptor, *hosts = arguments
+    if os.fork():
+        os._exit(0)  # the runner reaps this half at once; the server is nobody's child
+    control = socket.socket(fileno=int(descriptor))
+    control.setblocking(False)  # noqa: FBT003
+    control.set_inheritable(False)
+    faulthandler.dump_traceback_later(_START_LIMIT, exit=True)
+    try:
+        server = _start(Path(root), control, hosts)
+    except BaseException as error:  # noqa: BLE001  whatever it is, runners are waiting
+        traceback.print_exc()
+        sys.stderr.write(f"{lease.REASON}{_reason(error)}\n")
+        _tell_failure(Path(root), control)
+        os._exit(1)
+    faulthandler.cancel_dump_traceback_later()
+    try:
+        server.run()
+    except BaseException:  # noqa: BLE001
+        _log.exception("The server breaks off; runners will start another one")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # else the exit would wait for requests in progress
+
+
+class Server:
+    """Hears the runners."""
+
+    def __init__(self, root: Path, control: socket.socket, drain: Drain, http: Http) -> None:
+        """Take over the control socket, which runners may be waiting on."""
+        self._root = root
+        self._control = control
+        self._drain = drain
+        self._http = http
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ)
+        self._leases: dict[Channel, list[Serving]] = {}
+
+    def run(self) -> None:
+        """Serve until the last lease is gone and the outbox is drained."""
+        self._admit()
+        while True:
+            while self._leases:
+                for key, _ in self._selector.select():
+                    if key.fileobj is self._control:
+                        self._admit()
+                    elif isinstance(key.fileobj, Channel):
+                        self._hear(key.fileobj)
+            self._http.finish()
+            self._try_to_drain()
+            with lease.mutex(self._root):
+                self._admit()  # runners connect under the mutex too: whoever isn't heard here will find no server
+                if not self._leases:
+                    self._drain.close()
+                    lease.withdraw(self._root, self._control.getsockname())
+                    return
+
+    def _admit(self) -> None:
+        for channel in _waiting(self._control):
+            self._leases[channel] = []
+            self._selector.register(channel, selectors.EVENT_READ)
+
+    def _hear(self, channel: Channel) -> None:
+        messages = channel.receive()
+        if messages is None:
+            self._selector.unregister(channel)
+            channel.close()
+            for serving in self._leases.pop(channel):
+                serving.stop()
+            return
+        for message in messages:
+            if message.word == lease.SERVE and message.listener:
+                self._leases[channel].append(self._http.serve(message.listener))
+                channel.send(Message(lease.READY))
+            elif message.word == lease.DRAIN:
+                channel.send(Message(lease.DRAINED if self._try_to_drain() else lease.UNDRAINED, message.number))
+
+    def _try_to_drain(self) -> bool:
+        try:
+            self._drain.run()
+        except Exception:  # noqa: BLE001  the rows are there for another try
+            _log.exception("The outbox can't be drained now; its rows are kept")
+            return False
+        return True
+
+
+class Serving(NamedTuple):
+    """A listening socket that is being served."""
+
+    server: uvicorn.Server
+    done: concurrent.futures.Future[None]
+
+    def stop(self) -> None:
+        """Accept nothing more; requests in progress go on."""
+        self.server.should_exit = True
+
+
+class Http:
+    """Serves an application on any number of sockets, in a thread of its own, by uvicorn as `mlflow server` does."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Start the thread."""
+        self._app = app
+        self._serving: list[Serving] = []
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+    def serve(self, listener: socket.socket) -> Serving:
+        """Serve a listening socket."""
+        import uvicorn  # noqa: PLC0415  MLflow brings it
+
+        # Without it, an answer would wait 40 ms for an acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        config = uvicorn.Config(
+            self._app,
+            log_config=None,
+            log_level=logging.WARNING,
+            access_log=False,
+            lifespan="off",  # MLflow's looks for containers of its assistant
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        server = uvicorn.Server(config)
+        serving = Serving(server, asyncio.run_coroutine_threadsafe(server.serve([listener]), self._loop))
+        serving.done.add_done_callback(_report)
+        self._serving.append(serving)
+        return serving
+
+    def finish(self) -> None:
+        """Wait for the requests in progress on sockets that are served no more."""
+        concurrent.futures.wait([serving.done for serving in self._serving if serving.server.should_exit], _GRACE + 5)
+        self._serving = [serving for serving in self._serving if not serving.done.done()]
+
+
+def _report(done: concurrent.futures.Future[None]) -> None:
+    if error := done.exception():
+        _log.error("A socket is served no more", exc_info=error)
+
+
+class DrainFirst:
+    """Lets no request be answered before the outbox is drained: a step's run is there when the step asks for it."""
+
+    def __init__(self, app: ASGIApp, outbox: Outbox, drain: Drain) -> None:
+        """Stand before `app`."""
+        self._app = app
+        self._outbox = outbox
+        self._drain = drain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        try:
+            if self._outbox.pending():
+                await asyncio.to_thread(self._drain.run)
+        except Exception:  # noqa: BLE001  the rows are there for another try
+            _log.exception("The outbox can't be drained now; its rows are kept")
+        await self._app(scope, receive, send)
+
+
+def _start(root: Path, control: socket.socket, hosts: Sequence[str]) -> Server:
+    """Import MLflow, make its store ready, and drain the outbox."""
+    gc.disable()  # a quarter of the time to start
+    with lease.mutex(root):
+        lease.sign(root, control.getsockname())
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _configure(root, hosts)
+
+    from creditml.tracking.drain import Drain  # noqa: PLC0415  these import MLflow, which needs the settings
+    from creditml.tracking.schema import open_store  # noqa: PLC0415
+
+    drain = Drain(Outbox(root / "workspace.db"), open_store(lease.folder(root)))
+    drain.run()
+    from mlflow.server.fastapi_app import app  # noqa: PLC0415
+
+    gc.freeze()
+    gc.enable()
+    return Server(root, control, drain, Http(DrainFirst(app, Outbox(root / "workspace.db"), drain)))
+
+
+def _configure(root: Path, hosts: Sequence[str]) -> None:
+    """Set what `mlflow server` would, and nothing that the user has set for MLflow's clients."""
+    for name in list(os.environ):
+        if name.lstrip("_").startswith("MLFLOW_") or name == "prometheus_multiproc_dir":
+            del os.environ[name]
+    os.environ |= settings(root, hosts)
+
+
+def settings(root: Path, hosts: Sequence[str]) -> dict[str, str]:
+    """The environment of MLflow's application."""
+    names = [*_LOOPBACK, *hosts]
+    patterns = [name.replace("[", "[[]") + ":*" for name in names]
+    return {
+        # Relative to the current folder, which is mlflow/: in a URI, some characters of its path would have a meaning.
+        "_MLFLOW_SERVER_FILE_STORE": "sqlite:///mlflow.db",
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/.mlflow",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": (root / "jobs").as_uri(),
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        # Tells MLflow that this is the server, which runs no code of users.
+        "_MLFLOW_SERVER_BOOT_ID": os.urandom(16).hex(),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join([*names, *patterns]),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, CreditMLError):
+        return str(error)
+    if isinstance(error, ImportError):
+        return f"{sys.executable} can't import MLflow ({error}). Install it there: pip install mlflow"
+    return "".join(traceback.format_exception_only(error)).strip()
+
+
+def _tell_failure(root: Path, control: socket.socket) -> None:
+    with lease.mutex(root):
+        lease.withdraw(root, control.getsockname())
+        for channel in _waiting(control):
+            channel.receive()
+            channel.send(Message(lease.FAILED))
+
+
+def _waiting(control: socket.socket) -> list[Channel]:
+    """The runners that wait to be let in."""
+    channels: list[Channel] = []
+    while True:
+        try:
+            connection, _ = control.accept()
+        except BlockingIOError:
+            return channels
+        channels.append(Channel(connection))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,224 @@
+"""What MLflow has recorded, read from its database without MLflow (importing it takes more than a second).
+
+This is the one file that knows the tables of MLflow's store; tests/tracking/test_tracking_canary.py compares them with
+MLflow's own classes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import sys
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+DEFAULT_EXPERIMENT = "Default"
+
+COLUMNS: Mapping[str, str] = {
+    "experiments": "experiment_id, name",
+    "runs": "run_uuid, artifact_uri, start_time, lifecycle_stage",
+    "tags": "key, value, run_uuid",
+    "latest_metrics": "key, value, is_nan, run_uuid",
+    "logged_models": "model_id, name, artifact_location, creation_timestamp_ms, status, lifecycle_stage, source_run_id",
+    "model_versions": "name, version, creation_time, description, current_stage, source, run_id, storage_location",
+    "model_version_tags": "name, version, key, value",
+    "registered_model_aliases": "name, alias, version",
+}
+"""The tables and columns of MLflow's store that this file reads."""
+
+_READY = 2
+"""mlflow.entities.LoggedModelStatus.READY"""
+_DELETED = "Deleted_Internal"
+"""The stage of a deleted model version, whose row stays."""
+_BUSY_TIMEOUT = 20.0
+"""Seconds to wait for a writer."""
+
+
+class LoggedModel(NamedTuple):
+    """A model that a run logged (MLflow 3 keeps it beside the run, not in it)."""
+
+    name: str
+    folder: Path
+    """The folder with the file MLmodel."""
+
+
+class RegisteredVersion(NamedTuple):
+    """A version in MLflow's model registry."""
+
+    name: str
+    version: int
+    created: int
+    """Milliseconds since the epoch."""
+    run_id: str | None
+    source: str
+    """The model's folder on this machine; the URI as it was given if it lies elsewhere."""
+    description: str
+    tags: dict[str, str]
+    aliases: tuple[str, ...]
+
+
+def database(root: Path) -> Path:
+    """MLflow's database in the workspace folder `root`."""
+    return root / "mlflow" / "mlflow.db"
+
+
+def experiment_id(root: Path, name: str) -> str:
+    """The id that the experiment `name` has in MLflow, or will get when the outbox is drained.
+
+    It must be known before MLflow runs, so a new experiment's id comes from its name. It stays below 2**53: a browser's
+    numbers are exact up to there.
+    """
+    if name == DEFAULT_EXPERIMENT:
+        return "0"
+    with _reading(root) as db:
+        for (known,) in db.execute("SELECT experiment_id FROM experiments WHERE name = ?", (name,)):
+            return str(known)
+        attempt = 0
+        while True:
+            wanted = _id_from_name(name, attempt)
+            # taken by an experiment that had this name once and was renamed
+            if not db.execute("SELECT 1 FROM experiments WHERE experiment_id = ?", (wanted,)).fetchone():
+                return str(wanted)
+            attempt += 1
+
+
+def metrics(root: Path, run_id: str) -> dict[str, float]:
+    """The latest value of each metric of a run."""
+    with _reading(root) as db:
+        query = "SELECT key, value, is_nan FROM latest_metrics WHERE run_uuid = ? ORDER BY key"
+        rows = db.execute(query, (run_id,)).fetchall()
+    return {key: math.nan if is_nan else _unclamped(value) for key, value, is_nan in rows}
+
+
+def descendants(root: Path, run_id: str) -> list[str]:
+    """The runs below a run, oldest first: those that the engine made and those that scripts made."""
+    with _reading(root) as db:
+        rows = db.execute(
+            """
+            SELECT run_uuid, value FROM runs JOIN tags USING (run_uuid)
+            WHERE key = 'mlflow.parentRunId' AND lifecycle_stage = 'active' ORDER BY start_time, run_uuid"""
+        ).fetchall()
+    children: dict[str, list[str]] = {}
+    for child, parent in rows:
+        children.setdefault(parent, []).append(child)
+    below: set[str] = set()
+    todo = [run_id]
+    while todo:
+        new = [child for child in children.get(todo.pop(), ()) if child not in below]
+        below.update(new)
+        todo += new
+    return [child for child, _ in rows if child in below and child != run_id]
+
+
+def logged_models(root: Path, run_id: str) -> list[LoggedModel]:
+    """The models that a run logged with an MLflow 3 client, oldest first."""
+    with _reading(root) as db:
+        rows = db.execute(
+            """
+            SELECT name, artifact_location FROM logged_models
+            WHERE source_run_id = ? AND status = ? AND lifecycle_stage = 'active'
+            ORDER BY creation_timestamp_ms, model_id""",
+            (run_id, _READY),
+        ).fetchall()
+    found = [(name, _local(root, uri)) for name, uri in rows]
+    return [LoggedModel(name, folder) for name, folder in found if folder]
+
+
+def registered_models(root: Path, *, run_ids: Iterable[str] | None = None) -> list[RegisteredVersion]:
+    """The versions in MLflow's model registry, by name and version.
+
+    Args:
+        root: The workspace folder.
+        run_ids: Only versions that come from these runs.
+    """
+    wanted = None if run_ids is None else json.dumps(list(run_ids))
+    with _reading(root) as db:
+        rows = db.execute(
+            """
+            SELECT name, version, creation_time, run_id, source, storage_location, description,
+                (SELECT json_group_object(key, value) FROM model_version_tags t
+                    WHERE t.name = v.name AND t.version = v.version),
+                (SELECT json_group_array(alias) FROM registered_model_aliases a
+                    WHERE a.name = v.name AND a.version = v.version)
+            FROM model_versions v
+            WHERE current_stage != ? AND (? IS NULL OR run_id IN (SELECT value FROM json_each(?)))
+            ORDER BY name, version""",
+            (_DELETED, wanted, wanted),
+        ).fetchall()
+        return [
+            RegisteredVersion(
+                name,
+                version,
+                created,
+                run_id or None,
+                _source(db, root, storage or "", source or ""),
+                description or "",
+                json.loads(tags),
+                tuple(sorted(json.loads(aliases))),
+            )
+            for name, version, created, run_id, source, storage, description, tags, aliases in rows
+        ]
+
+
+@contextmanager
+def _reading(root: Path) -> Iterator[sqlite3.Connection]:
+    """MLflow's store, read only; one with empty tables if there is none yet."""
+    path = database(root)
+    if path.is_file():
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT)
+    else:
+        db = sqlite3.connect(":memory:")
+        for table, columns in COLUMNS.items():
+            db.execute(f"CREATE TABLE {table} ({columns})")
+    with closing(db):
+        yield db
+
+
+def _id_from_name(name: str, attempt: int) -> int:
+    from hashlib import sha256  # noqa: PLC0415  3 ms, and most experiments have their id already
+
+    digest = sha256(f"{attempt or ''}\0{name}".encode()).digest()
+    return 1 + (int.from_bytes(digest[:8], "big") >> 12)
+
+
+def _unclamped(value: float) -> float:
+    """MLflow stores infinity as the largest number."""
+    return math.copysign(math.inf, value) if abs(value) == sys.float_info.max else value
+
+
+def _source(db: sqlite3.Connection, root: Path, storage: str, source: str) -> str:
+    """Where a model version's files lie: follow `models:/` and `runs:/` to the end."""
+    for uri in filter(None, (storage, source)):
+        folder = _local(root, _physical(db, uri))
+        if folder:
+            return str(folder)
+    return source
+
+
+def _physical(db: sqlite3.Connection, uri: str) -> str:
+    kind, _, rest = uri.partition(":/")
+    first, _, path = rest.lstrip("/").partition("/")
+    row: tuple[str] | None = None
+    if kind == "models":
+        row = db.execute("SELECT artifact_location FROM logged_models WHERE model_id = ?", (first,)).fetchone()
+    elif kind == "runs":
+        row = db.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (first,)).fetchone()
+    return f"{row[0]}/{path}".rstrip("/") if row else uri
+
+
+def _local(root: Path, uri: str) -> Path | None:
+    """The place of `mlflow-artifacts:/...` (even with a host), `file:` or a plain path, else None."""
+    kind, _, rest = uri.partition(":")
+    if kind == "mlflow-artifacts":
+        path = rest[2:].partition("/")[2] if rest.startswith("//") else rest.lstrip("/")
+        return root / "jobs" / path
+    if kind == "file":
+        from urllib.parse import unquote, urlsplit  # noqa: PLC0415  2 ms, for a rare case
+
+        return root / unquote(urlsplit(uri).path)
+    return root / uri if uri.startswith("/") else None

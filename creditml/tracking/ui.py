@@ -1,0 +1,49 @@
+"""MLflow's pages on a workspace."""
+
+from __future__ import annotations
+
+import selectors
+from typing import TYPE_CHECKING
+
+from creditml.errors import CreditMLError
+from creditml.tracking.client import Tracking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def open_ui(root: Path, port: int, *, announce: Callable[[str], None]) -> None:
+    """Serve MLflow's pages on 127.0.0.1 until Ctrl-C, by the server that running jobs use too.
+
+    Args:
+        root: The workspace folder.
+        port: The port.
+        announce: Called with the address as soon as it answers.
+
+    Raises:
+        CreditMLError: The port is taken, or the server can't start.
+    """
+    try:
+        tracking = Tracking(root, port=port)
+    except OSError as error:
+        message = f"The page can't be served on port {port}: {error.strerror}. Choose another one with --port."
+        raise CreditMLError(message) from error
+    with tracking, selectors.DefaultSelector() as selector:
+        selector.register(tracking, selectors.EVENT_READ)
+        try:
+            _serve(tracking, selector, announce)
+        except KeyboardInterrupt:
+            return
+
+
+def _serve(tracking: Tracking, selector: selectors.BaseSelector, announce: Callable[[str], None]) -> None:
+    tracking.start()
+    announced = False
+    while tracking.failure is None:
+        if tracking.ready and not announced:
+            announce(tracking.uri)
+            announced = True
+        selector.select()
+        tracking.attend()
+    raise CreditMLError(tracking.failure)
