@@ -1,0 +1,71 @@
+"""Backends by entry point: `creditml.executors` names the executors that are installed.
+
+`importlib.metadata` would take 60 ms to answer; a scan of the `entry_points.txt` files takes one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from creditml.errors import BackendUnavailable, near_miss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+GROUP = "creditml.executors"
+DEFAULT = "local"
+
+
+def available(folders: Iterable[str] | None = None) -> Mapping[str, str]:
+    """The installed backends: name -> `module:attribute`."""
+    found: dict[str, str] = {}
+    for folder in sys.path if folders is None else folders:
+        try:
+            names = [name for name in os.listdir(folder or ".") if name.endswith((".dist-info", ".egg-info"))]
+        except OSError:
+            continue
+        for name in sorted(names):
+            file = os.path.join(folder, name, "entry_points.txt")
+            try:
+                with open(file, encoding="utf-8") as stream:
+                    text = stream.read()
+            except OSError:
+                continue
+            if GROUP in text:
+                for key, value in _section(text).items():
+                    found.setdefault(key, value)
+    return found
+
+
+def load(name: str) -> Any:  # noqa: ANN401  an executor class: what it is made with is the backend's affair
+    """The executor class of a backend.
+
+    Raises:
+        BackendUnavailable: there is none of that name, or it can't be imported.
+    """
+    known = available()
+    if name not in known:
+        listed = ", ".join(sorted(known)) or "none; is creditml installed in this environment?"
+        message = f"There is no backend '{name}'. Installed: {listed}.{near_miss(name, known)}"
+        raise BackendUnavailable(message)
+    module, _, attribute = known[name].partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        message = f"The backend '{name}' ({known[name]}) can't be loaded: {error}."
+        raise BackendUnavailable(message) from error
+
+
+def _section(text: str) -> dict[str, str]:
+    """The lines `name = module:attribute` of the group."""
+    found, inside = {}, False
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            inside = line == f"[{GROUP}]"
+        elif inside and "=" in line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            found[name.strip()] = value.strip()
+    return found

@@ -1,0 +1,346 @@
+"""One command step: staged, started, watched, collected."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml import tracking
+from creditml.engine.contract import WORKING_FOLDER, Identity, Values, command_line, step_environment
+from creditml.engine.roots import ARTIFACT_FOLDERS
+from creditml.engine.stage import (
+    Inputs,
+    Supply,
+    Target,
+    changed,
+    left_outputs,
+    make_outputs,
+    stage_inputs,
+    take_outputs,
+    targets,
+)
+from creditml.engine.submit import code_folder
+from creditml.errors import BackendError, Canceled, CreditMLError, OutputMissing
+from creditml.executor import Exit, Running, Step
+from creditml.model import NOTHING, Data, Literal
+from creditml.names import run_id
+from creditml.plan import Given, Produced
+from creditml.workspace.content import copy_tree
+from creditml.workspace.data import DEFAULT_DATASTORE
+from creditml.workspace.download import download
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from creditml.engine.runner import Runner
+    from creditml.plan import PlannedStep
+
+GRACE = 10.0
+_STAGING_GRACE = 2.0
+_TAIL_LINES = 12
+_TAIL_BYTES = 8192
+
+
+class Outcome(NamedTuple):
+    """How a step ended; `outputs` says where each one lies."""
+
+    status: str
+    message: str = ""
+    code: str = ""
+    exit_code: int | None = None
+    outputs: Mapping[str, str] = NOTHING
+    metrics: Mapping[str, float] = NOTHING
+
+
+def _not_started(error: Exception) -> Outcome:
+    code = "OutputMissing" if isinstance(error, OutputMissing) else "PreparationFailed"
+    return Outcome("Failed", f"The step could not be started: {error}", code)
+
+
+class CommandRun:
+    """A command step of a running job."""
+
+    def __init__(self, runner: Runner, step: PlannedStep) -> None:
+        """Nothing is made yet."""
+        self.runner, self.step, self.path = runner, step, step.path
+        record = runner.record
+        self.run_id = run_id() if step.path else record.name
+        self.folder = runner.workspace.jobs.folder(record._replace(path=step.path))
+        self.root = self.folder  # until there is one to run in
+        self.artifacts = self.folder / "artifacts"
+        self.log = self.artifacts / "user_logs" / "std_log.txt"
+        self.deadline: float | None = None
+        self._targets: dict[str, Target] = {}
+        self._inputs = Inputs({}, (), {})
+        self._supply: dict[str, Supply] = {}
+        self._see = ""
+        self._mishap: Exception | None = None
+        self._stopped = threading.Event()
+        self._running: Running | None = None
+        self._descriptor = self._done = -1
+        self._asked: str = ""
+
+    def fileno(self) -> int:
+        """Readable when what is under way has ended: the staging, or the command."""
+        return self._descriptor
+
+    @property
+    def staging(self) -> bool:
+        """Whether a thread still prepares the step's data."""
+        return self._running is None
+
+    def begin(self, outputs: Mapping[tuple[str, str], str]) -> Outcome | None:
+        """Record the step and find its data; the outcome if that failed.
+
+        Args:
+            outputs: where the outputs of earlier steps lie, by step and name.
+        """
+        self.runner.journal.step_began(self)
+        try:
+            os.makedirs(self.log.parent, exist_ok=True)
+            self.root = self.runner.roots.take()
+            self._see = self.runner.launcher.see(str(self.root))
+            self._supply = self._supplies(outputs)
+        except (CreditMLError, OSError) as error:
+            return _not_started(error)
+        return None
+
+    def stage(self) -> None:
+        """Put code and data in place: at once, or in a thread of its own if that may take long."""
+        if not any(supply.slow for supply in self._supply.values()):
+            self._stage()
+            return
+        self._descriptor, self._done = os.pipe()
+        threading.Thread(target=self._stage, daemon=True).start()
+
+    def launch(self) -> Outcome | None:
+        """Start the command, once its data is in place; the outcome if that failed."""
+        self._close_pipe()
+        try:
+            if self._mishap is not None:
+                raise self._mishap
+            self._running = self.runner.launcher.start(self._step())
+        except Canceled:
+            return Outcome("Canceled", "The step was canceled.", "Canceled")
+        except (CreditMLError, OSError) as error:
+            return _not_started(error)
+        self._descriptor = self._running.fileno()
+        timeout = self.step.node.timeout
+        self.deadline = None if timeout is None else time.monotonic() + timeout
+        return None
+
+    def terminate(self, reason: str = "canceled") -> None:
+        """Ask the command to end; it is killed when the grace is over."""
+        if not self._asked:
+            self._asked = reason
+            self._stopped.set()
+            self.deadline = time.monotonic() + (GRACE if self._running else _STAGING_GRACE)
+            if self._running:
+                self._running.terminate()
+
+    def kill(self) -> None:
+        """End it now. A thread that can't be ended goes on by itself, and nobody waits for it."""
+        self._asked = self._asked or "canceled"
+        self._stopped.set()
+        self.deadline = None
+        if self._running:
+            self._running.kill()
+
+    def overdue(self) -> None:
+        """The deadline has passed: that of the spec, or the grace."""
+        if self._asked:
+            self.kill()
+        else:
+            self.terminate("timeout")
+
+    def collect(self) -> Outcome:
+        """What came of it, once the command has ended: outputs in place, artifacts kept."""
+        assert self._running is not None  # noqa: S101  started before
+        places: dict[str, str] = {}
+        try:
+            problem = self._trouble(self._running.exit())
+            self._keep_artifacts()
+            if problem is None:
+                places = take_outputs(self._targets, self.root, self._progress)
+                self.runner.journal.register(self, places)
+        except BackendError as error:
+            problem = _not_started(error)
+        except (CreditMLError, OSError) as error:
+            problem = Outcome("Failed", f"The step's outputs could not be kept: {error}", "OutputFailed", 0)
+        if problem is not None:
+            left = {**left_outputs(self._targets, self.root), **places}
+            return problem._replace(outputs=left, metrics=self._metrics())
+        return Outcome("Completed", exit_code=0, outputs=places, metrics=self._metrics())
+
+    # -- before
+
+    def _stage(self) -> None:
+        try:
+            code = self.step.component.code
+            if code:
+                self._copy_code(code_folder(code, self.runner.workspace))
+            supplies = {name: self._fetched(supply) for name, supply in self._supply.items()}
+            self._inputs = stage_inputs(supplies, self.root, self._see, str(self.runner.workspace.root))
+        except Exception as error:  # noqa: BLE001  `launch` raises it where it can be told
+            self._mishap = error
+        finally:
+            if self._done >= 0:
+                os.write(self._done, b".")
+
+    def _copy_code(self, code: Path) -> None:
+        working = self.root / WORKING_FOLDER
+        for name in ARTIFACT_FOLDERS:
+            if (code / name).is_file():  # code may hold files of these names
+                (working / name).rmdir()
+        copy_tree(code, working)
+
+    def _fetched(self, supply: Supply) -> Supply:
+        if not supply.remote:
+            return supply
+        return supply._replace(path=str(download(supply.path, self._progress, self._stopped.is_set)))
+
+    def _close_pipe(self) -> None:
+        if self._done >= 0:
+            os.close(self._descriptor)
+            os.close(self._done)
+            self._done = -1
+
+    def _step(self) -> Step:
+        runner, step, see = self.runner, self.step, self._see
+        datastore = (runner.plan.job.settings.default_datastore or DEFAULT_DATASTORE).removeprefix("azureml:")
+        self._targets = targets(step, runner.workspace, self.folder, self.run_id, datastore)
+        seen_outputs = make_outputs(self._targets, dict(step.outputs), self.root, see)
+        values = Values(self._literals(), self._inputs.seen, seen_outputs)
+        return Step(
+            run_id=self.run_id,
+            command=command_line(step, values),
+            root=str(self.root),
+            log=str(self.log),
+            env={**runner.host, **step_environment(step, self._identity(), values, see, self._mlflow())},
+            cwd=WORKING_FOLDER,
+            mounts=self._inputs.mounts,
+            protected=(str(runner.workspace.root),),
+            writable=tuple(target.folder for target in self._targets.values() if target.fixed),
+        )
+
+    def _supplies(self, outputs: Mapping[tuple[str, str], str]) -> dict[str, Supply]:
+        supplies = {}
+        for name, bound in self.step.inputs.items():
+            declared = self.step.component.inputs[name].mode
+            if isinstance(bound, Produced):
+                place = outputs.get((bound.step, bound.output))
+                failed = self.runner.states[bound.step].status != "Completed"
+                if failed and self.step.component.inputs[name].optional:
+                    continue
+                if place is None or not os.path.lexists(place + bound.suffix):
+                    message = (
+                        f"The input '{name}' is the output '{bound.output}' of the step '{bound.step}', "
+                        "which did not write it."
+                    )
+                    raise OutputMissing(message)
+                kind = self.runner.plan.steps[bound.step].outputs[bound.output].type or "uri_folder"
+                supplies[name] = Supply(place + bound.suffix, kind, bound.mode or declared)
+            elif isinstance(bound.value, Data):
+                path = self.runner.workspace.data.source(bound.value.path, bound.value.type)
+                supplies[name] = Supply(path, bound.value.type, bound.value.mode or declared)
+        return supplies
+
+    def _literals(self) -> dict[str, str]:
+        return {
+            name: bound.value.value
+            for name, bound in self.step.inputs.items()
+            if isinstance(bound, Given) and isinstance(bound.value, Literal)
+        }
+
+    def _identity(self) -> Identity:
+        journal = self.runner.journal
+        return Identity(self.run_id, self.runner.record.name, self.runner.record.experiment_name, journal.experiment_id)
+
+    def _mlflow(self) -> dict[str, str]:
+        journal = self.runner.journal
+        return {
+            "MLFLOW_TRACKING_URI": self.runner.tracking.uri,
+            "MLFLOW_RUN_ID": self.run_id,
+            "MLFLOW_EXPERIMENT_ID": journal.experiment_id,
+            "MLFLOW_EXPERIMENT_NAME": self.runner.record.experiment_name,
+            "MLFLOW_RUN_CONTEXT": tracking.run_context(self.run_id, self.runner.record.name),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+
+    def _progress(self, line: str) -> None:
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(line + "\n")
+
+    # -- after
+
+    def _trouble(self, end: Exit) -> Outcome | None:
+        if self._asked == "timeout":
+            limit = self.step.node.timeout
+            return Outcome(
+                "Canceled",
+                f"The step was canceled since it ran longer than its limits.timeout of {limit:g} s.",
+                "Timeout",
+                end.code,
+            )
+        if self._asked and not end.ok:
+            return Outcome("Canceled", "The step was canceled.", "Canceled", end.code)
+        if not end.ok:
+            return Outcome("Failed", self._failure(end), "ExecutionFailed", end.code)
+        touched = list(changed(self._inputs))
+        if touched:
+            which = ", ".join(touched[:3])
+            return Outcome(
+                "Failed",
+                f"The step changed its input: {which}. Inputs are read-only; write to an output.",
+                "InputChanged",
+                end.code,
+            )
+        return None
+
+    def _failure(self, end: Exit) -> str:
+        """The sentence that Azure ML uses, with the end of the log."""
+        if end.vanished:
+            how = "vanished; nobody can tell how it ended"
+        elif end.out_of_memory:
+            how = "was killed for want of memory"
+        elif end.signal is not None:
+            how = f"was killed by signal {end.signal}"
+        else:
+            how = f"exited with status code {end.code}"
+        words = self.step.component.command.split()
+        program = words[0] if words else "bash"
+        tail = self.tail()
+        error = f" Error: {tail}" if tail else ""
+        return (
+            f"Execution failed. User process '{program}' {how}. "
+            f"Please check log file 'user_logs/std_log.txt' for error details.{error}"
+        )
+
+    def tail(self) -> str:
+        """The last lines of the log."""
+        try:
+            with self.log.open("rb") as log:
+                log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
+                text = log.read().decode(errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.strip().splitlines()[-_TAIL_LINES:])
+
+    def _keep_artifacts(self) -> None:
+        """`./outputs` and `./logs` are artifacts of the run; so are models that MLflow keeps beside it."""
+        for name in ARTIFACT_FOLDERS:
+            source = self.root / WORKING_FOLDER / name
+            if source.is_dir() and not source.is_symlink() and any(source.iterdir()):
+                target = self.artifacts / name
+                if target.exists():
+                    copy_tree(source, target)
+                else:
+                    Path(source).rename(target)
+        if self.runner.tracking.used:
+            tracking.mirror_logged_models(self.runner.workspace.root, self.run_id, self.artifacts)
+
+    def _metrics(self) -> Mapping[str, float]:
+        return tracking.metrics(self.runner.workspace.root, self.run_id) if self.runner.tracking.used else {}

@@ -1,0 +1,189 @@
+"""The executor over the engine: what every backend that runs steps on this machine has in common."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from creditml import tracking
+from creditml.engine.hold import Hold, is_held
+from creditml.engine.runner import Options, Runner
+from creditml.engine.submit import Prepared, prepare, submit
+from creditml.errors import NotFound
+from creditml.executor import JobState, NodeState
+from creditml.plan import plan
+from creditml.spec.reader import read_job_dict
+from creditml.workspace import Workspace
+from creditml.workspace.content import copy_tree
+from creditml.workspace.records import now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from creditml.executor import Launcher
+    from creditml.model import Job
+    from creditml.workspace.records import JobRecord
+
+_POLL = 0.2
+
+
+class LocalJobs:
+    """Runs jobs with the engine; a backend gives its name and its launcher.
+
+    `submit` starts a detached runner, which outlives the caller. `run` makes the caller the runner.
+    """
+
+    name: str
+    launcher: Callable[[], Launcher]
+
+    def __init__(self, workspace: Workspace | None = None, options: Options | None = None) -> None:
+        """Work in a workspace, by default the one of the current folder."""
+        self.workspace = workspace or Workspace.find()
+        self.options = options or Options()
+
+    # -- the Executor protocol
+
+    def submit(self, job: Job) -> str:
+        """Check and record a job, start its runner, and return its name at once."""
+        return self.detach(prepare(job, self.workspace)).name
+
+    def poll(self, job: str) -> JobState:
+        """The job and every node that was started."""
+        record = settle(self.workspace, self.workspace.jobs.get(job))
+        nodes = tuple(
+            NodeState(r.path, r.name, r.status, r.started_at, r.ended_at, (r.error or {}).get("message", ""))
+            for r in self.workspace.jobs.steps(record.root)
+        )
+        return JobState(
+            record.name,
+            record.status,
+            record.started_at,
+            record.ended_at,
+            (record.error or {}).get("message", ""),
+            nodes,
+        )
+
+    def logs(self, job: str, node: str = "") -> Iterator[str]:
+        """The lines of a log as they come, until the job or node has ended. Without a node: the job's own."""
+        record = self._record(job, node, wait=True)
+        name = "logs/azureml/executionlogs.txt" if record.type == "pipeline" else "user_logs/std_log.txt"
+        yield from follow(self.workspace, record, name)
+
+    def fetch(self, job: str, node: str | None, output: str, to: Path) -> Path:
+        """Copy an output to a folder; returns the folder."""
+        record = self._record(job, node or "")
+        place = self.workspace.data.locate(f"azureml://jobs/{record.name}/outputs/{output}")
+        target = to / place.name if place.is_file() else to
+        copy_tree(place, target)
+        return to
+
+    def cancel(self, job: str) -> None:
+        """Ask the runner to cancel the job; an ended one stays as it is."""
+        self.workspace.jobs.request_cancel(job)
+
+    # -- here and now, or detached
+
+    def run(self, prepared: Prepared) -> Runner:
+        """Record a job, with this process as its runner: a context manager, to be advanced."""
+        record, hold, job = submit(prepared, self.workspace, self.name)
+        return Runner(self.workspace, record, plan(job), type(self).launcher(), hold, self.options)
+
+    def detach(self, prepared: Prepared) -> JobRecord:
+        """Record a job and start a runner of its own for it."""
+        record, hold, _ = submit(prepared, self.workspace, self.name)
+        maker = type(self).launcher
+        command = [sys.executable, "-m", "creditml.engine", str(self.workspace.root), record.name, str(hold.descriptor)]
+        command += [
+            f"{maker.__module__}:{maker.__qualname__}",
+            str(self.options.max_parallel or 0),
+            *self.options.pass_env,
+        ]
+        log = self.workspace.jobs.root / record.name / "runner.log"
+        with log.open("ab") as output:
+            subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=[hold.descriptor],
+            )
+        os.close(hold.descriptor)
+        return record
+
+    def _record(self, job: str, node: str, *, wait: bool = False) -> JobRecord:
+        """The record of a job or of a node of it; one that may start yet can be waited for."""
+        record = self.workspace.jobs.get(job)
+        if not node:
+            return record
+        wait = wait and node in plan(read_job_dict(record.spec)).steps
+        while True:
+            ended = settle(self.workspace, self.workspace.jobs.get(job)).ended
+            for step in self.workspace.jobs.steps(record.root):
+                if node in (step.path, step.name):
+                    return step
+            if ended or not wait:
+                break
+            time.sleep(_POLL)
+        message = f"The job '{job}' has no step '{node}' that was started."
+        raise NotFound(message)
+
+
+def run_detached(arguments: list[str]) -> int:
+    """The main function of a detached runner: `WORKSPACE JOB LOCK LAUNCHER MAX_PARALLEL [VARIABLE …]`."""
+    root, name, descriptor, maker, parallel, *pass_env = arguments
+    workspace = Workspace(Path(root))
+    hold = Hold.adopt(workspace.jobs.root / name, int(descriptor))
+    record = workspace.jobs.get(name)
+    module, _, attribute = maker.partition(":")
+    launcher: Any = getattr(importlib.import_module(module), attribute)()
+    options = Options(int(parallel) or None, tuple(pass_env))
+    with Runner(workspace, record, plan(read_job_dict(record.spec)), launcher, hold, options) as runner:
+        while runner.advance():
+            pass
+    return 0 if runner.status == "Completed" else 1
+
+
+def settle(workspace: Workspace, record: JobRecord) -> JobRecord:
+    """A job whose runner is gone without a final status gets one: it failed, and so did the steps that ran."""
+    root = record if record.name == record.root else workspace.jobs.get(record.root)
+    if root.ended or root.backend == "azureml" or is_held(workspace.jobs.root / root.name):
+        return record
+    root = workspace.jobs.get(root.name)
+    if root.ended:  # it ended between the two looks
+        return workspace.jobs.get(record.name)
+    log = workspace.jobs.root / root.name / "runner.log"
+    said = f" Its last words are in {log}." if log.exists() and log.stat().st_size else ""
+    message = f"The process that ran the job is gone (killed, or the machine stopped).{said} Run it again."
+    error = {"code": "RunnerLost", "message": message}
+    with workspace.transaction() as db:
+        for lost in [*workspace.jobs.steps(root.name), root]:
+            if not lost.ended:
+                workspace.jobs.transit(lost.name, "Failed", ended_at=now(), error=error)
+                tracking.end_run(db, lost.name, "FAILED", now())
+    return workspace.jobs.get(record.name)
+
+
+def follow(workspace: Workspace, record: JobRecord, name: str) -> Iterator[str]:
+    """The lines of an artifact as they are written, until its job has ended."""
+    log = workspace.jobs.folder(record) / "artifacts" / name
+    rest, offset = b"", 0
+    while True:
+        ended = settle(workspace, workspace.jobs.get(record.name)).ended
+        with suppress(OSError), log.open("rb") as stream:
+            stream.seek(offset)
+            data = stream.read()
+            offset += len(data)
+            *lines, rest = (rest + data).split(b"\n")
+            yield from (line.decode(errors="replace") for line in lines)
+        if ended:
+            if rest:
+                yield rest.decode(errors="replace")
+            return
+        time.sleep(_POLL)

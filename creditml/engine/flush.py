@@ -1,0 +1,100 @@
+"""Flushing outputs to disk beside the loop: on a busy disk that takes longer than many a step."""
+
+from __future__ import annotations
+
+import os
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.engine.stage import flush_outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from creditml.engine.command import CommandRun, Outcome
+
+
+_AT_ONCE = 3
+_GATHERING = 0.1  # seconds: each flush holds up whoever makes files meanwhile, so short steps share one
+
+
+class Flushed(NamedTuple):
+    """A step's outcome once its outputs are on disk, or the reason why they are not."""
+
+    run: CommandRun
+    outcome: Outcome
+    error: OSError | None = None
+
+
+class Flusher:
+    """One thread that flushes what it is given, in that order."""
+
+    def __init__(self) -> None:
+        """The thread starts with the first outcome."""
+        self._todo: SimpleQueue[Flushed | None] = SimpleQueue()
+        self._done: SimpleQueue[Flushed] = SimpleQueue()
+        self._read, self._write = os.pipe()
+        self._thread: threading.Thread | None = None
+        self._hurry = threading.Event()
+        self.pending = 0
+
+    def fileno(self) -> int:
+        """Readable when something is done."""
+        return self._read
+
+    def submit(self, run: CommandRun, outcome: Outcome) -> None:
+        """Flush the outputs of a step."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+        self.pending += 1
+        self._todo.put(Flushed(run, outcome))
+
+    def hurry(self) -> None:
+        """Gather no more: somebody waits."""
+        self._hurry.set()
+
+    def done(self) -> list[Flushed]:
+        """What is done since the last call; there is something when `fileno` is readable."""
+        count = len(os.read(self._read, 4096))
+        self.pending -= count
+        return [self._done.get() for _ in range(count)]
+
+    def close(self) -> None:
+        """Let the thread end."""
+        if self._thread is not None:
+            self._hurry.set()
+            self._todo.put(None)
+            self._thread.join()
+        os.close(self._read)
+        os.close(self._write)
+
+    def _work(self) -> None:
+        going_on = True
+        while going_on:
+            batch = [self._todo.get()]
+            if batch[0] is not None:
+                self._hurry.wait(_GATHERING)
+            while not self._todo.empty():
+                batch.append(self._todo.get())
+            going_on = None not in batch
+            for item in _flushed([item for item in batch if item is not None]):
+                self._done.put(item)
+                os.write(self._write, b".")
+
+
+def _flushed(batch: list[Flushed]) -> list[Flushed]:
+    """Flush a batch: many at once cost the disk no more than one of them."""
+    if len(batch) >= _AT_ONCE:
+        os.sync()
+        return batch
+    return [item._replace(error=_flush(item.outcome.outputs)) for item in batch]
+
+
+def _flush(places: Mapping[str, str]) -> OSError | None:
+    try:
+        flush_outputs(places)
+    except OSError as error:
+        return error
+    return None

@@ -1,0 +1,76 @@
+"""A job's lock and wake-up pipe: who holds it runs the job, and whoever finds it free knows that nobody does."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Hold:
+    """The lock of a job's folder, to be handed on to a child by its descriptor, and the pipe `wake` beside it."""
+
+    def __init__(self, folder: Path, descriptor: int) -> None:
+        """Use `take` or `adopt`."""
+        self.folder, self.descriptor = folder, descriptor
+        self._pipe = -1
+
+    @classmethod
+    def take(cls, folder: Path) -> Hold | None:
+        """Lock a job's folder; None if somebody else holds it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        with suppress(FileExistsError):
+            os.mkfifo(folder / "wake", 0o600)
+        return cls(folder, descriptor)
+
+    @classmethod
+    def adopt(cls, folder: Path, descriptor: int) -> Hold:
+        """Go on with the lock that a parent took."""
+        os.set_inheritable(descriptor, False)  # noqa: FBT003  takes no keywords
+        return cls(folder, descriptor)
+
+    def fileno(self) -> int:
+        """Readable when somebody rang."""
+        if self._pipe < 0:
+            # open for writing too, so that there is no end of file when the last caller has gone
+            self._pipe = os.open(self.folder / "wake", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        return self._pipe
+
+    def drain(self) -> None:
+        """Forget that somebody rang."""
+        with suppress(BlockingIOError):
+            while os.read(self._pipe, 4096):
+                pass
+
+    def release(self) -> None:
+        """Give the lock back; the pipe goes with it."""
+        if self._pipe >= 0:
+            os.close(self._pipe)
+        for name in ("wake", "lock"):
+            (self.folder / name).unlink(missing_ok=True)
+        os.close(self.descriptor)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether somebody runs the job."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

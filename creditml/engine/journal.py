@@ -1,0 +1,264 @@
+"""What is recorded of a running job: transitions and results, runs in MLflow's outbox, Azure ML's log lines."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from typing import TYPE_CHECKING, Any, TextIO
+
+from creditml import tracking
+from creditml.model import MODEL_TYPES
+from creditml.names import run_id as new_run_id
+from creditml.workspace.records import JobRecord, now
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping
+
+    from creditml.engine.command import CommandRun, Outcome
+    from creditml.engine.runner import StepState
+    from creditml.plan import Plan
+    from creditml.tracking.outbox import Status
+    from creditml.workspace import Workspace
+
+_MLFLOW_STATUS: Mapping[str, Status] = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
+_EXECUTION_LOG = "logs/azureml/executionlogs.txt"
+
+
+class Journal:
+    """Writes down what happens to one job; each event is one transaction."""
+
+    def __init__(self, workspace: Workspace, record: JobRecord, plan: Plan) -> None:
+        """Nothing is written yet."""
+        self._workspace, self._record, self._plan = workspace, record, plan
+        self._jobs = workspace.jobs
+        self.experiment_id = tracking.experiment_id(workspace.root, record.experiment_name)
+        self._folder = self._jobs.folder(record)
+        self._groups = _groups(plan)
+        self._group_runs: dict[str, str] = {}
+        self._trouble: dict[str, str] = {}
+        self._user = _user()
+        self._exit_code: int | None = None
+        self._log: TextIO | None = None
+
+    def begin(self) -> None:
+        """The job runs."""
+        self._folder.joinpath("artifacts").mkdir(parents=True, exist_ok=True)
+        with self._workspace.transaction() as db:
+            self._jobs.transit(self._record.name, "Preparing", "Running", started_at=now())
+            self._begin_run(db, self._record, "")
+        if self._record.type == "pipeline":
+            log = self._folder / "artifacts" / _EXECUTION_LOG
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._log = log.open("a", encoding="utf-8", buffering=1)
+
+    def step_began(self, run: CommandRun) -> None:
+        """A step was taken up. Children appear when they start; Azure ML creates none for steps that never run."""
+        if not run.path:
+            return
+        parent = self._parent(run.path)
+        node = run.step.node
+        record = JobRecord(
+            name=run.run_id,
+            type=node.type,
+            root=self._record.name,
+            path=run.path,
+            parent=parent,
+            experiment_name=self._record.experiment_name,
+            status="Running",
+            created_at=now(),
+            started_at=now(),
+            display_name=node.display_name or node.name,
+            backend=self._record.backend,
+            tags=dict(node.tags),
+            properties=dict(node.properties),
+        )
+        # a step that has begun and not ended is lost with the machine, recorded or not
+        with self._workspace.transaction(durable=False) as db:
+            self._jobs.add(record)
+            self._begin_run(db, record, parent)
+        self.note(f"Submitting 1 runs, first five are: {run.run_id[:8]}:{run.run_id}")
+
+    def step_ended(self, run: CommandRun, outcome: Outcome) -> None:
+        """A step has its final status."""
+        at = now()
+        statuses = ("Finalizing", "Completed") if outcome.status == "Completed" else (outcome.status,)
+        error = {"code": outcome.code, "message": outcome.message} if outcome.message else None
+        results = {"outputs": dict(outcome.outputs), "metrics": dict(outcome.metrics)}
+        if not run.path:  # the job is the step: `end` records both
+            self._exit_code = outcome.exit_code
+            return
+        with self._workspace.transaction(durable=False) as db:  # the job's end makes it last
+            self._jobs.transit(
+                run.run_id, *statuses, ended_at=at, exit_code=outcome.exit_code, error=error, results=results
+            )
+            tracking.end_run(db, run.run_id, _MLFLOW_STATUS[outcome.status], at)
+            self._settle(db, run.path, outcome.status)
+        self.note(f"Completing processing run id {run.run_id}.")
+
+    def skipped(self, paths: Iterable[str], status: str) -> None:
+        """Steps that will never run, since what they need failed or the job is canceled."""
+        with self._workspace.transaction(durable=False) as db:
+            for path in paths:
+                self._settle(db, path, status)
+
+    def failed(self, run: CommandRun, outcome: Outcome) -> None:
+        """Azure ML's line on a failed child."""
+        self.note(f"Job failed, job RunId is {run.run_id}. Error: {outcome.message}")
+
+    def end(self, status: str, states: Mapping[str, StepState], outputs: Mapping[tuple[str, str], str]) -> None:
+        """The job has its final status."""
+        at = now()
+        places = {
+            name: outputs[source.step, source.output]
+            for name, source in self._plan.outputs.items()
+            if (source.step, source.output) in outputs
+        }
+        results: dict[str, Any] = {"outputs": places, "models": self._models(), "metrics": self._metrics(states)}
+        error = self._error(status, states)
+        if places and self._plan.steps.keys() != {""}:
+            self._link(places)
+        statuses = ("Finalizing", "Completed") if status == "Completed" else (status,)
+        if status == "Failed":
+            self.note("Execution of experiment failed, update experiment status and cancel running nodes.")
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        with self._workspace.transaction() as db:
+            self._jobs.transit(
+                self._record.name, *statuses, ended_at=at, exit_code=self._exit_code, error=error, results=results
+            )
+            tracking.end_run(db, self._record.name, _MLFLOW_STATUS[status], at)
+
+    def register(self, run: CommandRun, taken: Mapping[str, str]) -> None:
+        """Outputs that have a name become assets.
+
+        Raises:
+            Conflict: that version exists.
+        """
+        for name, output in run.step.outputs.items():
+            if output.name and name in taken:
+                kind = "model" if output.type in MODEL_TYPES else "data"
+                spec = {
+                    "name": output.name,
+                    "type": output.type,
+                    "path": f"azureml://jobs/{run.run_id}/outputs/{name}",
+                    "properties": {"job_name": run.run_id},
+                }
+                self._workspace.assets.create(kind, output.name, output.version, spec)
+
+    def note(self, line: str) -> None:
+        """A line of the pipeline's execution log."""
+        if self._log is not None:
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+            self._log.write(f"[{stamp}Z] {line}\n")
+
+    def _begin_run(self, db: sqlite3.Connection, record: JobRecord, parent: str) -> None:
+        folder = f"{record.root}/steps/{record.path}" if record.path else record.root
+        tracking.begin_run(
+            db,
+            tracking.Run(
+                run_id=record.name,
+                name=record.display_name or record.name,
+                experiment=record.experiment_name,
+                experiment_id=self.experiment_id,
+                parent=parent or None,
+                root=record.root,
+                start_time=now(),
+                artifact_uri=f"mlflow-artifacts:/{folder}/artifacts",
+                tags={"mlflow.user": self._user, **record.tags},
+            ),
+        )
+
+    def _parent(self, path: str) -> str:
+        """The run that a step is a child of: the innermost pipeline's, begun now if it is its first step."""
+        parent = self._record.name
+        names = path.split(".")
+        for depth in range(1, len(names)):
+            group = ".".join(names[:depth])
+            if group not in self._group_runs:
+                self._group_runs[group] = self._begin_group(group, parent)
+            parent = self._group_runs[group]
+        return parent
+
+    def _begin_group(self, path: str, parent: str) -> str:
+        node = self._plan.pipelines[path]
+        record = JobRecord(
+            name=new_run_id(),
+            type="pipeline",
+            root=self._record.name,
+            path=path,
+            parent=parent,
+            experiment_name=self._record.experiment_name,
+            status="Running",
+            created_at=now(),
+            started_at=now(),
+            display_name=node.display_name or node.name,
+            backend=self._record.backend,
+            tags=dict(node.tags),
+        )
+        with self._workspace.transaction() as db:
+            self._jobs.add(record)
+            self._begin_run(db, record, parent)
+        return record.name
+
+    def _settle(self, db: sqlite3.Connection, path: str, ended: str) -> None:
+        """A step is through: so are the pipelines that have no other left."""
+        names = path.split(".")
+        for depth in range(len(names) - 1, 0, -1):
+            group = ".".join(names[:depth])
+            self._groups[group] -= 1
+            if ended != "Completed" and self._trouble.get(group) != "Failed":
+                self._trouble[group] = ended
+            if self._groups[group] == 0 and group in self._group_runs:
+                status = self._trouble.get(group, "Completed")
+                self._jobs.transit(self._group_runs[group], status, ended_at=now())
+                tracking.end_run(db, self._group_runs[group], _MLFLOW_STATUS[status], now())
+
+    def _models(self) -> list[dict[str, str]]:
+        runs = [self._record.name, *(record.name for record in self._jobs.steps(self._record.name))]
+        found = tracking.registered_models(self._workspace.root, run_ids=runs)
+        return [{"name": model.name, "version": str(model.version)} for model in found]
+
+    def _metrics(self, states: Mapping[str, StepState]) -> Mapping[str, float]:
+        return tracking.metrics(self._workspace.root, self._record.name) if states.keys() == {""} else {}
+
+    @staticmethod
+    def _error(status: str, states: Mapping[str, StepState]) -> dict[str, str] | None:
+        if status == "Completed":
+            return None
+        failed = next((state for state in states.values() if state.status == "Failed"), None)
+        if failed is None:  # canceled by somebody, or by a limit
+            failed = next((state for state in states.values() if "limits.timeout" in state.error), None)
+        if failed is None:
+            return {"code": status, "message": "The job was canceled."}
+        where = f"The step '{failed.path}' failed: " if failed.path and failed.status == "Failed" else ""
+        return {"code": "UserError", "message": where + failed.error}
+
+    def _link(self, places: Mapping[str, str]) -> None:
+        """The job's outputs, under its own folder too."""
+        folder = self._folder / "outputs"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, place in places.items():
+            source = os.path.dirname(place) if os.path.isfile(place) else place
+            link = folder / name
+            if not os.path.lexists(link) and os.path.exists(source):
+                link.symlink_to(os.path.relpath(source, folder))
+
+
+def _groups(plan: Plan) -> dict[str, int]:
+    """How many steps each nested pipeline has, at any depth."""
+    counts = dict.fromkeys(plan.pipelines, 0)
+    for path in plan.steps:
+        names = path.split(".")
+        for depth in range(1, len(names)):
+            counts[".".join(names[:depth])] += 1
+    return counts
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

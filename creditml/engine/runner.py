@@ -1,0 +1,344 @@
+"""The runner: one process that runs one job, in one selector loop.
+
+It starts steps as their inputs are ready, watches them, the tracking server and requests to cancel, and records every
+transition. Nobody is called back: whoever wants to show something calls `advance` and looks at `states`.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml import tracking
+from creditml.engine.command import CommandRun, Outcome
+from creditml.engine.contract import host_environment
+from creditml.engine.flush import Flusher
+from creditml.engine.journal import Journal
+from creditml.engine.roots import Roots
+from creditml.engine.schedule import Schedule
+from creditml.engine.submit import code_folder
+from creditml.workspace.download import remove_partial
+from creditml.workspace.records import now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+    from typing_extensions import Self
+
+    from creditml.engine.hold import Hold
+    from creditml.executor import Launcher
+    from creditml.plan import Plan
+    from creditml.workspace import Workspace
+    from creditml.workspace.records import JobRecord
+
+GRACE = 10.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SCANNED = (".py", ".r", ".sh", ".ipynb", ".yml", ".yaml", ".toml", ".cfg")
+_SCAN_LIMIT = 1 << 20
+_SYNC = 20.0
+_FINAL = ("Completed", "Failed", "Canceled")
+
+
+class Options(NamedTuple):
+    """How a job is run here, and not what it computes."""
+
+    max_parallel: int | None = None
+    pass_env: tuple[str, ...] = ()
+
+
+class StepState(NamedTuple):
+    """A step as it is now; times are milliseconds since 1970."""
+
+    path: str
+    status: str = "NotStarted"
+    run_id: str = ""
+    started_at: int | None = None
+    ended_at: int | None = None
+    error: str = ""
+    log: str = ""
+
+
+class Runner:
+    """Runs a submitted job. Use as a context manager, and call `advance` until it returns False."""
+
+    def __init__(
+        self, workspace: Workspace, record: JobRecord, plan: Plan, launcher: Launcher, hold: Hold, options: Options
+    ) -> None:
+        """`hold` is the job's lock and wake-up pipe, taken when it was submitted."""
+        self.workspace, self.record, self.plan, self.launcher, self.options = workspace, record, plan, launcher, options
+        self.states = {path: StepState(path) for path in plan.steps}
+        self.status = "NotStarted"
+        self.warnings: list[str] = []
+        self.interrupted = False
+        self.tracking = tracking.Tracking(workspace.root)
+        self.journal = Journal(workspace, record, plan)
+        self.host = host_environment(options.pass_env, workspace.root / "bin")
+        self.roots = Roots(workspace.jobs.folder(record) / "cr")
+        self._hold = hold
+        self._schedule = Schedule(plan, go_on=plan.job.settings.continue_on_step_failure is not False)
+        self._places = max(1, options.max_parallel or os.cpu_count() or 1)
+        self._running: dict[str, CommandRun] = {}
+        self._outputs: dict[tuple[str, str], str] = {}
+        self._selector = selectors.DefaultSelector()
+        self._changed: list[str] = []
+        self._canceled = False
+        self._killed = False
+        self._abandoned = False
+        self._flusher = Flusher()
+        self._handlers: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
+        self._wakeup = (-1, -1)
+
+    def __enter__(self) -> Self:
+        """Take the signals, and begin the job."""
+        self._listen()
+        self._begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Whatever happened: no process is left, and the job has a final status."""
+        try:
+            if self.status not in _FINAL:
+                self.cancel(force=True)
+                while self._running or self._flusher.pending:
+                    self.advance(1.0)
+                self._end()
+        finally:
+            self._close()
+
+    def advance(self, timeout: float = 3600.0) -> bool:
+        """Start what can be started and wait at most `timeout` seconds for an event; False when the job has ended."""
+        if self.status in _FINAL:
+            return False
+        began = self._fill()
+        if self._schedule.done and not self._flusher.pending:
+            self._end()
+            return False
+        if self._schedule.done:
+            self._flusher.hurry()
+        # what has begun is to be shown at once
+        for key, _ in self._selector.select(0.0 if began else self._patience(timeout)):
+            key.data()
+        self._check_deadlines()
+        return True
+
+    def changes(self) -> list[tuple[str, StepState]]:
+        """The steps that have begun or ended since the last call."""
+        changed, self._changed = self._changed, []
+        return [(path, self.states[path]) for path in dict.fromkeys(changed)]
+
+    def cancel(self, *, force: bool = False) -> None:
+        """End the job: steps are asked to end, and killed after a grace, or at once by force."""
+        if not self._canceled:
+            self._canceled = True
+            self.status = "CancelRequested"
+            self.workspace.jobs.transit(self.record.name, self.status)
+            self.journal.note("Experiment cancel requested, checking remained jobs...")
+            self._stop()
+        if force and not self._killed:
+            self._killed = True
+            for run in list(self._running.values()):
+                self._kill(run)
+
+    # -- beginning and end
+
+    def _listen(self) -> None:
+        read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
+        os.set_blocking(read, False)
+        os.set_blocking(write, False)
+        self._wakeup = (read, write)
+        self._selector.register(read, selectors.EVENT_READ, self._on_signal)
+        self._selector.register(self._hold.fileno(), selectors.EVENT_READ, self._on_wake)
+        self._selector.register(self._flusher.fileno(), selectors.EVENT_READ, self._on_flushed)
+        self._selector.register(self.tracking.fileno(), selectors.EVENT_READ, self._on_tracking)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for number in _SIGNALS:
+            if signal.getsignal(number) is signal.SIG_IGN:  # as nohup wants it
+                continue
+            self._handlers[number] = signal.signal(number, lambda *_: None)
+
+    def _begin(self) -> None:
+        self.journal.begin()
+        self.status = "Running"
+        if any(self._uses_mlflow(folder) for folder in self._code_folders()) or self._command_uses_mlflow():
+            self.tracking.start()
+        if self.workspace.jobs.cancel_requested(self.record.name):
+            self.cancel()
+
+    def _end(self) -> None:
+        statuses = [state.status for state in self.states.values()]
+        if self._canceled:
+            self.status = "Canceled"
+        elif all(status == "Completed" for status in statuses):
+            self.status = "Completed"
+        elif list(self.plan.steps) == [""]:
+            self.status = statuses[0]
+        else:
+            self.status = "Failed"
+        self.journal.end(self.status, self.states, self._outputs)
+        if not self.tracking.sync(_SYNC):
+            self.warnings.append(
+                "MLflow's server did not take the last statuses in time; it will when it is next started."
+            )
+        if self.tracking.failure:
+            self.warnings.append(self.tracking.failure)
+
+    def _close(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(-1)
+        self.launcher.close()
+        self._flusher.close()
+        self.roots.close()
+        self.tracking.close()
+        self._selector.close()
+        for descriptor in self._wakeup:
+            os.close(descriptor)
+        self._hold.release()
+        if self._abandoned:
+            remove_partial()
+
+    # -- steps
+
+    def _fill(self) -> bool:
+        began = False
+        while len(self._running) < self._places and (path := self._schedule.take()) is not None:
+            self._start(path)
+            began = True
+        return began
+
+    def _start(self, path: str) -> None:
+        run = CommandRun(self, self.plan.steps[path])
+        self.states[path] = StepState(path, "Running", run.run_id, now(), log=str(run.log))
+        self._changed.append(path)
+        failure = run.begin(self._outputs)
+        if failure is not None:
+            self._finish(run, failure)
+            return
+        run.stage()
+        if run.fileno() < 0:
+            self._launch(run)
+        else:
+            self._watch(run)
+
+    def _watch(self, run: CommandRun) -> None:
+        self._running[run.path] = run
+        self._selector.register(run.fileno(), selectors.EVENT_READ, lambda: self._on_event(run))
+
+    def _unwatch(self, run: CommandRun) -> None:
+        self._selector.unregister(run.fileno())
+        del self._running[run.path]
+
+    def _on_event(self, run: CommandRun) -> None:
+        self._unwatch(run)
+        if run.staging:
+            self._launch(run)
+        else:
+            self._finish(run, run.collect())
+
+    def _launch(self, run: CommandRun) -> None:
+        failure = run.launch()
+        if failure is not None:
+            self._finish(run, failure)
+        else:
+            self._watch(run)
+
+    def _kill(self, run: CommandRun) -> None:
+        run.kill()
+        if run.staging:
+            self._unwatch(run)
+            self._abandoned = True
+            self._finish(run, Outcome("Canceled", "The step was canceled.", "Canceled"))
+
+    def _finish(self, run: CommandRun, outcome: Outcome) -> None:
+        path = run.path
+        for name, place in outcome.outputs.items():
+            self._outputs[path, name] = place
+        state = self.states[path]
+        self.states[path] = state._replace(status=outcome.status, ended_at=now(), error=outcome.message)
+        self._changed.append(path)
+        well = outcome.status == "Completed"
+        if well and outcome.outputs:
+            self._flusher.submit(run, outcome)  # it is recorded when they are on disk; what needs them starts now
+        else:
+            self._record(run, outcome)
+        if not well and not self._canceled:
+            self.journal.failed(run, outcome)
+        skipped_before = len(self._schedule.skipped)
+        self._schedule.ended(path, well=well)
+        if self._schedule.stopped and self._running and not self._canceled:
+            self._stop()
+        self.journal.skipped(self._schedule.skipped[skipped_before:], "Canceled" if self._canceled else "Failed")
+
+    def _on_flushed(self) -> None:
+        for run, outcome, error in self._flusher.done():
+            if error is not None:
+                message = f"The step's outputs could not be kept: {error}"
+                self.states[run.path] = self.states[run.path]._replace(status="Failed", error=message)
+                self._record(run, outcome._replace(status="Failed", message=message, code="OutputFailed"))
+            else:
+                self._record(run, outcome)
+
+    def _record(self, run: CommandRun, outcome: Outcome) -> None:
+        self.journal.step_ended(run, outcome)
+        self.tracking.poke()
+        if outcome.status == "Completed":
+            self.roots.give_back(run.root)
+
+    def _stop(self) -> None:
+        skipped_before = len(self._schedule.skipped)
+        self._schedule.stop()
+        self.journal.skipped(self._schedule.skipped[skipped_before:], "Canceled" if self._canceled else "Failed")
+        for run in list(self._running.values()):
+            run.terminate()
+
+    # -- events
+
+    def _on_signal(self) -> None:
+        for number in os.read(self._wakeup[0], 64):
+            if number in _SIGNALS:
+                self.interrupted = True
+                self.cancel(force=self._canceled)
+
+    def _on_wake(self) -> None:
+        self._hold.drain()
+        if self.workspace.jobs.cancel_requested(self.record.name):
+            self.cancel()
+
+    def _on_tracking(self) -> None:
+        self.tracking.attend()
+
+    def _patience(self, timeout: float) -> float:
+        deadlines = [run.deadline for run in self._running.values() if run.deadline is not None]
+        return max(0.0, min([timeout, *(deadline - time.monotonic() for deadline in deadlines)]))
+
+    def _check_deadlines(self) -> None:
+        for run in list(self._running.values()):
+            if run.deadline is not None and time.monotonic() >= run.deadline:
+                if run.staging:
+                    self._kill(run)
+                else:
+                    run.overdue()
+
+    # -- does anything here use MLflow?
+
+    def _code_folders(self) -> set[Path]:
+        return {
+            code_folder(step.component.code, self.workspace) for step in self.plan.steps.values() if step.component.code
+        }
+
+    def _command_uses_mlflow(self) -> bool:
+        return any("mlflow" in step.component.command for step in self.plan.steps.values())
+
+    @staticmethod
+    def _uses_mlflow(folder: Path) -> bool:
+        for file in folder.rglob("*"):
+            if file.suffix.lower() in _SCANNED and file.is_file():
+                with file.open("rb") as stream:
+                    if b"mlflow" in stream.read(_SCAN_LIMIT):
+                        return True
+        return False

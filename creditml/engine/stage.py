@@ -1,0 +1,304 @@
+"""A step's data: inputs put where the step finds them, and watched; outputs taken when they are complete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.engine.contract import DATA_FOLDER
+from creditml.errors import OutputMissing
+from creditml.executor import Mount
+from creditml.expressions import Reference, parse, render
+from creditml.workspace.content import copy_tree
+from creditml.workspace.data import DEFAULT_ARTIFACTS, is_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from creditml.model import JobOutput
+    from creditml.plan import PlannedStep
+    from creditml.workspace import Workspace
+
+_DOWNLOADS = ("download", "eval_download")
+_MANY = 64
+
+
+class Supply(NamedTuple):
+    """What an input gets: a file or folder of this machine."""
+
+    path: str
+    type: str
+    mode: str | None
+
+    @property
+    def remote(self) -> bool:
+        """Whether it has to be downloaded."""
+        return is_url(self.path)
+
+    @property
+    def slow(self) -> bool:
+        """Whether staging it may take long."""
+        return self.remote or self.mode in _DOWNLOADS
+
+
+class Inputs(NamedTuple):
+    """Staged inputs: where the step sees each, what has to be mounted, and how the sources looked before."""
+
+    seen: dict[str, str]
+    mounts: tuple[Mount, ...]
+    before: dict[str, dict[str, tuple[int, int, int]]]
+    workspace: str = ""
+
+
+class Target(NamedTuple):
+    """Where an output is written, and where it ends up.
+
+    `written` is relative to the data folder, or absolute for a place of its own.
+    """
+
+    written: str
+    final: str
+    type: str
+    fixed: bool
+
+    @property
+    def folder(self) -> str:
+        """The folder that is written into."""
+        return os.path.dirname(self.written) if self.type == "uri_file" else self.written
+
+
+def stage_inputs(supplies: dict[str, Supply], root: Path, see: str, workspace: str) -> Inputs:
+    """Prepare the data inputs of a step.
+
+    A mounted input is the source itself, read-only; a downloaded one is the step's own copy; `direct` is a URI.
+
+    Args:
+        supplies: what each input gets.
+        root: the step's folder.
+        see: the same as the step sees it.
+        workspace: the workspace's folder; an input may hold it, and it changes all the time.
+
+    Raises:
+        OutputMissing: the step that should have written it did not.
+    """
+    seen: dict[str, str] = {}
+    mounts: list[Mount] = []
+    before: dict[str, dict[str, tuple[int, int, int]]] = {}
+    for name, supply in supplies.items():
+        if not os.path.lexists(supply.path):
+            message = f"The input '{name}' has no data: {supply.path} does not exist."
+            raise OutputMissing(message)
+        target = f"{DATA_FOLDER}/INPUT_{name}"
+        if os.path.isfile(supply.path):
+            target += f"/{os.path.basename(supply.path)}"
+        if supply.mode == "direct":
+            seen[name] = Path(supply.path).as_uri()
+            before[supply.path] = fingerprint(supply.path, workspace)
+        else:
+            seen[name] = f"{see}/{target}"
+            if supply.mode in _DOWNLOADS:
+                copy_tree(supply.path, root / target)
+            else:
+                mounts.append(Mount(supply.path, target))
+                before[supply.path] = fingerprint(supply.path, workspace)
+    return Inputs(seen, tuple(mounts), before, workspace)
+
+
+def changed(inputs: Inputs) -> Iterator[str]:
+    """The files of mounted inputs that are no longer what they were."""
+    for path, before in inputs.before.items():
+        after = fingerprint(path, inputs.workspace)
+        for file in sorted({*before, *after}):
+            if before.get(file) != after.get(file):
+                yield file
+
+
+def fingerprint(path: str, but: str) -> dict[str, tuple[int, int, int]]:
+    """Size, time of change and inode of every file below a path, but not of those below another one."""
+    if not os.path.isdir(path):
+        return {path: _stat(path)}
+    found = {}
+    todo = [path]
+    while todo:
+        folder = todo.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.path == but:
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+                        found[entry.path] = (0, 0, entry.inode())
+                    else:
+                        found[entry.path] = _stat(entry.path)
+        except OSError:
+            found[folder] = (-1, -1, -1)
+    return found
+
+
+def targets(step: PlannedStep, workspace: Workspace, folder: Path, run_id: str, datastore: str) -> dict[str, Target]:
+    """Where each output of a step is written, and where it lies in the end.
+
+    An output named `artifacts` or `default` is the run's artifact folder. A place of its own (`path`) keeps what was
+    there, as checkpoints need; anything else starts empty and appears when it is complete.
+    """
+    found = {}
+    for name, output in step.outputs.items():
+        kind = output.type or "uri_folder"
+        if name in DEFAULT_ARTIFACTS and not output.path:
+            found[name] = Target(name, str(folder / "artifacts"), kind, fixed=False)
+        elif output.path:
+            place = workspace.data.source(placeholders(output.path, run_id, name, datastore), kind)
+            found[name] = Target(place, place, kind, fixed=True)
+        elif kind == "uri_file":
+            found[name] = Target(name, str(folder / "outputs" / name / name), kind, fixed=False)
+        else:
+            found[name] = Target(name, str(folder / "outputs" / name), kind, fixed=False)
+    return found
+
+
+def placeholders(path: str, run_id: str, output: str, datastore: str) -> str:
+    """An output's path with `${{name}}`, `${{output_name}}` and `${{default_datastore}}` put in."""
+
+    def value(reference: Reference) -> str | None:
+        return {"name": run_id, "output_name": output, "default_datastore": datastore}.get(reference.kind)
+
+    return render(parse(path), value)
+
+
+def make_outputs(found: dict[str, Target], outputs: dict[str, JobOutput], root: Path, see: str) -> dict[str, str]:
+    """Make the folders that outputs are written to; returns the path of each as the step sees it."""
+    seen = {}
+    for name, target in found.items():
+        os.makedirs(root / DATA_FOLDER / target.folder, exist_ok=True)
+        path = target.written if target.fixed else f"{see}/{DATA_FOLDER}/{target.written}"
+        seen[name] = Path(path).as_uri() if outputs[name].mode == "direct" else path
+    return seen
+
+
+def take_outputs(found: dict[str, Target], root: Path, tell: Callable[[str], None]) -> dict[str, str]:
+    """Put complete outputs into place; returns where each one lies. They count once they are flushed and recorded.
+
+    An output that was not written is left out. Links become copies of what they lead to, as an upload makes them.
+
+    Args:
+        found: the outputs.
+        root: the step's folder.
+        tell: told in a line of links that lead nowhere, which are dropped.
+    """
+    taken = {}
+    for name, target in found.items():
+        source = root / DATA_FOLDER / target.written
+        if not os.path.lexists(source):
+            continue
+        for link in list(_links(source)):
+            if not _copied(link, source):
+                tell(f"creditml: the output '{name}' is kept without a link that leads nowhere: {link.name}")
+        if not os.path.lexists(source):
+            continue
+        if name in DEFAULT_ARTIFACTS and not target.fixed:
+            copy_tree(source, target.final)  # beside the logs and MLflow's artifacts that are there
+        elif not target.fixed:
+            final = Path(target.final)
+            _discard(final)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(source, final)
+        taken[name] = target.final
+    return taken
+
+
+def _links(place: Path) -> Iterator[Path]:
+    """Every link at or below a place that is none within it."""
+    if place.is_symlink():
+        yield place
+        return
+    for folder, folders, files in os.walk(place):
+        for name in [*folders, *files]:
+            path = Path(folder, name)
+            if path.is_symlink() and not _inner(path, place):
+                yield path
+
+
+def _inner(link: Path, place: Path) -> bool:
+    """Whether a link is relative and stays within the place: it goes with it."""
+    target = os.path.realpath(link)
+    return (
+        not os.path.isabs(os.readlink(link)) and os.path.exists(target) and Path(target).is_relative_to(place.resolve())
+    )
+
+
+def _copied(link: Path, place: Path) -> bool:
+    """Replace a link by a copy of what it leads to; False if that is nothing, or what the link is in."""
+    target = Path(os.path.realpath(link))
+    link.unlink()
+    if not target.exists() or place.resolve().is_relative_to(target):
+        return False
+    copy_tree(target, link)
+    return True
+
+
+def left_outputs(found: dict[str, Target], root: Path) -> dict[str, str]:
+    """Where the outputs of a step that failed lie: where it wrote them."""
+    places = {name: root / DATA_FOLDER / target.written for name, target in found.items()}
+    return {name: str(place) for name, place in places.items() if place.exists()}
+
+
+def flush_outputs(places: Mapping[str, str]) -> None:
+    """Make sure that outputs, and that they are where they are, have reached the disk."""
+    for place in map(Path, places.values()):
+        if os.path.lexists(place):
+            _flush(place)
+            _flush_folder(place.parent)  # costs next to nothing once the file's own journal entry is written
+
+
+def _flush(path: Path) -> None:
+    """Make sure that a file, or all files below a folder, have reached the disk."""
+    if path.is_symlink() or not path.is_dir():
+        _fsync(path)
+        return
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+    if len(files) > _MANY:
+        os.sync()
+        return
+    for file in files:
+        _fsync(file)
+    for folder, _, _ in os.walk(path):
+        _flush_folder(Path(folder))
+
+
+def _fsync(path: str | Path) -> None:
+    if not os.path.isfile(path):
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _flush_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _discard(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _stat(path: str) -> tuple[int, int, int]:
+    try:
+        info = os.stat(path)
+    except OSError:
+        return (-1, -1, -1)
+    return (info.st_size, info.st_mtime_ns, info.st_ino)

@@ -1,0 +1,61 @@
+"""A step is Completed only when its outputs are on disk. A disk that fails can't be provoked, so it is mocked."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from creditml.engine.submit import prepare
+from creditml.testing.executors import node, pipeline
+from creditml.workspace import Workspace
+from creditml_local import LocalExecutor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_mock import MockerFixture
+
+
+def run(home: Path) -> Workspace:
+    """Run one step that writes an output, in this process."""
+    workspace = Workspace(home)
+    job = pipeline(node("a", "echo one > ${{outputs.out}}/words.txt"))
+    with LocalExecutor(workspace).run(prepare(job, workspace)) as runner:
+        while runner.advance():
+            pass
+    return workspace
+
+
+def step_status(workspace: Workspace) -> str:
+    (job,) = workspace.jobs.entries()
+    (step,) = workspace.jobs.steps(job.name)
+    return step.status
+
+
+def test_outputs_are_flushed_before_the_step_is_completed(tmp_path: Path, mocker: MockerFixture) -> None:
+    seen = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        other = Workspace(tmp_path / "home")  # as another process sees it
+        seen.append(step_status(other))
+        other.close()
+        real(descriptor)
+
+    mocker.patch("os.fsync", side_effect=fsync)
+
+    assert step_status(run(tmp_path / "home")) == "Completed"
+    assert seen
+    assert set(seen) == {"Running"}
+
+
+def test_a_disk_that_fails_fails_the_step_and_the_job(tmp_path: Path, mocker: MockerFixture) -> None:
+    mocker.patch("os.fsync", side_effect=OSError(errno.EIO, "Input/output error"))
+
+    workspace = run(tmp_path / "home")
+
+    (job,) = workspace.jobs.entries()
+    (step,) = workspace.jobs.steps(job.name)
+    assert (job.status, step.status) == ("Failed", "Failed")
+    assert "could not be kept" in step.error["message"]
