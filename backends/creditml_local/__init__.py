@@ -1,0 +1,16 @@
+"""The local backend: steps as subprocesses of this machine."""
+
+from __future__ import annotations
+
+from creditml.engine.executor import LocalJobs
+from creditml_local.launcher import LocalLauncher
+
+
+class LocalExecutor(LocalJobs):
+    """Runs jobs here, each step as a process tree of its own."""
+
+    name = "local"
+    launcher = LocalLauncher
+
+
+__all__ = ["LocalExecutor"]

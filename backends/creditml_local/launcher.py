@@ -1,0 +1,209 @@
+"""Steps as processes of this machine, each under a guard that answers for its whole tree (see `guard`)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from creditml.errors import BackendError
+from creditml.executor import Exit
+from creditml_local import messages, processes
+from creditml_local.guard import PATIENCE, run_guard
+from creditml_local.messages import Order, Report
+from creditml_local.preparing import Links, check, is_safe, link_mounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from creditml.executor import Step
+
+
+class LocalLauncher:
+    """Starts steps as processes of this machine; see `creditml.executor.Launcher`.
+
+    A guard that is done with a step takes the next one, so as many are forked (some 2 ms each) as steps run at once.
+    Their pipes must not leak: the process may start others, but not fork without executing while a launcher is open.
+    """
+
+    def __init__(self) -> None:
+        """Make a launcher; it costs nothing before its first step."""
+        self._token = os.urandom(8).hex()
+        self._started = 0
+        self._idle: list[_Guard] = []
+        self._running: dict[str, LocalRunning] = {}
+        self._links = Links(f"creditml-{self._token}")
+
+    def see(self, root: str) -> str:
+        """Return the root itself, or a link to it if bash wouldn't take its name without quotes."""
+        return root if is_safe(root) else self._links.to(root)
+
+    def start(self, step: Step) -> LocalRunning:
+        """Start a command; see `creditml.executor.Launcher.start`.
+
+        What only shows while the command is being started (the system has no more processes, say) is raised by `exit`.
+        """
+        shell = check(step)
+        link_mounts(step)
+        self._started += 1
+        token = f"{self._token}-{self._started}"
+        order = Order(
+            shell=shell,
+            command=step.command,
+            cwd=os.path.join(step.root, step.cwd),
+            env={
+                **step.env,
+                "PWD": os.path.normpath(os.path.join(self.see(step.root), step.cwd)),
+                processes.MARKER: token,
+            },
+            token=token,
+            log=step.log,
+            protected=(*step.protected, *(mount.source for mount in step.mounts)),
+            writable=(step.root, *step.writable),
+            mounts=tuple((mount.source, os.path.join(step.root, mount.target)) for mount in step.mounts),
+        )
+        guard = self._give(order)
+        running = LocalRunning(step.run_id, token, guard, partial(self._take_back, token, guard))
+        self._running[token] = running
+        return running
+
+    def _give(self, order: Order) -> _Guard:
+        while True:
+            guard = self._idle.pop() if self._idle else _Guard()
+            try:
+                messages.send(guard.orders, order)
+            except BrokenPipeError:  # someone has killed it while it was idle
+                guard.dismiss()
+            else:
+                return guard
+
+    def _take_back(self, token: str, guard: _Guard, reusable: bool) -> None:  # noqa: FBT001  one caller
+        del self._running[token]
+        if reusable:
+            self._idle.append(guard)
+        else:
+            guard.dismiss()
+
+    def close(self) -> None:
+        """Kill what runs still, and let go of the guards; see `creditml.executor.Launcher.close`."""
+        running = list(self._running.values())
+        for step in running:
+            step.kill()
+        for step in running:
+            with suppress(BackendError):
+                step.exit()
+        while self._idle:
+            self._idle.pop().dismiss()
+        self._links.remove()
+
+    def __enter__(self) -> Self:
+        """Return the launcher itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the launcher."""
+        self.close()
+
+
+class LocalRunning:
+    """A step that a guard watches over; see `creditml.executor.Running`."""
+
+    def __init__(self, run_id: str, token: str, guard: _Guard, give_back: Callable[[bool], None]) -> None:
+        """Note whom to ask, and what to do with the guard when the step has ended."""
+        self._run_id, self._token, self._guard, self._give_back = run_id, token, guard, give_back
+        self._exit: Exit | None = None
+        self._error = ""
+
+    def fileno(self) -> int:
+        """Return the descriptor through which the guard reports the step's end."""
+        return self._guard.reports
+
+    def exit(self) -> Exit:
+        """Wait for the guard's report; see `creditml.executor.Running.exit`."""
+        if self._exit is None:
+            message = messages.receive(self._guard.reports)
+            if message is None:  # the guard was killed
+                processes.end_marked(self._token, PATIENCE)
+            report = Report(*message) if message else Report(None, reusable=False)
+            self._exit, self._error = _exit(report, vanished=message is None), report.error
+            self._give_back(report.reusable)
+        if self._error:
+            message = f"{self._run_id}: the command can't be started: {self._error}"
+            raise BackendError(message)
+        return self._exit
+
+    def terminate(self) -> None:
+        """Have the guard send SIGTERM to the whole tree; see `creditml.executor.Running.terminate`."""
+        self._tell(messages.TERMINATE)
+
+    def kill(self) -> None:
+        """Have the guard kill the whole tree; see `creditml.executor.Running.kill`."""
+        self._tell(messages.KILL)
+
+    def _tell(self, wish: str) -> None:
+        if self._exit is None:
+            with suppress(BrokenPipeError):  # the guard was killed: `exit` will see to what it left
+                messages.send(self._guard.orders, wish)
+
+
+class _Guard:
+    """The launcher's hold on a guard: the process, and the ends of two pipes."""
+
+    def __init__(self) -> None:
+        """Fork a guard.
+
+        Raises:
+            BackendError: The system has no room for another process, or for its pipes.
+        """
+        ends: list[int] = []
+        try:
+            ends += os.pipe()
+            ends += os.pipe()
+            order_end, self.orders, self.reports, report_end = ends
+            self._process = _fork_guard(order_end, report_end)
+        except OSError as error:
+            for end in ends:
+                os.close(end)
+            message = f"no further step can be started: {error.strerror}. Let fewer run at once (--max-parallel)"
+            raise BackendError(message) from error
+        os.close(order_end)
+        os.close(report_end)
+
+    def dismiss(self) -> None:
+        """Let the guard end, and wait for it."""
+        os.close(self.orders)
+        os.close(self.reports)
+        with suppress(ChildProcessError):  # someone else has waited for it
+            os.waitpid(self._process, 0)
+
+
+def _fork_guard(orders: int, reports: int) -> int:
+    # A signal that the guard got before it is detached would run the runner's handlers.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        with warnings.catch_warnings():
+            # Python 3.12 warns of forking beside threads; the guard touches nothing that a thread could have locked.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            process = os.fork()
+        if process == 0:
+            run_guard(orders, reports)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return process
+
+
+def _exit(report: Report, *, vanished: bool) -> Exit:
+    if report.status is None:
+        return Exit(None, vanished=vanished)
+    code = os.waitstatus_to_exitcode(report.status)
+    if code < 0:
+        return Exit(None, signal=-code, out_of_memory=report.out_of_memory)
+    return Exit(code, out_of_memory=report.out_of_memory)

@@ -1,0 +1,33 @@
+"""The system's own account of processes that it killed for want of memory."""
+
+from __future__ import annotations
+
+import os
+
+
+def out_of_memory_kills() -> int:
+    """Count them: in this process's control group if that has an account of its own, else on the whole machine.
+
+    Where there is no account at all, the count is always 0.
+    """
+    count = _kills(_control_group_account())
+    return _kills("/proc/vmstat") or 0 if count is None else count
+
+
+def _kills(account: str) -> int | None:
+    try:
+        with open(account, "rb", buffering=0) as file:
+            words = file.read().split()
+    except OSError:
+        return None
+    return int(words[words.index(b"oom_kill") + 1]) if b"oom_kill" in words else None
+
+
+def _control_group_account() -> str:
+    """Name the file of events of this process's group in control groups' second version (which may not exist)."""
+    try:
+        with open("/proc/self/cgroup", "rb", buffering=0) as file:
+            paths = [line[3:] for line in file.read().splitlines() if line.startswith(b"0::")]
+    except OSError:
+        paths = []
+    return f"/sys/fs/cgroup{os.fsdecode(paths[0])}/memory.events" if paths else ""

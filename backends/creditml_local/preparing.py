@@ -1,0 +1,124 @@
+"""What is looked at and made on disk before a step starts."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from creditml.errors import BackendError
+
+if TYPE_CHECKING:
+    from creditml.executor import Step
+
+_SAFE = re.compile(r"[A-Za-z0-9_./+:@%=,-]+")  # what bash takes as it is, without quotes
+_LONGEST_COMMAND = 128 * 1024 - 1  # bytes; Linux: MAX_ARG_STRLEN, less the zero at the end
+
+
+def is_safe(path: str) -> bool:
+    """Whether a path can stand in a command without quotes."""
+    return bool(_SAFE.fullmatch(path))
+
+
+def check(step: Step) -> str:
+    """Look for what would keep a step from starting, and return the bash to run it with.
+
+    Raises:
+        BackendError: It can't be started.
+    """
+    cwd, log_folder = os.path.join(step.root, step.cwd), os.path.dirname(step.log)
+    for what, folder in (("working folder", cwd), ("log's folder", log_folder)):
+        if not os.path.isdir(folder):
+            message = f"{step.run_id}: the {what} {folder} isn't there: was it removed while the job ran?"
+            raise BackendError(message)
+    try:
+        size = len(os.fsencode(step.command))
+    except UnicodeEncodeError as error:
+        message = f"{step.run_id}: the command has a character that no text can have: {error}"
+        raise BackendError(message) from error
+    if size > _LONGEST_COMMAND:
+        message = (
+            f"{step.run_id}: the command has {size:,} bytes, and Linux takes {_LONGEST_COMMAND:,}:"
+            " put what is long into a file, and name the file"
+        )
+        raise BackendError(message)
+    for folder in ("/bin", *os.get_exec_path()):
+        shell = os.path.join(folder, "bash")
+        if os.access(shell, os.X_OK):
+            return shell
+    message = "there is no bash, which runs the commands of steps: install it, or put its folder on PATH"
+    raise BackendError(message)
+
+
+def link_mounts(step: Step) -> None:
+    """Make what a step reads appear in its root.
+
+    Raises:
+        BackendError: Something isn't there, or can't be made to appear.
+    """
+    root = os.path.normpath(step.root)
+    for mount in step.mounts:
+        link = os.path.normpath(os.path.join(root, mount.target))
+        if not link.startswith(root.rstrip("/") + "/"):
+            message = f"{step.run_id}: {mount.target} lies outside of the step's folder: choose a path within it"
+            raise BackendError(message)
+        if not os.path.exists(mount.source):
+            message = f"{step.run_id}: its input {mount.source} isn't there: was it moved while the job ran?"
+            raise BackendError(message)
+        try:
+            _link(link, os.path.abspath(mount.source))
+        except OSError as error:
+            message = f"{step.run_id}: can't make its input {mount.source} appear at {link}: {error.strerror}"
+            raise BackendError(message) from error
+
+
+def _link(link: str, source: str) -> None:
+    if os.path.islink(link) and os.readlink(link) == source:  # from an earlier start of the same step
+        return
+    if not os.path.islink(link):
+        with suppress(OSError):  # likewise, where it was mounted on; anything else stays, and is in the way
+            if os.path.isdir(source):
+                os.rmdir(link)
+            elif os.path.getsize(link) == 0:
+                os.unlink(link)
+    os.makedirs(os.path.dirname(link), exist_ok=True)
+    os.symlink(source, link)
+
+
+class Links:
+    """Links with harmless names to folders whose names aren't, in a private folder that is made when one is needed."""
+
+    def __init__(self, name: str) -> None:
+        """Note the folder's name."""
+        temporary = os.environ.get("TMPDIR", "")
+        self._folder = os.path.join(temporary if is_safe(temporary) else "/tmp", name)  # noqa: S108
+        self._links: dict[str, str] = {}
+
+    def to(self, root: str) -> str:
+        """Return the link to a folder.
+
+        Raises:
+            BackendError: It can't be made.
+        """
+        if root not in self._links:
+            link = os.path.join(self._folder, str(len(self._links) + 1))
+            try:
+                if not self._links:
+                    os.mkdir(self._folder, 0o700)  # not `makedirs`: it must be new, and nobody else's
+                os.symlink(os.path.abspath(root), link)
+            except OSError as error:
+                message = f"can't make a link at {link}: {error.strerror}. Set TMPDIR to a folder that you can write to"
+                raise BackendError(message) from error
+            self._links[root] = link
+        return self._links[root]
+
+    def remove(self) -> None:
+        """Remove the links and their folder."""
+        for link in self._links.values():
+            with suppress(OSError):
+                os.unlink(link)
+        if self._links:
+            with suppress(OSError):
+                os.rmdir(self._folder)
+        self._links.clear()

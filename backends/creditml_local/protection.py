@@ -1,0 +1,91 @@
+"""Write protection for what a step must only read: the best way that this machine offers.
+
+In this order: mounts of the step's own (`readonly`; exact, needs privileges that root has, and that other users get
+where the system allows user namespaces), Landlock (`landlock`; for anyone, with limits), nothing. Protection is a help,
+not a proof: whoever relies on an input being unchanged compares it afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  nothing is made there
+
+
+class Protection(NamedTuple):
+    """What a step may write and what not. All paths are absolute and without symbolic links.
+
+    Attributes:
+        protected: Files and folders to protect, none beneath another.
+        writable: What stays writable though it may lie in something protected.
+        usable: What must stay writable at any price, even if protection for what lies in it is lost.
+        mounts: Files and folders, each with a link to it. A way that can shows the thing itself, read-only, where the
+            link is: `find`, `tar` and `cp -r` treat a link given by name as a link.
+    """
+
+    protected: tuple[str, ...]
+    writable: tuple[str, ...] = ()
+    usable: tuple[str, ...] = ()
+    mounts: tuple[tuple[str, str], ...] = ()
+
+
+def plan(protected: Iterable[str], writable: Iterable[str], usable: Iterable[str]) -> Protection:
+    """Bring paths into the form that the ways of protection need, leaving out what can't or need not be protected."""
+    exempt = _real(writable)
+    outermost: list[str] = []
+    for path in sorted(_real(protected)):
+        covered = any(beneath(path, folder) for folder in (*outermost, *exempt))
+        if not covered and path != "/":
+            outermost.append(path)
+    return Protection(tuple(outermost), exempt, _real((*TEMPORARY, *usable)))
+
+
+def _real(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(os.path.realpath(path) for path in paths if os.path.exists(path))
+
+
+def beneath(path: str, folder: str) -> bool:
+    """Whether a path is a folder or lies in it; both absolute."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+class NoProtectionError(Exception):
+    """A way of protection has failed; nothing was started."""
+
+
+class Way(Protocol):
+    """A way of protection."""
+
+    def start(self, what: Protection, spawn: Callable[[], int]) -> int:
+        """Call `spawn`, which starts a process and returns its id, so that the process is protected from.
+
+        Raises:
+            NoProtectionError: This can't be had here. What `spawn` raises is raised as it is.
+        """
+        ...
+
+    def rest(self) -> None:
+        """Give back what the last start took, now that nobody waits: another one may follow after the process's end."""
+        ...
+
+
+def ways(sample: Protection) -> list[Way]:
+    """List the ways of protection that this machine seems to offer, the best first.
+
+    May move the calling process (which must have a single thread) into a user namespace, if `sample` can be protected
+    there.
+    """
+    found: list[Way] = []
+    if sys.platform == "linux":
+        from creditml_local import landlock, readonly  # noqa: PLC0415  Linux only; they need this module
+
+        for way in (readonly.ReadOnlyMounts, landlock.Landlock):
+            with suppress(OSError):
+                found.append(way(sample))
+    return found

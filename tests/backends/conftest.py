@@ -1,0 +1,43 @@
+"""What the tests of backends share."""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    InChild: TypeAlias = Callable[[Callable[[], Any]], Any]
+
+
+@pytest.fixture
+def in_child() -> InChild:
+    """Return a function that calls another one in a forked process, and returns what that returned (as JSON has it).
+
+    If the process is killed, the answer is the negative number of the signal.
+    """
+
+    def call(work: Callable[[], Any]) -> Any:  # noqa: ANN401  what JSON makes of it
+        answer, end = os.pipe()
+        process = os.fork()
+        if process == 0:
+            try:
+                os.close(answer)
+                os.write(end, json.dumps(work()).encode())
+            except BaseException:  # noqa: BLE001  nothing may return into the test runner twice
+                traceback.print_exc()
+            finally:
+                os._exit(0)
+        os.close(end)
+        with open(answer, encoding="utf-8") as file:
+            text = file.read()
+        _, status = os.waitpid(process, 0)
+        return json.loads(text) if text else os.waitstatus_to_exitcode(status)
+
+    return call
