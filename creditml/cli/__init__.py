@@ -1,0 +1,115 @@
+"""The command `creditml`. Each command lives in a module of its own, imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from creditml.errors import CreditMLError, SpecError, UsageError, near_miss
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+COMMANDS = {
+    "run": ("creditml.cli.run", "run a job here, and watch it"),
+    "job": ("creditml.cli.job", "create, validate, list, show, stream, download, cancel, archive, restore jobs"),
+    "data": ("creditml.cli.assets", "create, list, show, archive, restore data assets"),
+    "environment": ("creditml.cli.assets", "create, list, show, archive, restore environments"),
+    "component": ("creditml.cli.assets", "create, list, show, archive, restore components"),
+    "model": ("creditml.cli.assets", "create, list, show, archive, restore models"),
+    "ui": ("creditml.cli.ui", "open MLflow's pages on the local workspace"),
+}
+
+_HELP = """usage: creditml COMMAND [...]
+
+Azure ML pipelines on your own machine: the same YAML, the same graph, no account.
+
+commands:
+{commands}
+
+examples:
+  creditml run pipeline.yml                      run a pipeline and see its steps live
+  creditml job validate -f pipeline.yml          every mistake in it, with file:line:column
+  creditml job list -o table                     what ran here
+  creditml job download -n JOB --all             its logs and outputs
+  creditml ui                                    metrics and models in MLflow
+
+`creditml COMMAND --help` says more. The workspace is the nearest .creditml/ upward, or $CREDITML_HOME.
+Options and output are those of `az ml`: -o json|jsonc|yaml|table|tsv, --query JMESPATH.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0, 1 failed, 2 wrong usage, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        return FAILED
+    except SpecError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        errors = sum(not problem.warning for problem in error.problems)
+        print(f"{errors} error{'s' if errors != 1 else ''}. Nothing was run.", file=sys.stderr)
+        return FAILED
+    except Exception as error:  # noqa: BLE001  nobody but us should have to read a traceback
+        print(f"creditml: {_words(error)}", file=sys.stderr)
+        return USAGE if isinstance(error, UsageError) else FAILED
+
+
+def _words(error: Exception) -> str:
+    """What to say of an error."""
+    if isinstance(error, CreditMLError):
+        return str(error)
+    if isinstance(error, FileNotFoundError) and not error.filename:
+        return "the current folder is gone; change to another one."
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    return _defect(error)
+
+
+def _defect(error: Exception) -> str:
+    """Keep a traceback for a report, and say where."""
+    if type(error).__module__ == "sqlite3":
+        return f"the workspace's database can't be used: {error}. Move it away, or set CREDITML_HOME to another folder."
+    import tempfile  # noqa: PLC0415  it should never come to this
+    import traceback  # noqa: PLC0415
+
+    with tempfile.NamedTemporaryFile("w", prefix="creditml-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        traceback.print_exception(error, file=file)
+    return f"this is a defect of creditml, please report it with {file.name}: {type(error).__name__}: {error}"
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help(), end="")
+        return 0 if words else USAGE
+    if words[0] in ("-V", "--version"):
+        from creditml import __version__  # noqa: PLC0415  not needed otherwise
+
+        print(f"creditml {__version__}")
+        return 0
+    if words[0] not in COMMANDS:
+        message = f"there is no command '{words[0]}'.{near_miss(words[0], COMMANDS)} `creditml --help` lists them."
+        raise UsageError(message)
+    if sys.platform == "win32":
+        message = "creditml supervises processes as Linux and macOS do it. On Windows, run it in WSL."
+        raise CreditMLError(message)
+    module = importlib.import_module(COMMANDS[words[0]][0])
+    result: int = module.main(words[0], words[1:])
+    return result
+
+
+def _help() -> str:
+    return _HELP.format(commands="\n".join(f"  {name:<13}{about}" for name, (_, about) in COMMANDS.items()))

@@ -1,0 +1,7 @@
+"""`python -m creditml.cli`."""
+
+import sys
+
+from creditml.cli import main
+
+sys.exit(main())

@@ -1,0 +1,210 @@
+"""`creditml data|environment|component|model …`: as `az ml data` and its like."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from creditml.cli import output
+from creditml.cli.job import add_archived_arguments
+from creditml.cli.submission import add_set_argument
+from creditml.cli.views import ASSET_COLUMNS, asset_row, asset_view
+from creditml.errors import SpecError, UsageError
+from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    from creditml.workspace.records import Asset
+
+_EXAMPLES = {
+    "data": "  creditml data create --name credit-card --version initial --type uri_file --path data.csv\n"
+    "  creditml data create -f data.yml\n  creditml data list -n credit-card -o table",
+    "environment": "  creditml environment create -f environment.yml\n"
+    "  creditml environment create --name sklearn --image python:3.11 --conda-file conda.yml\n"
+    "  creditml environment show -n sklearn -l latest",
+    "component": "  creditml component create -f train.yml\n  creditml component show -n train --query inputs -o yaml",
+    "model": "  creditml model list -o table\n"
+    "  creditml model create --name credit --type mlflow_model --path ./model\n"
+    "  creditml model show -n credit -v 1 --query path -o tsv",
+}
+_TITLES = {
+    "data": "Data assets",
+    "environment": "Environments",
+    "component": "Components",
+    "model": "Models, those in MLflow's registry too",
+}
+
+
+def main(command: str, words: list[str]) -> int:
+    """Run a subcommand for one kind of asset."""
+    parser = argparse.ArgumentParser(
+        prog=f"creditml {command}",
+        description=f"{_TITLES[command]} of the local workspace.",
+        epilog="examples:\n" + _EXAMPLES[command],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, (function, about) in _COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            help=about,
+            description=f"{about.capitalize()}.",
+            epilog="examples:\n" + _EXAMPLES[command],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        _FLAGS[name](sub, command)
+        sub.set_defaults(function=function, kind=command)
+    arguments = parser.parse_args(words)
+    result: int = arguments.function(arguments)
+    return result
+
+
+def _create(arguments: argparse.Namespace) -> int:
+    kind = arguments.kind
+    given = {
+        key: getattr(arguments, key)
+        for key in ("name", "version", "description", *_OWN_FLAGS[kind])
+        if getattr(arguments, key) is not None
+    }
+    if arguments.file is None and "name" not in given:
+        message = f"give a file (-f FILE), or --name{' and --path' if kind in ('data', 'model') else ''}."
+        raise UsageError(message)
+    make = _create_component if kind == "component" else _create_other
+    asset = make(Workspace.find(), arguments, given)
+    output.show(asset_view(asset), arguments)
+    return 0
+
+
+def _create_component(workspace: Workspace, arguments: argparse.Namespace, given: dict[str, Any]) -> Asset:
+    from creditml.check import check_component  # noqa: PLC0415  creating is rare
+    from creditml.engine.submit import freeze_component  # noqa: PLC0415
+    from creditml.spec.assets import asset_document  # noqa: PLC0415
+    from creditml.spec.reader import read_component_document  # noqa: PLC0415
+    from creditml.spec.writer import component_dict  # noqa: PLC0415
+
+    if arguments.file is None:
+        message = "give the component's file: -f FILE."
+        raise UsageError(message)
+    document, folder = asset_document(arguments.file, given, arguments.overrides)
+    component, problems = read_component_document(document, folder)
+    found = [*problems, *(check_component(component) if component else ())]
+    if component is None or any(not problem.warning for problem in found):
+        raise SpecError(found)
+    if component.name is None:
+        message = "a component needs a 'name'; give --name, or the key."
+        raise UsageError(message)
+    for problem in SpecError(found).problems:
+        print(problem, file=sys.stderr)
+    spec = component_dict(freeze_component(component, workspace))
+    spec.pop("version", None)
+    return workspace.assets.create("component", component.name, component.version, spec)
+
+
+def _create_other(workspace: Workspace, arguments: argparse.Namespace, given: dict[str, Any]) -> Asset:
+    from creditml.spec.assets import asset_document, read_asset  # noqa: PLC0415
+
+    kind = arguments.kind
+    for key in (
+        "path",
+        "conda_file",
+    ):  # what the command line names is relative to the current folder, not to the file's
+        if isinstance(given.get(key), str) and "://" not in given[key] and not given[key].startswith("azureml:"):
+            given[key] = str(Path(given[key]).absolute())
+    if kind == "environment" and "build_context" in given:
+        given["build"] = {"path": str(Path(given.pop("build_context")).absolute())}
+    document, folder = asset_document(arguments.file, given, arguments.overrides)
+    spec = read_asset(kind, document, folder)
+    if kind in ("data", "model"):
+        spec["path"] = workspace.data.keep(spec["path"], spec["type"])
+    version = spec.pop("version", None)
+    return workspace.assets.create(kind, spec["name"], version, spec)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    workspace = Workspace.find()
+    archived = True if arguments.include_archived else None if arguments.archived_only else False
+    found = workspace.assets.entries(arguments.kind, arguments.name, archived=archived) if workspace.exists else []
+    output.show([asset_row(asset) for asset in found[: arguments.max_results]], arguments, ASSET_COLUMNS)
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    if arguments.version and arguments.label:
+        message = "--version and --label exclude each other."
+        raise UsageError(message)
+    asset = Workspace.existing().assets.get(arguments.kind, arguments.name, arguments.version, arguments.label)
+    output.show(asset_view(asset), arguments, ASSET_COLUMNS)
+    return 0
+
+
+def _archive(arguments: argparse.Namespace) -> int:
+    assets = Workspace.existing().assets
+    version = arguments.version
+    if arguments.label:
+        version = assets.get(arguments.kind, arguments.name, None, arguments.label).version
+    assets.archive(arguments.kind, arguments.name, version, archived=arguments.archived)
+    return 0
+
+
+def _create_flags(parser: argparse.ArgumentParser, kind: str) -> None:
+    parser.add_argument("-f", "--file", help=f"the {kind}'s YAML file")
+    parser.add_argument("-n", "--name", help="name, instead of the file's")
+    parser.add_argument("-v", "--version", help="version, instead of the file's; by default the next one")
+    parser.add_argument("-d", "--description", help="description")
+    for flag, about in _OWN_FLAGS[kind].items():
+        parser.add_argument(
+            f"--{flag.replace('_', '-')}", *(["-p"] if flag == "path" else ["-t"] if flag == "type" else []), help=about
+        )
+    add_set_argument(parser)
+    output.add_arguments(parser)
+
+
+def _list_flags(parser: argparse.ArgumentParser, kind: str) -> None:
+    parser.add_argument("-n", "--name", help=f"all versions of this {kind}")
+    parser.add_argument("-r", "--max-results", type=int, help="at most so many")
+    add_archived_arguments(parser)
+    output.add_arguments(parser)
+
+
+def _show_flags(parser: argparse.ArgumentParser, kind: str) -> None:
+    _name_flags(parser, kind)
+    output.add_arguments(parser)
+
+
+def _name_flags(parser: argparse.ArgumentParser, kind: str) -> None:
+    parser.add_argument("-n", "--name", required=True, help=f"name of the {kind}")
+    parser.add_argument("-v", "--version", help="version; by default the latest")
+    parser.add_argument("-l", "--label", help="label, as latest")
+
+
+def _archive_flags(parser: argparse.ArgumentParser, kind: str) -> None:
+    _name_flags(parser, kind)
+    parser.set_defaults(archived=True)
+
+
+def _restore_flags(parser: argparse.ArgumentParser, kind: str) -> None:
+    _name_flags(parser, kind)
+    parser.set_defaults(archived=False)
+
+
+_OWN_FLAGS: dict[str, dict[str, str]] = {
+    "data": {"path": "file, folder or URI", "type": "uri_file, uri_folder or mltable"},
+    "model": {"path": "file, folder or URI", "type": "custom_model, mlflow_model or triton_model"},
+    "environment": {"image": "Docker image", "conda_file": "conda file", "build_context": "folder with a Dockerfile"},
+    "component": {},
+}
+_COMMANDS = {
+    "create": (_create, "create a version"),
+    "list": (_list, "list the latest version of each, or all versions of one name"),
+    "show": (_show, "show a version"),
+    "archive": (_archive, "hide a version, or all of a name, from lists"),
+    "restore": (_archive, "show archived ones in lists again"),
+}
+_FLAGS = {
+    "create": _create_flags,
+    "list": _list_flags,
+    "show": _show_flags,
+    "archive": _archive_flags,
+    "restore": _restore_flags,
+}

@@ -1,0 +1,285 @@
+"""`creditml job …`: as `az ml job`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from creditml.cli import output
+from creditml.cli.submission import add_backend_arguments, add_spec_arguments, executor_of, overrides_of, prepared_job
+from creditml.cli.views import JOB_COLUMNS, job_row, job_view, web_view
+from creditml.errors import CreditMLError, UsageError
+from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from creditml.workspace.records import JobRecord
+
+_DOWNLOADABLE = ("Completed", "Failed", "Canceled", "NotResponding", "Paused")
+_STREAM_EXAMPLES = """examples:
+  creditml job create -f pipeline.yml --stream
+  name=$(creditml job create -f pipeline.yml --query name -o tsv)
+  creditml job stream -n $name
+  creditml job show -n $name --query status -o tsv
+  creditml job list -p $name -o table          the steps of a pipeline
+  creditml job download -n $name --all -p out"""
+
+
+def main(command: str, words: list[str]) -> int:
+    """Run a subcommand."""
+    parser = argparse.ArgumentParser(
+        prog=f"creditml {command}",
+        description="Jobs of the local workspace.",
+        epilog=_STREAM_EXAMPLES,
+        formatter_class=_Formatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, (function, about, fill, example) in _COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            help=about,
+            description=about.capitalize() + ".",
+            epilog=f"example:\n  creditml job {name} {example}",
+            formatter_class=_Formatter,
+        )
+        fill(sub)
+        sub.set_defaults(function=function)
+    arguments = parser.parse_args(words)
+    result: int = arguments.function(arguments)
+    return result
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    pass
+
+
+def add_archived_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which entries of a list are shown."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--archived-only", action="store_true", help="archived ones alone")
+    group.add_argument("--include-archived", action="store_true", help="archived ones too")
+
+
+# -- commands
+
+
+def _create(arguments: argparse.Namespace) -> int:
+
+    workspace = Workspace.find()
+    executor = executor_of(arguments, workspace)
+    prepared = prepared_job(arguments.file, overrides_of(arguments), workspace)
+    record = executor.detach(prepared)
+    if not arguments.stream:
+        output.show(job_view(workspace, record), arguments)
+        return 0
+    return stream(workspace, record)
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from creditml.errors import SpecError  # noqa: PLC0415
+
+    overrides, workspace = overrides_of(arguments), Workspace.find()
+    if arguments.output is None:
+        prepared_job(arguments.file, overrides, workspace)
+        print(f"{arguments.file}: valid")
+        return 0
+    try:
+        prepared = prepared_job(arguments.file, overrides, workspace, say=lambda _line: None)
+        problems, valid = prepared.warnings, True
+    except SpecError as error:
+        problems, valid = error.problems, False
+    found = [
+        {
+            "severity": "warning" if p.warning else "error",
+            "message": p.message,
+            "path": p.path,
+            "location": str(p.place) if p.place else None,
+        }
+        for p in problems
+    ]
+    output.show({"result": "Succeeded" if valid else "Failed", "problems": found}, arguments)
+    return 0 if valid else 1
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    workspace = Workspace.find()
+    if not workspace.exists:
+        if arguments.parent_job_name:
+            workspace = Workspace.existing()
+        output.show([], arguments)
+        return 0
+    archived = True if arguments.include_archived else None if arguments.archived_only else False
+    limit = None if arguments.all_results else arguments.max_results
+    parent = arguments.parent_job_name
+    if parent:
+        _settled(workspace, parent)
+    records = workspace.jobs.entries(parent, archived=archived, limit=limit)
+    records = [record if record.ended else _settled(workspace, record.name) for record in records]
+    columns = ("node", *JOB_COLUMNS) if parent else JOB_COLUMNS
+    output.show([job_row(record) for record in records], arguments, columns)
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    workspace = Workspace.existing()
+    record = _settled(workspace, arguments.name)
+    output.show(job_view(workspace, record), arguments, (*JOB_COLUMNS[:-1], "start_time", "end_time"))
+    return 0
+
+
+def _stream(arguments: argparse.Namespace) -> int:
+    workspace = Workspace.existing()
+    record = _settled(workspace, arguments.name)
+    if record.parent and workspace.jobs.get(record.root).type == "pipeline":
+        message = (
+            f"'{record.name}' is a child of the pipeline job '{record.root}', and Azure ML streams none of these. "
+            f"Stream the parent, or download the log: creditml job download -n {record.name}"
+        )
+        raise CreditMLError(message)
+    return stream(workspace, record)
+
+
+def stream(workspace: Workspace, record: JobRecord) -> int:
+    """Print a job's log as it comes, word for word as Azure ML's clients do; 1 unless it is Completed in the end."""
+    from creditml.engine.executor import follow  # noqa: PLC0415
+
+    log = "logs/azureml/executionlogs.txt" if record.type == "pipeline" else "user_logs/std_log.txt"
+    head = f"RunId: {record.name}\nWeb View: {web_view(workspace, record)}\n"
+    title = f"Streaming {log}"
+    print(f"{head}\n{title}\n{'=' * len(title)}\n", flush=True)
+    for line in follow(workspace, record, log):
+        print(line, flush=True)
+    print(f"\nExecution Summary\n=================\n{head}", flush=True)
+    ended = workspace.jobs.get(record.name)
+    if ended.status == "Failed":
+        print(f"Exception : \n {json.dumps({'error': ended.error}, indent=4)} ", file=sys.stderr)
+    return 0 if ended.status == "Completed" else 1
+
+
+def _download(arguments: argparse.Namespace) -> int:
+    from creditml.workspace.content import copy_tree  # noqa: PLC0415
+
+    if arguments.all and arguments.output_name:
+        message = "--all and --output-name exclude each other."
+        raise UsageError(message)
+    workspace = Workspace.existing()
+    record = _settled(workspace, arguments.name)
+    if record.status not in _DOWNLOADABLE:
+        message = f"This job is in state {record.status}. Download is allowed only in states {list(_DOWNLOADABLE)}"
+        raise CreditMLError(message)
+    target = Path(arguments.download_path)
+    outputs = record.results.get("outputs", {})
+    wanted = [arguments.output_name] if arguments.output_name else sorted(outputs) if arguments.all else []
+    if not arguments.output_name:
+        _put(workspace.jobs.folder(record) / "artifacts", target / "artifacts", copy_tree)
+    for name in wanted:
+        place = workspace.data.locate(f"azureml://jobs/{record.name}/outputs/{name}")
+        folder = target / "named-outputs" / name
+        _put(place, folder / place.name if place.is_file() else folder, copy_tree)
+    print(f"Downloaded to {target.absolute()}", file=sys.stderr)
+    return 0
+
+
+def _put(source: Path, target: Path, copy: Callable[[Path, Path], None]) -> None:
+    if target.is_dir() and source.is_dir():
+        copy(source, target)
+        return
+    if target.exists():
+        target.unlink() if target.is_file() else shutil.rmtree(target)
+    if source.exists():
+        copy(source, target)
+
+
+def _cancel(arguments: argparse.Namespace) -> int:
+    workspace = Workspace.existing()
+    _settled(workspace, arguments.name)
+    record = workspace.jobs.request_cancel(arguments.name)
+    if record.ended:
+        print(f"The job '{record.name}' is {record.status} already.", file=sys.stderr)
+    return 0
+
+
+def _archive(arguments: argparse.Namespace) -> int:
+    workspace = Workspace.existing()
+    _settled(workspace, arguments.name)
+    workspace.jobs.archive(arguments.name, archived=arguments.archived)
+    return 0
+
+
+def _settled(workspace: Workspace, name: str) -> JobRecord:
+    from creditml.engine.executor import settle  # noqa: PLC0415
+
+    return settle(workspace, workspace.jobs.get(name))
+
+
+# -- flags
+
+
+def _fill_create(parser: argparse.ArgumentParser) -> None:
+    add_spec_arguments(parser)
+    add_backend_arguments(parser)
+    parser.add_argument("-s", "--stream", action="store_true", help="print the log until the job has ended")
+    output.add_arguments(parser)
+
+
+def _fill_validate(parser: argparse.ArgumentParser) -> None:
+    add_spec_arguments(parser)
+    output.add_arguments(parser)
+    parser.set_defaults(output=None)
+
+
+def _fill_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-r", "--max-results", type=int, default=50, help="at most so many (default: 50)")
+    parser.add_argument("-p", "--parent-job-name", help="the children of this job")
+    parser.add_argument("--all-results", action="store_true", help="all of them")
+    add_archived_arguments(parser)
+    output.add_arguments(parser)
+
+
+def _fill_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-n", "--name", required=True, help="name of the job")
+
+
+def _fill_show(parser: argparse.ArgumentParser) -> None:
+    _fill_name(parser)
+    output.add_arguments(parser)
+
+
+def _fill_download(parser: argparse.ArgumentParser) -> None:
+    _fill_name(parser)
+    parser.add_argument("--all", action="store_true", help="logs and every named output")
+    parser.add_argument("--output-name", help="this named output alone")
+    parser.add_argument("-p", "--download-path", default=".", help="folder to download to (default: the current one)")
+
+
+def _fill_archive(parser: argparse.ArgumentParser) -> None:
+    _fill_name(parser)
+    parser.set_defaults(archived=True)
+
+
+def _fill_restore(parser: argparse.ArgumentParser) -> None:
+    _fill_name(parser)
+    parser.set_defaults(archived=False)
+
+
+_COMMANDS = {
+    "create": (
+        _create,
+        "submit a job to a runner of its own, and print it at once",
+        _fill_create,
+        "-f pipeline.yml --set inputs.learning_rate=0.1 --stream",
+    ),
+    "validate": (_validate, "report every mistake of a job's file, and run nothing", _fill_validate, "-f pipeline.yml"),
+    "list": (_list, "list jobs, newest first", _fill_list, "-p JOB -o table"),
+    "show": (_show, "show one job", _fill_show, "-n JOB --query status -o tsv"),
+    "stream": (_stream, "print the log of a job until it has ended; Ctrl-C only stops watching", _fill_name, "-n JOB"),
+    "download": (_download, "copy logs and outputs of an ended job", _fill_download, "-n JOB --all -p out"),
+    "cancel": (_cancel, "cancel a job", _fill_name, "-n JOB"),
+    "archive": (_archive, "hide an ended job from lists", _fill_archive, "-n JOB"),
+    "restore": (_archive, "show an archived job in lists again", _fill_restore, "-n JOB"),
+}

@@ -1,0 +1,205 @@
+"""A running job as it is seen: a table that moves on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from creditml.engine.runner import Runner, StepState
+
+_COLOURS = {"Completed": "green", "Failed": "bold red", "Canceled": "yellow", "Running": "cyan", "NotStarted": "dim"}
+_MARKS = {"Completed": "✓", "Failed": "✗", "Canceled": "■", "Running": "●", "NotStarted": "·"}
+_TAIL_BYTES = 2048
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CANCELING = ": steps are asked to end; Ctrl-C again kills them"
+_IDLE = 3600.0
+_COLUMNS = (("", ""), ("step", ""), ("after", "dim"), ("state", ""), ("time", ""), ("last line", "dim"))
+_FIXED_WIDTH = 1 + 14 + 7 + 6  # mark, state, time and what is between the columns
+
+
+class View(Protocol):
+    """Shows a runner's job; `period` is how often, in seconds."""
+
+    period: float
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last state to be read."""
+        ...
+
+    def refresh(self) -> None:
+        """Show what has changed."""
+        ...
+
+
+def view_of(runner: Runner) -> View:
+    """What fits where stdout goes."""
+    if sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb"):
+        return LiveTable(runner)
+    return PlainLines(runner)
+
+
+def seconds(state: StepState) -> float | None:
+    """How long a step took, or has taken so far."""
+    if state.started_at is None:
+        return None
+    return ((state.ended_at or time.time_ns() // 1_000_000) - state.started_at) / 1000
+
+
+def duration(value: float | None) -> str:
+    """A duration for people: `0.4s`, `12.3s`, `2m05s`, `1h02m`."""
+    if value is None:
+        return ""
+    if value < 60:  # noqa: PLR2004  a minute
+        return f"{value:.1f}s"
+    minutes, rest = divmod(int(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+
+
+class PlainLines:
+    """One line a transition, with its time since the start."""
+
+    period = _IDLE
+
+    def __init__(self, runner: Runner) -> None:
+        """Nothing was printed yet."""
+        self._runner, self._seen, self._start = runner, dict[str, str](), time.monotonic()
+        self._canceling = False
+
+    def __enter__(self) -> Self:
+        """Say what runs."""
+        record = self._runner.record
+        count = len(self._runner.plan.steps)
+        print(
+            f"{record.name}: {count} step{'s' if count != 1 else ''}, experiment {record.experiment_name}", flush=True
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is left to show."""
+
+    def refresh(self) -> None:
+        """Print what has changed."""
+        if self._runner.status == "CancelRequested" and not self._canceling:
+            self._canceling = True
+            print(f"CancelRequested{_CANCELING}", flush=True)
+        for path, state in self._runner.changes():
+            if self._seen.get(path) != state.status:
+                self._seen[path] = state.status
+                took = f" after {duration(seconds(state))}" if state.ended_at else ""
+                name = path or self._runner.record.display_name
+                print(f"[{time.monotonic() - self._start:7.2f}s] {name}: {state.status}{took}", flush=True)
+
+
+class LiveTable:
+    """The graph in order, each step with its state, elapsed time and last log line."""
+
+    period = 0.2
+
+    def __init__(self, runner: Runner) -> None:
+        """Nothing is shown yet."""
+        from rich.console import Console  # noqa: PLC0415  terminals only
+        from rich.live import Live  # noqa: PLC0415
+
+        self._runner = runner
+        self._live: Any = Live(console=Console(), auto_refresh=False, transient=False, vertical_overflow="ellipsis")
+
+    def __enter__(self) -> Self:
+        """Take the lower part of the terminal."""
+        self._live.__enter__()
+        self.refresh()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last state to be read."""
+        self._live.__exit__(kind, error, trace)
+
+    def refresh(self) -> None:
+        """Draw again."""
+        self._live.update(self._table(), refresh=True)
+
+    def _table(self) -> Any:  # noqa: ANN401  rich has its own kinds of things
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        runner = self._runner
+        table = Table(
+            box=None,
+            pad_edge=False,
+            title=f"{runner.record.name}  {runner.status}{_CANCELING if runner.status == 'CancelRequested' else ''}",
+            title_justify="left",
+            title_style="bold",
+        )
+        shown = self._shown()
+        needs = {path: ", ".join(dict.fromkeys(need for need, _ in runner.plan.steps[path].needs())) for path in shown}
+        third = self._live.console.width // 3
+        steps = min(third, max(len("command"), *map(len, shown)))
+        after = min(third // 2, max(len("after"), *map(len, needs.values())))
+        room = max(0, self._live.console.width - steps - after - _FIXED_WIDTH)
+        for title, style in _COLUMNS:
+            table.add_column(title, style=style, no_wrap=True)
+        for path in shown:
+            state = runner.states[path]
+            colour = _COLOURS.get(state.status, "")
+            table.add_row(
+                Text(_MARKS.get(state.status, " "), style=colour),
+                _cut(path or "command", steps),
+                _cut(needs[path], after),
+                Text(f"{state.status:<10}", style=colour),
+                f"{duration(seconds(state)):>6}",
+                _cut(last_line(state.log) if state.log else "", room),
+            )
+        hidden = len(runner.states) - table.row_count
+        if hidden:
+            table.caption = f"and {hidden} more steps"
+        return table
+
+    def _shown(self) -> list[str]:
+        """All steps if they fit, else first those that run or failed, and the next ones."""
+        room = max(3, self._live.console.size.height - 5)
+        states = self._runner.states
+        if len(states) <= room:
+            return list(states)
+        rank = {"Running": 0, "Failed": 1, "Canceled": 1, "NotStarted": 2, "Completed": 3}
+        chosen = sorted(states, key=lambda path: rank.get(states[path].status, 2))[:room]
+        keep = set(chosen)
+        return [path for path in states if path in keep]
+
+
+def _cut(text: str, width: int) -> Any:  # noqa: ANN401  rich's text
+    """A text that takes no more than a width."""
+    from rich.text import Text  # noqa: PLC0415
+
+    shown = Text(text)
+    shown.truncate(width, overflow="ellipsis")
+    return shown
+
+
+def last_line(log: str) -> str:
+    """The last line of a log that says something."""
+    try:
+        with open(log, "rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL_BYTES))
+            lines = stream.read().decode(errors="replace").replace("\r", "\n").split("\n")
+    except OSError:
+        return ""
+    shown = (_CONTROL.sub("", line).strip() for line in reversed(lines))
+    return next((line for line in shown if line), "")

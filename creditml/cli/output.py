@@ -1,0 +1,151 @@
+"""What commands print on stdout, in the formats and with the flags of `az`."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+from creditml.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+FORMATS = ("json", "jsonc", "yaml", "yamlc", "table", "tsv", "none")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The global flags."""
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "-o", "--output", type=str.lower, choices=FORMATS, default="json", help="format of the output (default: json)"
+    )
+    group.add_argument("--query", metavar="JMESPATH", help="a JMESPath query on the output, for example: name")
+
+
+def show(value: Any, arguments: argparse.Namespace, columns: Sequence[str] = ()) -> None:  # noqa: ANN401  any JSON value
+    """Print a value.
+
+    Args:
+        value: plain values.
+        arguments: with `output` and `query`.
+        columns: what a table shows of a list's objects, if no query says otherwise.
+    """
+    if arguments.query is not None:
+        value, columns = _search(value, arguments.query), ()
+        if value is None:
+            return
+    text = _FORMATS[arguments.output](value, columns)
+    if text:
+        print(text)
+
+
+def timestamp(milliseconds: int | None) -> str | None:
+    """ISO 8601 in UTC."""
+    if milliseconds is None:
+        return None
+    from datetime import datetime, timezone  # noqa: PLC0415  two milliseconds that a run does not need
+
+    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _search(value: Any, query: str) -> Any:  # noqa: ANN401  any JSON value
+    import jmespath  # noqa: PLC0415  only a query pays for it
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415
+
+    try:
+        return jmespath.search(query, value)
+    except JMESPathError as error:
+        message = f"--query {query}: {error}"
+        raise UsageError(message) from None
+
+
+def _json(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401
+    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401
+    """The same with NaN and infinities as text: JSON has no such numbers."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _coloured(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401
+    if sys.stdout is None or not sys.stdout.isatty():
+        return _json(value, columns)
+    from rich.console import Console  # noqa: PLC0415  terminals only
+
+    Console().print_json(_json(value, columns))
+    return ""
+
+
+def _yaml(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401
+    import yaml  # noqa: PLC0415
+
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+    return text.removesuffix("...\n").rstrip("\n")
+
+
+def _tsv(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401
+    return "\n".join("\t".join(_tsv_cell(cell) for cell in _cells(row)) for row in _rows(value))
+
+
+def _tsv_cell(value: Any) -> str:  # noqa: ANN401
+    """As `az` prints them: a list is its length, an object nothing."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(len(value)) if isinstance(value, list) else "" if isinstance(value, dict) else _cell(value)
+
+
+def _table(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401
+    rows = _rows(value)
+    if not rows:
+        return ""
+    if isinstance(rows[0], dict):
+        names = list(columns) or [name for name, cell in rows[0].items() if not isinstance(cell, dict | list)]
+        lines = [
+            [name.replace("_", " ").title().replace(" ", "") for name in names],
+            *([_cell(row.get(name)) for name in names] for row in rows),
+        ]
+    else:
+        lines = [["Result"] if len(_cells(rows[0])) == 1 else [f"Column{n + 1}" for n in range(len(_cells(rows[0])))]]
+        lines += [[_cell(cell) for cell in _cells(row)] for row in rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _rows(value: Any) -> list[Any]:  # noqa: ANN401
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _cells(row: Any) -> list[Any]:  # noqa: ANN401
+    if isinstance(row, dict):
+        return list(row.values())
+    return row if isinstance(row, list) else [row]
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401
+    if value is None:
+        return ""
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+_FORMATS: dict[str, Callable[[Any, Sequence[str]], str]] = {
+    "json": _json,
+    "jsonc": _coloured,
+    "yaml": _yaml,
+    "yamlc": _yaml,
+    "table": _table,
+    "tsv": _tsv,
+    "none": lambda _value, _columns: "",
+}

@@ -1,0 +1,64 @@
+"""`creditml run FILE`: this process is the runner, and what it does is shown as it happens."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from creditml.cli.submission import (
+    add_backend_arguments,
+    add_set_argument,
+    executor_of,
+    overrides_of,
+    prepared_job,
+)
+from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    from creditml.engine.executor import LocalJobs
+    from creditml.engine.submit import Prepared
+
+_INTERRUPTED = 130
+_EXAMPLES = """examples:
+  creditml run pipeline.yml
+  creditml run pipeline.yml --set inputs.learning_rate=0.1 --max-parallel 2
+  creditml run pipeline.yml --pass-env HF_HOME
+
+Ctrl-C cancels the job, and a second one kills it. Exit codes: 0 Completed, 1 failed, 2 wrong usage, 130 interrupted."""
+
+
+def main(command: str, words: list[str]) -> int:
+    """Run a job to its end."""
+    parser = argparse.ArgumentParser(
+        prog=f"creditml {command}",
+        description="Run a job here, and watch it.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="the job's YAML file")
+    parser.add_argument("-n", "--name", help="name of the job, instead of the file's")
+    parser.add_argument("-e", "--experiment-name", help="name of the experiment, instead of the file's")
+    add_set_argument(parser)
+    add_backend_arguments(parser)
+    arguments = parser.parse_args(words)
+    workspace = Workspace.find()
+    executor = executor_of(arguments, workspace)
+    return run(executor, prepared_job(arguments.file, overrides_of(arguments), workspace))
+
+
+def run(executor: LocalJobs, prepared: Prepared) -> int:
+    """Be the runner, show the job, and say how it went."""
+    from creditml.cli.live import view_of  # noqa: PLC0415  only here
+    from creditml.cli.summary import print_summary  # noqa: PLC0415
+
+    interrupted = False
+    with executor.run(prepared) as runner:
+        with view_of(runner) as view:
+            while runner.advance(view.period):
+                view.refresh()
+            view.refresh()
+        interrupted = runner.interrupted
+    print_summary(executor.workspace, runner)
+    if interrupted:
+        return _INTERRUPTED
+    return 0 if runner.status == "Completed" else 1

@@ -1,0 +1,34 @@
+"""`creditml ui`: MLflow's pages on the local workspace."""
+
+from __future__ import annotations
+
+import argparse
+
+from creditml.cli.views import UI_PORT
+from creditml.errors import UsageError
+from creditml.workspace import Workspace
+
+_LAST_PORT = 65535
+
+
+def main(command: str, words: list[str]) -> int:
+    """Serve until Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog=f"creditml {command}",
+        description="Open MLflow's pages on the local workspace: experiments, runs, metrics, models. Ctrl-C ends it.",
+        epilog="example:\n  creditml ui --port 5001",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-p", "--port", type=int, default=UI_PORT, help=f"port on 127.0.0.1 (default: {UI_PORT})")
+    arguments = parser.parse_args(words)
+    if not 0 < arguments.port <= _LAST_PORT:
+        message = f"--port {arguments.port}: a port is a number from 1 to {_LAST_PORT}."
+        raise UsageError(message)
+    from creditml.tracking.ui import open_ui  # noqa: PLC0415  only here
+
+    open_ui(
+        Workspace.find().create().root,
+        arguments.port,
+        announce=lambda address: print(f"{address}  (Ctrl-C ends it)", flush=True),
+    )
+    return 0

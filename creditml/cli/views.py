@@ -1,0 +1,84 @@
+"""Jobs and assets as `az ml` prints them: the snake_case fields of their YAML, with what is known besides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from creditml import tracking
+from creditml.cli.output import timestamp
+
+if TYPE_CHECKING:
+    from creditml.workspace import Workspace
+    from creditml.workspace.records import Asset, JobRecord
+
+UI_PORT = 5000
+JOB_COLUMNS = ("name", "display_name", "type", "status", "experiment_name", "created_at")
+ASSET_COLUMNS = ("name", "version", "type", "created_at", "description")
+
+
+def job_view(workspace: Workspace, record: JobRecord) -> dict[str, Any]:
+    """A job or child job."""
+    spec = {
+        key: value
+        for key, value in record.spec.items()
+        if key not in ("type", "name", "experiment_name", "display_name", "tags", "properties")
+    }
+    view: dict[str, Any] = {
+        "name": record.name,
+        "display_name": record.display_name,
+        "type": record.type,
+        "status": record.status,
+        "experiment_name": record.experiment_name,
+        "creation_context": {"created_at": timestamp(record.created_at)},
+        "start_time": timestamp(record.started_at),
+        "end_time": timestamp(record.ended_at),
+        **spec,
+        "tags": dict(record.tags),
+        "properties": dict(record.properties),
+        "services": {"Studio": {"endpoint": web_view(workspace, record), "type": "Studio"}},
+        "backend": record.backend,
+    }
+    if record.parent:
+        view |= {"parent_job_name": record.parent, "node": record.path}
+    if record.exit_code is not None:
+        view["exit_code"] = record.exit_code
+    if record.error:
+        view["error"] = dict(record.error)
+    if record.results:
+        view["results"] = dict(record.results)
+    return view
+
+
+def job_row(record: JobRecord) -> dict[str, Any]:
+    """A job in a list."""
+    row = {
+        "name": record.name,
+        "display_name": record.display_name,
+        "type": record.type,
+        "status": record.status,
+        "experiment_name": record.experiment_name,
+        "created_at": timestamp(record.created_at),
+        "start_time": timestamp(record.started_at),
+        "end_time": timestamp(record.ended_at),
+        "tags": dict(record.tags),
+    }
+    return {**row, "node": record.path, "parent_job_name": record.parent} if record.parent else row
+
+
+def asset_view(asset: Asset) -> dict[str, Any]:
+    """A version of an asset."""
+    spec = {key: value for key, value in asset.spec.items() if key not in ("name", "version")}
+    context = {"created_at": timestamp(asset.created_at), "last_modified_at": timestamp(asset.modified_at)}
+    view = {"name": asset.name, "version": asset.version, **spec, "id": asset.id, "creation_context": context}
+    return {**view, "archived": True} if asset.archived else view
+
+
+def asset_row(asset: Asset) -> dict[str, Any]:
+    """An asset in a list."""
+    return {**asset_view(asset), "created_at": timestamp(asset.created_at)}
+
+
+def web_view(workspace: Workspace, record: JobRecord) -> str:
+    """Where `creditml ui` shows the job."""
+    experiment = tracking.experiment_id(workspace.root, record.experiment_name)
+    return f"http://127.0.0.1:{UI_PORT}/#/experiments/{experiment}/runs/{record.name}"

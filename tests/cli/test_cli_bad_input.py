@@ -1,0 +1,279 @@
+"""Files that are no job: a message with a place and exit code 1, whatever they hold. `Project` refuses tracebacks."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from creditml.errors import SpecError
+from creditml.spec.reader import read_job
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from project import Project
+
+JOB = "type: command\ncommand: echo hi\nenvironment: azureml:python:1\ncompute: azureml:cluster\n"
+LAUGHS = "\n".join(
+    [
+        "a: &a [x, x, x, x, x, x, x, x, x]",
+        *(f"{c}: &{c} [{', '.join([f'*{p}'] * 9)}]" for p, c in zip("abcdefgh", "bcdefghi", strict=True)),
+    ]
+)
+BAD = {
+    "empty": b"",
+    "blank": b" \n\n",
+    "only a comment": b"# nothing\n",
+    "only a marker": b"---\n",
+    "binary": bytes(range(256)),
+    "image": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    "list": b"- a\n- b\n",
+    "text": b"just words\n",
+    "number": b"42\n",
+    "null": b"null\n",
+    "two documents": JOB.encode() + b"---\n" + JOB.encode(),
+    "utf-16": JOB.encode("utf-16"),
+    "latin-1": (JOB + "description: \xe9\n").encode("latin-1"),
+    "zero byte": JOB.encode() + b"\0",
+    "tab": b"type:\tcommand\n\tcommand: echo\n",
+    "open bracket": b"jobs: {a: [\n",
+    "open quote": b"command: 'echo\n",
+    "json cut off": b'{"type": "pipeline", "jobs": {',
+    "nested brackets": b"[" * 50_000,
+    "nested mappings": b"a: " + b"{b: " * 50_000,
+    "nested blocks": "".join(" " * n + "a:\n" for n in range(2000)).encode(),
+    "laughs": LAUGHS.encode(),
+    "alias of itself": b"jobs: &j\n  a: *j\n",
+    "merge of itself": b"<<: &m {command: echo, <<: *m}\n",
+    "unknown alias": b"command: *nope\n",
+    "python tag": b"!!python/object/apply:os.system ['echo pwned']\n",
+    "odd keys": b"1: 2\n? [a, b]\n: c\ntrue: 1\nnull: x\n",
+    "key of a mapping": b"{a: 1}: 2\n",
+    "duplicate keys": JOB.encode() + b"jobs: {}\ntype: pipeline\n",
+    "huge number": JOB.encode() + b"limits: {timeout: " + b"9" * 5000 + b"}\n",
+    "infinity": JOB.encode() + b"limits: {timeout: .inf}\n",
+    "date": JOB.encode() + b"inputs: {x: 2024-01-01}\n",
+    "surrogate": JOB.encode() + b'description: "\\ud800"\n',
+    "lists everywhere": b"type: [pipeline]\njobs: [a]\ninputs: [b]\noutputs: [c]\nsettings: [d]\n",
+    "texts everywhere": b"type: pipeline\njobs: a\ninputs: b\noutputs: c\nsettings: d\n",
+    "nulls everywhere": b"type: pipeline\njobs: null\ninputs: null\noutputs: null\nsettings: null\n",
+    "null nodes": b"type: pipeline\njobs: {a: null, b: [], c: x, d: {}, e: 1}\n",
+    "unknown type": b"type: nope\n",
+    "sweep": b"type: pipeline\njobs: {a: {type: sweep}}\n",
+}
+
+
+@pytest.mark.parametrize("content", BAD.values(), ids=BAD.keys())
+def test_what_is_no_job_is_refused_with_a_place(project: Project, content: bytes) -> None:
+    project.write("job.yml", content)
+
+    done = project.creditml("job", "validate", "-f", "job.yml", code=1)
+
+    assert done.out == ""
+    assert "job.yml:" in done.err.splitlines()[0]
+    assert "Nothing was run." in done.err
+    assert not project.workspace.exists()
+
+
+@pytest.mark.parametrize("words", [("job", "create", "-f"), ("run",)], ids=" ".join)
+@pytest.mark.parametrize("name", ["binary", "open bracket"])
+def test_no_command_runs_it(project: Project, words: tuple[str, ...], name: str) -> None:
+    project.write("job.yml", BAD[name])
+
+    done = project.creditml(*words, "job.yml", code=1)
+
+    assert done.err.startswith("job.yml:")
+    assert not list(project.workspace.glob("jobs/*"))
+
+
+@pytest.mark.parametrize("kind", ["data", "environment", "component", "model"])
+@pytest.mark.parametrize("name", ["empty", "binary", "list", "lists everywhere"])
+def test_nor_is_it_an_asset(project: Project, kind: str, name: str) -> None:
+    project.write("asset.yml", BAD[name])
+
+    done = project.creditml(kind, "create", "-f", "asset.yml", "--name", "x", code=1)
+
+    assert "asset.yml:" in done.err
+    assert project.json(kind, "list") == []
+
+
+@pytest.mark.parametrize("name", ["empty", "binary", "lists everywhere"])
+def test_nor_settings_of_the_project(project: Project, name: str) -> None:
+    project.write("job.yml", JOB)
+    project.write("creditml.yml", BAD[name])
+
+    done = project.creditml("run", "job.yml", code=0 if name == "empty" else 1)
+
+    assert name == "empty" or "creditml.yml:" in done.err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "max_parallel: 0",
+        "max_parallel: -1",
+        "max_parallel: many",
+        "backend: nope",
+        "backnd: local",
+        "pass_env: [1, [2]]",
+    ],
+)
+def test_wrong_settings_are_named(project: Project, wrong: str) -> None:
+    project.write("job.yml", JOB)
+    project.write("creditml.yml", wrong + "\n")
+
+    done = project.creditml("run", "job.yml", code=None)
+
+    assert done.code in (1, 2)
+    assert "creditml.yml" in done.err or "'nope'" in done.err
+
+
+@pytest.mark.parametrize("place", ["folder", "folder/none.yml", "none.yml", "job.yml/x", "", "x" * 5000, "\udcff.yml"])
+def test_a_file_that_cannot_be_read_is_named(project: Project, place: str) -> None:
+    (project.folder / "folder").mkdir()
+    project.write("job.yml", JOB)
+
+    done = project.creditml("job", "validate", "-f", place, code=None)
+
+    assert done.code in (1, 2)
+    assert done.err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
+def test_a_file_may_have_a_mark_and_carriage_returns(project: Project, encoding: str) -> None:
+    project.write("job.yml", JOB.replace("\n", "\r\n").encode(encoding))
+
+    project.creditml("job", "validate", "-f", "job.yml")
+
+
+def test_a_file_may_have_any_name(project: Project) -> None:
+    name = os.fsdecode(b"caf\xe9 \xf0\x9f\x9a\x80.yml")
+    project.write("job.yml", JOB).rename(project.folder / name)
+
+    done = project.creditml("run", name, errors="replace")
+
+    assert "Completed" in done.out
+
+
+def test_a_job_may_come_through_a_pipe(project: Project) -> None:
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as file:
+        file.write(JOB)
+    with os.fdopen(read) as stdin:
+        done = project.creditml("run", "/dev/stdin", stdin=stdin)
+
+    assert "Completed" in done.out
+
+
+@pytest.mark.parametrize(
+    ("override", "code"),
+    [
+        ("command=echo other", 0),
+        ("description=", 0),
+        ("tags.a.b=1", 1),
+        ("command.x=1", 2),
+        ("=x", 2),
+        ("nothing", 2),
+        ("..=x", None),
+        ("a..b=x", None),
+        ("[0]=x", None),
+        ("inputs[0]=x", None),
+        ("environment_variables.A=null", None),
+        ("name=../up", 1),
+        ("name=two words", 1),
+        ("type=nope", 1),
+        ("limits.timeout=x", 1),
+        ("commnd=x", 1),
+    ],
+)
+def test_overrides_are_checked_like_the_file(project: Project, override: str, code: int | None) -> None:
+    project.write("job.yml", JOB)
+
+    done = project.creditml("job", "validate", "-f", "job.yml", "--set", override, code=code)
+
+    assert done.code in (0, 1, 2)
+    assert done.code == 0 or done.err
+
+
+def test_every_mistake_is_told_at_once_with_its_place(project: Project) -> None:
+    project.write(
+        "job.yml",
+        """\
+        type: pipeline
+        settings: {default_compute: serverless}
+        inputs:
+          data: {type: uri_folder, path: ./nope}
+        jobs:
+          prep:
+            type: command
+            command: echo ${{inputs.dat}}
+            environment: azureml:python:1
+            inputs: {data: "${{parent.inputs.dta}}"}
+          train:
+            type: comand
+            command: echo
+            environment: azureml:python:1
+            inputs: {data: "${{parent.jobs.perp.outputs.x}}"}
+        """,
+    )
+
+    done = project.creditml("job", "validate", "-f", "job.yml", code=1)
+
+    places = [line.split(":")[1] for line in done.err.splitlines() if line.startswith("job.yml:")]
+    assert places == sorted(places, key=int)
+    assert {"4", "8", "10", "12"} <= set(places)
+    assert "Did you mean" in done.err
+
+
+LINES = [
+    *JOB.splitlines(keepends=True),
+    "jobs: {a: {type: command, command: echo, environment: 'azureml:p:1'}}\n",
+    "inputs: {x: 1, y: {type: uri_file, path: ./job.yml}}\n",
+    "outputs: {o: {type: uri_folder}}\n",
+    "settings: {default_compute: serverless}\n",
+    "type: pipeline\n",
+]
+SCRAPS = st.sampled_from(
+    [
+        *" \t\n:-{}[]&*!|>'\"%@`#,?~",
+        "${{",
+        "}}",
+        "$[[",
+        "]]",
+        "<<: ",
+        "!!int ",
+        "&a ",
+        "*a",
+        "\x85",
+        "\ufeff",
+        "é",
+        "0x",
+        "1_0",
+    ]
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lines=st.lists(st.sampled_from(LINES), min_size=1, max_size=6),
+    scraps=st.lists(st.tuples(st.integers(0, 400), SCRAPS), max_size=4),
+)
+def test_whatever_is_typed_into_a_job_is_read_or_refused(
+    tmp_path: Path, lines: list[str], scraps: list[tuple[int, str]]
+) -> None:
+    text = "".join(lines)
+    for place, scrap in scraps:
+        text = text[:place] + scrap + text[place:]
+    file = tmp_path / "job.yml"
+    file.write_bytes(text.encode())
+
+    try:
+        reading = read_job(str(file), [])
+    except SpecError as error:
+        assert error.problems  # noqa: PT017  either answer is right
+    else:
+        assert reading.job is not None or any(not problem.warning for problem in reading.problems)
