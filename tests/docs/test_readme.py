@@ -1,0 +1,63 @@
+"""The README's commands work. Its two lines of set-up are what `.ci/run` runs, and are only compared here."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("creditml ")
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One workspace: the commands follow on each other."""
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_command_works(command: str, home: Path) -> None:
+    if "https://" in command:  # no test needs the network: the rest of the command is right if it validates
+        command = command.replace("creditml run", "creditml job validate -f")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "CREDITML_HOME": str(home)}
+
+    done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_two_lines_are_there() -> None:
+    lines = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
+
+    assert len(lines) == 2
+    assert lines[0].endswith("creditml run examples/credit_defaults/pipeline.yml")
+    assert lines[1].endswith("python -m pytest -q")
+
+
+def test_settings_named_in_the_readme_are_read(tmp_path: Path) -> None:
+    (tmp_path / "creditml.yml").write_text("backend: nowhere\nmax_parallel: 2\npass_env: [HF_HOME]\n", encoding="utf-8")
+    (tmp_path / "job.yml").write_text("command: 'true'\nenvironment: azureml:any@latest\n", encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "creditml.cli", "run", "job.yml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "no backend 'nowhere'" in done.stderr
+    assert "local" in done.stderr

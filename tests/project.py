@@ -1,0 +1,197 @@
+"""A user's project for tests: a folder with files in it, and the command line run there as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from typing import TypeAlias
+
+    from typing_extensions import Self
+
+    Json: TypeAlias = Any
+
+PATIENCE = 60.0
+"""Seconds after which what never happens fails a test."""
+ENVIRONMENT = "azureml:python:1"
+
+
+class Done(NamedTuple):
+    """A command line that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Project:
+    """A folder with a workspace of its own."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        """`variables` are set for every command, besides what this process has."""
+        self.folder, self.variables = folder, variables
+        self.prefix: tuple[str, ...] = ()  # what starts every command, as `setpriv …`
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def workspace(self) -> Path:
+        """The workspace's folder."""
+        return self.folder / ".creditml"
+
+    def write(self, path: str, content: str | bytes | Mapping[str, Any]) -> Path:
+        """A file; a mapping becomes YAML (in the form of JSON)."""
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            file.write_bytes(content)
+        else:
+            text = (
+                textwrap.dedent(content)
+                if isinstance(content, str)
+                else json.dumps(content, indent=1, ensure_ascii=False)
+            )
+            file.write_text(text, encoding="utf-8")
+        return file
+
+    def environment(self) -> dict[str, str]:
+        """What a command's process gets: nothing of creditml's own settings."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CREDITML_", "MLFLOW_"))}
+        return {**kept, "XDG_CACHE_HOME": str(self.folder / ".cache"), **self.variables}
+
+    def start(self, *words: str, **options: Json) -> subprocess.Popen[str]:
+        """Begin a command."""
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
+        command = [*self.prefix, sys.executable, "-m", "creditml.cli", *words]
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment(), text=True, **options)
+
+    def creditml(self, *words: str, code: int | None = 0, **options: Json) -> Done:
+        """Run a command; whatever it is given, it never shows a traceback or calls itself defective.
+
+        Args:
+            words: the command.
+            code: the exit code that it must have; None for any.
+            options: of `subprocess.Popen`.
+        """
+        with self.start(*words, **options) as process:
+            try:
+                out, err = process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                message = f"creditml {' '.join(words)} hangs"
+                raise AssertionError(message) from None
+        done = Done(process.returncode, out or "", err or "")
+        assert "Traceback" not in done.err, done.err
+        assert "defect" not in done.err, done.err
+        assert code is None or done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"
+        return done
+
+    def json(self, *words: str, code: int = 0) -> Json:
+        """What a command prints, as the values that it means."""
+        return json.loads(self.creditml(*words, code=code).out)
+
+    def run(self, spec: Mapping[str, Any], *flags: str, name: str = "", code: int | None = 0) -> Job:
+        """Run a job to its end."""
+        self.write("job.yml", spec)
+        name = name or f"job{len(list(self.workspace.glob('jobs/*')))}"
+        done = self.creditml("run", "job.yml", "--name", name, *flags, code=code)
+        return Job(self, name, done)
+
+    def submit(self, spec: Mapping[str, Any], *flags: str) -> Job:
+        """Create a job, whose runner goes on by itself."""
+        self.write("job.yml", spec)
+        done = self.creditml("job", "create", "-f", "job.yml", "--query", "name", "-o", "tsv", *flags)
+        return Job(self, done.out.strip(), done)
+
+
+class Job:
+    """A submitted job as the command line shows it."""
+
+    def __init__(self, project: Project, name: str, done: Done) -> None:
+        """`done` is the command that made it."""
+        self.project, self.name, self.done = project, name, done
+
+    def show(self, query: str = "@") -> Json:
+        """What `job show` says."""
+        return self.project.json("job", "show", "-n", self.name, "--query", query)
+
+    @property
+    def status(self) -> str:
+        """The job's status."""
+        return str(self.show("status"))
+
+    def steps(self) -> dict[str, dict[str, Any]]:
+        """Its children by the node's name."""
+        listed = self.project.json("job", "list", "-p", self.name)
+        return {step["node"]: step for step in listed}
+
+    def statuses(self) -> dict[str, str]:
+        """The statuses of its children."""
+        return {node: step["status"] for node, step in self.steps().items()}
+
+    def step(self, node: str) -> Json:
+        """What `job show` says of a child."""
+        return self.project.json("job", "show", "-n", self.steps()[node]["name"])
+
+    def folder(self, node: str = "") -> Path:
+        """Its folder, or that of a step."""
+        top = self.project.workspace / "jobs" / self.name
+        return top / "steps" / node if node else top
+
+    def log(self, node: str = "") -> str:
+        """What a step printed."""
+        return (self.folder(node) / "artifacts/user_logs/std_log.txt").read_text(encoding="utf-8")
+
+    def wait(self) -> Self:
+        """Come back when it has ended."""
+        eventually(lambda: self.status in ("Completed", "Failed", "Canceled"))
+        return self
+
+
+def step(command: str, **keys: Json) -> dict[str, Any]:
+    """A command node, or a command job."""
+    return {"type": "command", "command": command, "environment": ENVIRONMENT, **keys}
+
+
+def python(code: str, **keys: Json) -> dict[str, Any]:
+    """A command that runs a piece of Python; it must not hold single quotes."""
+    code = textwrap.dedent(code)
+    assert "'" not in code
+    return step(f"python -c '{code}'", **keys)
+
+
+def single(command: str, **keys: Json) -> dict[str, Any]:
+    """A command job of its own."""
+    return step(command, compute="azureml:cluster", **keys)
+
+
+def pipeline(jobs: Mapping[str, Any], **keys: Json) -> dict[str, Any]:
+    """A pipeline job."""
+    settings = {"default_compute": "serverless", **keys.pop("settings", {})}
+    return {"type": "pipeline", "settings": settings, "jobs": dict(jobs), **keys}
+
+
+def eventually(what: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)
+
+
+def processes(marker: str) -> dict[int, int]:
+    """The processes whose command line holds a marker, this one aside, with their parents."""
+    listing = subprocess.run(
+        ["ps", "-axww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    lines = (line.split(maxsplit=2) for line in listing.splitlines() if marker in line)
+    found = {int(number): int(parent) for number, parent, words in lines if not words.startswith("ps ")}
+    found.pop(os.getpid(), None)
+    return found
