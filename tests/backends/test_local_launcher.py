@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
 import re
 import resource
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -377,27 +380,28 @@ def _remove(group: Path) -> None:
     group.rmdir()
 
 
-@needs_linux
-@needs_root
-def test_a_step_that_the_system_killed_for_want_of_memory_says_so(
-    make_step: StepMaker, in_child: InChild, tmp_path: Path
-) -> None:
-    of_memory = Path("/sys/fs/cgroup/memory")
-    group = (of_memory if of_memory.exists() else of_memory.parent) / f"{tmp_path.name}-{os.getpid()}"
-    # The kernel ends the largest process of a group, which would be the fork of this test runner but for the first line.
-    hog = """
+_HOG = """
 open("/proc/self/oom_score_adj", "w").write("1000")
 b = bytearray(1 << 30)
 b[::4096] = b"x" * len(b[::4096])
 """
-    (make_step.cwd / "hog.py").write_text(hog)
+# A process of its own: the kernel ends the largest one of a group, which would be a fork of this test runner.
+_LAUNCHING = """
+import json, os, pickle, sys
+from creditml_local import LocalLauncher
+open(sys.argv[1], "w").write(str(os.getpid()))
+with LocalLauncher() as launcher:
+    print(json.dumps([launcher.start(step).exit() for step in pickle.load(sys.stdin.buffer)]))
+"""
+
+
+@needs_linux
+@needs_root
+def test_a_step_that_the_system_killed_for_want_of_memory_says_so(make_step: StepMaker, tmp_path: Path) -> None:
+    of_memory = Path("/sys/fs/cgroup/memory")
+    group = (of_memory if of_memory.exists() else of_memory.parent) / f"{tmp_path.name}-{os.getpid()}"
+    (make_step.cwd / "hog.py").write_text(_HOG)
     steps = [make_step(f"{sys.executable} hog.py{rest}") for rest in ("", "; exit $?")] + [make_step("kill -9 $$")]
-
-    def run() -> list[Exit]:
-        (group / "cgroup.procs").write_text(str(os.getpid()))
-        with LocalLauncher() as launcher:
-            return [launcher.start(step).exit() for step in steps]
-
     try:
         group.mkdir()
         limit = next(path for name in ("memory.max", "memory.limit_in_bytes") if (path := group / name).exists())
@@ -407,9 +411,12 @@ b[::4096] = b"x" * len(b[::4096])
             group.rmdir()
         pytest.skip(f"no control group for memory: {error!r}")
     try:
-        ends = [Exit(*end) for end in in_child(run)]
+        command = [sys.executable, "-c", _LAUNCHING, str(group / "cgroup.procs")]
+        done = subprocess.run(command, input=pickle.dumps(steps), stdout=subprocess.PIPE, check=True)
     finally:
         _remove(group)
-    assert ends[0] == Exit(None, signal.SIGKILL, out_of_memory=True)
-    assert ends[1] == Exit(137, out_of_memory=True)
-    assert ends[2] == Exit(None, signal.SIGKILL)
+    assert [Exit(*end) for end in json.loads(done.stdout)] == [
+        Exit(None, signal.SIGKILL, out_of_memory=True),
+        Exit(137, out_of_memory=True),
+        Exit(None, signal.SIGKILL),
+    ]
