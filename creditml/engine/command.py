@@ -17,12 +17,14 @@ from creditml.engine.stage import (
     Target,
     changed,
     left_outputs,
+    link_again,
     make_outputs,
     stage_inputs,
     take_outputs,
     targets,
 )
 from creditml.engine.submit import code_folder
+from creditml.engine.upload import as_uploaded
 from creditml.errors import BackendError, Canceled, CreditMLError, OutputMissing
 from creditml.executor import Exit, Running, Step
 from creditml.model import NOTHING, Data, Literal
@@ -162,6 +164,7 @@ class CommandRun:
         places: dict[str, str] = {}
         try:
             problem = self._trouble(self._running.exit())
+            link_again(self._inputs.mounts, self.root)
             self._keep_artifacts()
             if problem is None:
                 places = take_outputs(self._targets, self.root, self._progress)
@@ -334,6 +337,8 @@ class CommandRun:
         for name in ARTIFACT_FOLDERS:
             source = self.root / WORKING_FOLDER / name
             if source.is_dir() and not source.is_symlink() and any(source.iterdir()):
+                for link in as_uploaded(str(source)):
+                    self._progress(f"creditml: the artifacts are kept without a link that leads nowhere: {name}/{link}")
                 target = self.artifacts / name
                 if target.exists():
                     copy_tree(source, target)

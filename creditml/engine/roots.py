@@ -49,7 +49,7 @@ class Roots:
         if intact:
             self._free.append(root)
         else:
-            shutil.rmtree(root, ignore_errors=True)
+            _remove(str(root))
 
     def close(self) -> None:
         """Remove what nobody needs any more."""
@@ -90,3 +90,13 @@ def _empty(root: str) -> bool:
                 else:
                     os.unlink(entry.path)
     return stat.S_ISDIR(mode)
+
+
+def _remove(root: str) -> None:
+    """Remove a root, even if the step has closed folders in it to their owner."""
+    shutil.rmtree(root, ignore_errors=True)
+    for folder, names, _ in os.walk(root):
+        for place in (os.path.join(folder, name) for name in names):
+            if not os.path.islink(place):
+                os.chmod(place, 0o700)  # before it is walked
+    shutil.rmtree(root, ignore_errors=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.engine.contract import DATA_FOLDER
+from creditml.engine.upload import as_uploaded
 from creditml.errors import OutputMissing
 from creditml.executor import Mount
 from creditml.expressions import Reference, parse, render
@@ -106,6 +108,16 @@ def stage_inputs(supplies: dict[str, Supply], root: Path, see: str, workspace: s
     return Inputs(seen, tuple(mounts), before, workspace)
 
 
+def link_again(mounts: tuple[Mount, ...], root: Path) -> None:
+    """Let links to a mounted input lead there now that it isn't mounted any more: an output may hold some."""
+    for mount in mounts:
+        place = str(root / mount.target)
+        if not os.path.islink(place):
+            with suppress(OSError):  # nothing can be put there, so what was written through it is all there is
+                os.rmdir(place) if os.path.isdir(place) else os.unlink(place)
+                os.symlink(mount.source, place)
+
+
 def changed(inputs: Inputs) -> Iterator[str]:
     """The files of mounted inputs that are no longer what they were."""
     for path, before in inputs.before.items():
@@ -193,9 +205,8 @@ def take_outputs(found: dict[str, Target], root: Path, tell: Callable[[str], Non
         source = root / DATA_FOLDER / target.written
         if not os.path.lexists(source):
             continue
-        for link in list(_links(source)):
-            if not _copied(link, source):
-                tell(f"creditml: the output '{name}' is kept without a link that leads nowhere: {link.name}")
+        for link in as_uploaded(str(source)):
+            tell(f"creditml: the output '{name}' is kept without a link that leads nowhere: {link}")
         if not os.path.lexists(source):
             continue
         if name in DEFAULT_ARTIFACTS and not target.fixed:
@@ -207,36 +218,6 @@ def take_outputs(found: dict[str, Target], root: Path, tell: Callable[[str], Non
             os.rename(source, final)
         taken[name] = target.final
     return taken
-
-
-def _links(place: Path) -> Iterator[Path]:
-    """Every link at or below a place that is none within it."""
-    if place.is_symlink():
-        yield place
-        return
-    for folder, folders, files in os.walk(place):
-        for name in [*folders, *files]:
-            path = Path(folder, name)
-            if path.is_symlink() and not _inner(path, place):
-                yield path
-
-
-def _inner(link: Path, place: Path) -> bool:
-    """Whether a link is relative and stays within the place: it goes with it."""
-    target = os.path.realpath(link)
-    return (
-        not os.path.isabs(os.readlink(link)) and os.path.exists(target) and Path(target).is_relative_to(place.resolve())
-    )
-
-
-def _copied(link: Path, place: Path) -> bool:
-    """Replace a link by a copy of what it leads to; False if that is nothing, or what the link is in."""
-    target = Path(os.path.realpath(link))
-    link.unlink()
-    if not target.exists() or place.resolve().is_relative_to(target):
-        return False
-    copy_tree(target, link)
-    return True
 
 
 def left_outputs(found: dict[str, Target], root: Path) -> dict[str, str]:

@@ -181,6 +181,30 @@ def test_links_within_an_output_still_lead_there(project: Project) -> None:
     assert job.log("b") == "1\n"
 
 
+@pytest.mark.parametrize("path", ["${{inputs.data}}", "${{inputs.data}}/one.txt"], ids=["folder", "file"])
+@pytest.mark.usefixtures("data")
+def test_a_link_to_an_input_becomes_a_copy_of_it(project: Project, path: str) -> None:
+    jobs = {
+        "a": step(f"ln -s {path} ${{{{outputs.out}}}}/it; ln -s {path} outputs/it", inputs=DATA, outputs=OUT),
+        "b": step("cat ${{inputs.data}}/it ${{inputs.data}}/it/one.txt 2> /dev/null || true", inputs=FROM_A),
+    }
+
+    job = project.run(pipeline(jobs))
+
+    assert job.log("b") == "one\n"
+    kept = job.folder("a") / "artifacts/outputs/it"
+    assert (kept / "one.txt" if kept.is_dir() else kept).read_text(encoding="utf-8") == "one\n"
+
+
+def test_a_link_to_what_cannot_be_kept_is_left_out_and_named(project: Project) -> None:
+    command = "cd ${{outputs.out}}; ln -s /dev/zero zero; mkfifo $OLDPWD/pipe; ln -s $OLDPWD/pipe; echo hi > z.txt"
+
+    job = project.run(pipeline({"a": step(command, outputs=OUT), "b": step("ls ${{inputs.data}}", inputs=FROM_A)}))
+
+    assert job.log("b") == "z.txt\n"
+    assert sorted(line.split()[-1] for line in job.log("a").splitlines()) == ["pipe", "zero"]
+
+
 def test_an_output_that_was_removed_fails_who_needs_it(project: Project) -> None:
     jobs = {"a": step("rm -r ${{outputs.out}}", outputs=OUT), "b": step("ls ${{inputs.data}}", inputs=FROM_A)}
 
@@ -288,6 +312,13 @@ def test_outputs_and_logs_become_artifacts(project: Project) -> None:
     artifacts = job.folder() / "artifacts"
     found = {path.relative_to(artifacts).as_posix() for path in artifacts.rglob("*") if path.is_file()}
     assert found == {"outputs/one.txt", "logs/deep/two.txt", "user_logs/std_log.txt"}
+
+
+def test_links_among_the_artifacts_become_what_they_lead_to(project: Project) -> None:
+    job = project.run(single("echo deep > deep.txt; ln -s $PWD/deep.txt outputs/abs; ln -s ../deep.txt outputs/rel"))
+
+    kept = job.folder() / "artifacts/outputs"
+    assert [(kept / name).read_text(encoding="utf-8") for name in ("abs", "rel")] == ["deep\n", "deep\n"]
 
 
 def test_odd_files_among_the_artifacts_do_not_break_download(project: Project) -> None:

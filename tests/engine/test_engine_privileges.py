@@ -65,3 +65,17 @@ def test_an_input_is_not_changed_or_the_step_fails(restricted: Project) -> None:
 
     untouched = data.read_text(encoding="utf-8") == "one\n" and os.listdir(data.parent) == ["one.txt"]
     assert untouched or "one.txt" in job.step("a")["error"]["message"]
+
+
+def test_a_step_may_close_what_it_wrote(restricted: Project) -> None:
+    write = "mkdir d; echo hi > d/f; chmod 0 d/f; chmod 0 d; chmod 500 ."
+    jobs = {
+        "a": step(f"mkdir x; chmod 0 x; (cd outputs; {write}); cd ${{{{outputs.out}}}}; {write}", outputs=OUT),
+        "b": step("cat ${{inputs.data}}/d/f", inputs={"data": "${{parent.jobs.a.outputs.out}}"}),
+    }
+
+    job = restricted.run(pipeline(jobs))
+
+    assert job.log("b") == "hi\n"
+    assert (job.folder("a") / "artifacts/outputs/d/f").exists()
+    assert not (job.folder() / "cr").exists()
