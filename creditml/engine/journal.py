@@ -115,7 +115,8 @@ class Journal:
             for name, source in self._plan.outputs.items()
             if (source.step, source.output) in outputs
         }
-        results: dict[str, Any] = {"outputs": places, "models": self._models(), "metrics": self._metrics(states)}
+        metrics = tracking.metrics(self._workspace.root, self._record.name)  # scripts log to the root run, too
+        results: dict[str, Any] = {"outputs": places, "models": self._models(), "metrics": metrics}
         error = self._error(status, states)
         if places and self._plan.steps.keys() != {""}:
             self._link(places)
@@ -220,9 +221,6 @@ class Journal:
         runs = [self._record.name, *(record.name for record in self._jobs.steps(self._record.name))]
         found = tracking.registered_models(self._workspace.root, run_ids=runs)
         return [{"name": model.name, "version": str(model.version)} for model in found]
-
-    def _metrics(self, states: Mapping[str, StepState]) -> Mapping[str, float]:
-        return tracking.metrics(self._workspace.root, self._record.name) if states.keys() == {""} else {}
 
     @staticmethod
     def _error(status: str, states: Mapping[str, StepState]) -> dict[str, str] | None:

@@ -13,6 +13,8 @@ import sys
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from creditml.tracking.outbox import CONTEXT_TAG
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
@@ -25,6 +27,7 @@ COLUMNS: Mapping[str, str] = {
     "tags": "key, value, run_uuid",
     "latest_metrics": "key, value, is_nan, run_uuid",
     "logged_models": "model_id, name, artifact_location, creation_timestamp_ms, status, lifecycle_stage, source_run_id",
+    "logged_model_tags": "model_id, tag_key, tag_value",
     "model_versions": "name, version, creation_time, description, current_stage, source, run_id, storage_location",
     "model_version_tags": "name, version, key, value",
     "registered_model_aliases": "name, alias, version",
@@ -116,14 +119,20 @@ def descendants(root: Path, run_id: str) -> list[str]:
 
 
 def logged_models(root: Path, run_id: str) -> list[LoggedModel]:
-    """The models that a run logged with an MLflow 3 client, oldest first."""
+    """The models that a run logged with an MLflow 3 client, oldest first.
+
+    A script that logs a model before anything else has no active run there (with MLflow 2, as on Azure ML, `log_model`
+    resumes the step's). Then the model names its step by the context alone.
+    """
     with _reading(root) as db:
         rows = db.execute(
             """
-            SELECT name, artifact_location FROM logged_models
-            WHERE source_run_id = ? AND status = ? AND lifecycle_stage = 'active'
+            SELECT name, artifact_location FROM logged_models m
+            WHERE status = ? AND lifecycle_stage = 'active' AND (
+                source_run_id = ? OR IFNULL(source_run_id, '') = '' AND EXISTS (SELECT 1 FROM logged_model_tags t
+                    WHERE t.model_id = m.model_id AND tag_key = ? AND tag_value = ?))
             ORDER BY creation_timestamp_ms, model_id""",
-            (run_id, _READY),
+            (_READY, run_id, CONTEXT_TAG, run_id),
         ).fetchall()
     found = [(name, _local(root, uri)) for name, uri in rows]
     return [LoggedModel(name, folder) for name, folder in found if folder]
@@ -134,21 +143,29 @@ def registered_models(root: Path, *, run_ids: Iterable[str] | None = None) -> li
 
     Args:
         root: The workspace folder.
-        run_ids: Only versions that come from these runs.
+        run_ids: Only versions that come from these runs, or from those that the scripts of these steps made.
     """
     wanted = None if run_ids is None else json.dumps(list(run_ids))
     with _reading(root) as db:
         rows = db.execute(
             """
-            SELECT name, version, creation_time, run_id, source, storage_location, description,
+            WITH found AS (
+                SELECT *, COALESCE(NULLIF(run_id, ''),
+                    (SELECT NULLIF(source_run_id, '') FROM logged_models WHERE model_id = substr(source, length(:models) + 1)),
+                    (SELECT tag_value FROM logged_model_tags
+                        WHERE model_id = substr(source, length(:models) + 1) AND tag_key = :context)) AS run
+                FROM model_versions WHERE current_stage != :deleted)
+            SELECT name, version, creation_time, run, source, storage_location, description,
                 (SELECT json_group_object(key, value) FROM model_version_tags t
                     WHERE t.name = v.name AND t.version = v.version),
                 (SELECT json_group_array(alias) FROM registered_model_aliases a
                     WHERE a.name = v.name AND a.version = v.version)
-            FROM model_versions v
-            WHERE current_stage != ? AND (? IS NULL OR run_id IN (SELECT value FROM json_each(?)))
+            FROM found v
+            WHERE :wanted IS NULL OR run IN (SELECT value FROM json_each(:wanted))
+                OR EXISTS (SELECT 1 FROM tags WHERE run_uuid = run AND key = :context
+                    AND value IN (SELECT value FROM json_each(:wanted)))
             ORDER BY name, version""",
-            (_DELETED, wanted, wanted),
+            {"models": "models:/", "context": CONTEXT_TAG, "deleted": _DELETED, "wanted": wanted},
         ).fetchall()
         return [
             RegisteredVersion(

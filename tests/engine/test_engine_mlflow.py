@@ -44,6 +44,18 @@ with mlflow.start_run(run_name="mine"):
 with mlflow.start_run(run_name="second"):
     mlflow.log_metric("second", 1)
 """
+LONE = """
+import mlflow
+
+mlflow.pyfunc.log_model(name="model", python_model=lambda words: words, registered_model_name="lone", **KEYS)
+"""
+FAMILY = """
+import mlflow, os
+
+mlflow.log_metric("total", 7, run_id=os.environ["AZUREML_ROOT_RUN_ID"])
+with mlflow.start_run(), mlflow.start_run(nested=True):
+    mlflow.pyfunc.log_model(name="model", python_model=lambda words: words, registered_model_name="fold", **KEYS)
+"""
 DUMP = """
 import json, sys
 from mlflow import MlflowClient
@@ -176,6 +188,31 @@ def test_an_artifact_of_an_earlier_step_is_an_input(trained: Job) -> None:
     )
 
     assert job.log() == "hello"
+
+
+@pytest.fixture(scope="module")
+def related(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A job whose scripts log to other runs than their step's, or to none."""
+    project = Project(tmp_path_factory.mktemp("mlflow") / "project")
+    keys = 'KEYS = {"pip_requirements": []}\n'
+    for name, script in (("lone", LONE), ("family", FAMILY)):
+        project.write(f"src/{name}.py", keys + script)
+    return project.run(pipeline({name: step(f"python {name}.py", code="./src") for name in ("lone", "family")}))
+
+
+def test_a_model_that_is_logged_before_any_run_is_the_step_s(related: Job) -> None:
+    assert (related.folder("lone") / "artifacts/model/MLmodel").is_file()
+    shown = related.project.json("model", "show", "-n", "lone", "-v", "1")
+    assert shown["job_name"] == related.steps()["lone"]["name"]
+
+
+def test_models_of_runs_that_scripts_made_are_told(related: Job) -> None:
+    assert "fold:1" in related.done.out
+    assert "lone:1" in related.done.out
+
+
+def test_what_a_script_logs_to_the_job_is_told(related: Job) -> None:
+    assert "metrics  total=7" in related.done.out
 
 
 def test_no_server_starts_for_steps_without_mlflow(project: Project) -> None:
