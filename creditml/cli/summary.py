@@ -63,9 +63,11 @@ def _metrics(workspace: Workspace, root: str) -> None:
 
 def _failures(runner: Runner) -> None:
     for state in runner.states.values():
-        if state.status == "Failed":
+        # what is canceled with its job needs no reason; what ran too long does
+        if state.status == "Failed" or (state.status == "Canceled" and "limits.timeout" in state.error):
+            how = "failed" if state.status == "Failed" else "was canceled"
             print(
-                f"\n{state.path or runner.record.name} failed: {state.error}\n  log: {_near(state.log)}",
+                f"\n{state.path or runner.record.name} {how}: {state.error}\n  log: {_near(state.log)}",
                 file=sys.stderr,
             )
 

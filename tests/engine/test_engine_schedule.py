@@ -154,6 +154,7 @@ def test_a_step_beyond_its_timeout_is_canceled(project: Project, tmp_path: Path)
     assert job.statuses() == {"slow": "Canceled", "other": "Completed"}
     assert job.status == "Failed"
     assert "limits.timeout" in job.step("slow")["error"]["message"]
+    assert "slow was canceled: " in job.done.err
 
 
 def test_background_children_end_with_their_step(project: Project, tmp_path: Path) -> None:
