@@ -186,8 +186,23 @@ def make_outputs(found: dict[str, Target], outputs: dict[str, JobOutput], root: 
     for name, target in found.items():
         os.makedirs(root / DATA_FOLDER / target.folder, exist_ok=True)
         path = target.written if target.fixed else f"{see}/{DATA_FOLDER}/{target.written}"
-        seen[name] = Path(path).as_uri() if outputs[name].mode == "direct" else path
+        if outputs[name].mode == "direct":
+            seen[name] = Path(path).as_uri()
+        else:
+            seen[name] = _harmless(target, name, root, see) if target.fixed else path
     return seen
+
+
+def _harmless(target: Target, name: str, root: Path, see: str) -> str:
+    """A place of its own under a name that bash takes without quotes: on Azure ML, its paths are such."""
+    from shlex import quote  # noqa: PLC0415  1 ms, and few outputs have a place of their own
+
+    if quote(target.written) == target.written:
+        return target.written
+    folder, last = os.path.split(target.written)
+    link = f"{os.path.dirname(DATA_FOLDER)}/OUTPUT_{name}"
+    os.symlink(folder, root / link)
+    return f"{see}/{link}/{last}"
 
 
 def take_outputs(found: dict[str, Target], root: Path, tell: Callable[[str], None]) -> dict[str, str]:

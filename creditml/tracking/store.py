@@ -150,11 +150,11 @@ def registered_models(root: Path, *, run_ids: Iterable[str] | None = None) -> li
         rows = db.execute(
             """
             WITH found AS (
-                SELECT *, COALESCE(NULLIF(run_id, ''),
-                    (SELECT NULLIF(source_run_id, '') FROM logged_models WHERE model_id = substr(source, length(:models) + 1)),
-                    (SELECT tag_value FROM logged_model_tags
-                        WHERE model_id = substr(source, length(:models) + 1) AND tag_key = :context)) AS run
-                FROM model_versions WHERE current_stage != :deleted)
+                SELECT v.*, COALESCE(NULLIF(run_id, ''), NULLIF(source_run_id, ''), tag_value) AS run
+                FROM model_versions v
+                LEFT JOIN logged_models m ON m.model_id = substr(source, length(:models) + 1)
+                LEFT JOIN logged_model_tags t ON t.model_id = m.model_id AND tag_key = :context
+                WHERE current_stage != :deleted)
             SELECT name, version, creation_time, run, source, storage_location, description,
                 (SELECT json_group_object(key, value) FROM model_version_tags t
                     WHERE t.name = v.name AND t.version = v.version),

@@ -205,6 +205,26 @@ def test_a_link_to_what_cannot_be_kept_is_left_out_and_named(project: Project) -
     assert sorted(line.split()[-1] for line in job.log("a").splitlines()) == ["pipe", "zero"]
 
 
+def test_an_output_s_own_place_needs_no_quotes(tmp_path: Path) -> None:
+    project = Project(tmp_path / "my project (new)")
+    place = "azureml://datastores/mine/paths/kept/${{output_name}}"
+    outputs = {
+        "out": {"type": "uri_folder", "path": place},
+        "file": {"type": "uri_file", "path": f"{place}.csv"},
+    }
+    command = (
+        "echo 1 > ${{outputs.out}}/one.txt; echo 2 > ${{outputs.file}}; find ${{outputs.out}} -name one.txt | wc -l"
+    )
+    inputs = {name: f"${{{{parent.jobs.a.outputs.{name}}}}}" for name in outputs}
+    reader = step("cat ${{inputs.out}}/one.txt ${{inputs.file}}", inputs=inputs)
+
+    job = project.run(pipeline({"a": step(command, outputs=outputs), "b": reader}))
+
+    assert (job.log("a"), job.log("b")) == ("1\n", "1\n2\n")
+    kept = project.workspace / "datastores/mine/kept"
+    assert sorted(path.name for path in kept.iterdir()) == ["file.csv", "out"]
+
+
 def test_an_output_that_was_removed_fails_who_needs_it(project: Project) -> None:
     jobs = {"a": step("rm -r ${{outputs.out}}", outputs=OUT), "b": step("ls ${{inputs.data}}", inputs=FROM_A)}
 
