@@ -6,10 +6,11 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from creditml import tracking
-from creditml.engine.contract import WORKING_FOLDER, Identity, Values, command_line, step_environment
+from creditml.engine.contract import DATA_FOLDER, WORKING_FOLDER, Identity, Values, command_line, step_environment
+from creditml.engine.outcome import Outcome, failed, not_kept, not_started
 from creditml.engine.roots import ARTIFACT_FOLDERS
 from creditml.engine.stage import (
     Inputs,
@@ -24,7 +25,7 @@ from creditml.engine.stage import (
     targets,
 )
 from creditml.engine.submit import code_folder
-from creditml.engine.upload import as_uploaded
+from creditml.engine.upload import MANY, as_uploaded, is_much
 from creditml.errors import BackendError, Canceled, CreditMLError, OutputMissing
 from creditml.executor import Exit, Running, Step
 from creditml.model import NOTHING, Data, Literal
@@ -35,31 +36,13 @@ from creditml.workspace.data import DEFAULT_DATASTORE
 from creditml.workspace.download import download
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from creditml.engine.runner import Runner
     from creditml.plan import PlannedStep
 
 GRACE = 10.0
-_STAGING_GRACE = 2.0
-_TAIL_LINES = 12
-_TAIL_BYTES = 8192
-
-
-class Outcome(NamedTuple):
-    """How a step ended; `outputs` says where each one lies."""
-
-    status: str
-    message: str = ""
-    code: str = ""
-    exit_code: int | None = None
-    outputs: Mapping[str, str] = NOTHING
-    metrics: Mapping[str, float] = NOTHING
-
-
-def _not_started(error: Exception) -> Outcome:
-    code = "OutputMissing" if isinstance(error, OutputMissing) else "PreparationFailed"
-    return Outcome("Failed", f"The step could not be started: {error}", code)
+_THREAD_GRACE = 2.0
 
 
 class CommandRun:
@@ -80,19 +63,33 @@ class CommandRun:
         self._supply: dict[str, Supply] = {}
         self._see = ""
         self._mishap: Exception | None = None
+        self._problem: Outcome | None = None
+        self._places: dict[str, str] = {}
+        self._found: Mapping[str, float] = NOTHING
         self._stopped = threading.Event()
         self._running: Running | None = None
         self._descriptor = self._done = -1
+        self._ended = False
         self._asked: str = ""
 
     def fileno(self) -> int:
-        """Readable when what is under way has ended: the staging, or the command."""
+        """Readable when what is under way has ended: the command, or what a thread does."""
         return self._descriptor
 
     @property
     def staging(self) -> bool:
-        """Whether a thread still prepares the step's data."""
+        """Whether the command is still to be started."""
         return self._running is None
+
+    @property
+    def threaded(self) -> bool:
+        """Whether a thread is at work, on the step's data or on what it wrote."""
+        return self._done >= 0
+
+    @property
+    def taken(self) -> bool:
+        """Whether what the step wrote is being put into place, or has been."""
+        return self._ended
 
     def begin(self, outputs: Mapping[tuple[str, str], str]) -> Outcome | None:
         """Record the step and find its data; the outcome if that failed.
@@ -107,16 +104,12 @@ class CommandRun:
             self._see = self.runner.launcher.see(str(self.root))
             self._supply = self._supplies(outputs)
         except (CreditMLError, OSError) as error:
-            return _not_started(error)
+            return not_started(error)
         return None
 
     def stage(self) -> None:
         """Put code and data in place: at once, or in a thread of its own if that may take long."""
-        if not any(supply.slow for supply in self._supply.values()):
-            self._stage()
-            return
-        self._descriptor, self._done = os.pipe()
-        threading.Thread(target=self._stage, daemon=True).start()
+        self._do(self._stage, slow=any(supply.slow for supply in self._supply.values()))
 
     def launch(self) -> Outcome | None:
         """Start the command, once its data is in place; the outcome if that failed."""
@@ -128,7 +121,7 @@ class CommandRun:
         except Canceled:
             return Outcome("Canceled", "The step was canceled.", "Canceled")
         except (CreditMLError, OSError) as error:
-            return _not_started(error)
+            return not_started(error)
         self._descriptor = self._running.fileno()
         timeout = self.step.node.timeout
         self.deadline = None if timeout is None else time.monotonic() + timeout
@@ -139,7 +132,7 @@ class CommandRun:
         if not self._asked:
             self._asked = reason
             self._stopped.set()
-            self.deadline = time.monotonic() + (GRACE if self._running else _STAGING_GRACE)
+            self.deadline = time.monotonic() + (_THREAD_GRACE if self.threaded else GRACE)
             if self._running:
                 self._running.terminate()
 
@@ -158,25 +151,45 @@ class CommandRun:
         else:
             self.terminate("timeout")
 
-    def collect(self) -> Outcome:
-        """What came of it, once the command has ended: outputs in place, artifacts kept."""
+    def take(self) -> None:
+        """Once the command has ended, put what it wrote into place: now, or in a thread if that may take long."""
         assert self._running is not None  # noqa: S101  started before
-        places: dict[str, str] = {}
+        self._ended, self._descriptor = True, -1
+        self.deadline = None
         try:
-            problem = self._trouble(self._running.exit())
-            link_again(self._inputs.mounts, self.root)
-            self._keep_artifacts()
-            if problem is None:
-                places = take_outputs(self._targets, self.root, self._progress)
-                self.runner.journal.register(self, places)
+            self._problem = self._trouble(self._running.exit())
         except BackendError as error:
-            problem = _not_started(error)
-        except (CreditMLError, OSError) as error:
-            problem = Outcome("Failed", f"The step's outputs could not be kept: {error}", "OutputFailed", 0)
-        if problem is not None:
-            left = {**left_outputs(self._targets, self.root), **places}
-            return problem._replace(outputs=left, metrics=self._metrics())
-        return Outcome("Completed", exit_code=0, outputs=places, metrics=self._metrics())
+            self._problem = not_started(error)
+        self._do(self._take, slow=self._is_much())
+
+    def collect(self) -> Outcome:
+        """What came of it, once everything is in place."""
+        self._close_pipe()
+        if self._mishap is not None:
+            raise self._mishap
+        if self._problem is None:
+            try:
+                self.runner.journal.register(self, self._places)
+            except (CreditMLError, OSError) as error:
+                self._problem = not_kept(error)
+        if self._problem is not None:
+            left = {**left_outputs(self._targets, self.root), **self._places}
+            return self._problem._replace(outputs=left, metrics=self._found)
+        return Outcome("Completed", exit_code=0, outputs=self._places, metrics=self._found)
+
+    def _do(self, work: Callable[[], None], *, slow: bool) -> None:
+        """Do something now, or in a thread of its own, whose end `fileno` tells."""
+        if not slow:
+            work()
+            return
+        self._descriptor, done = os.pipe()
+        self._done = done
+
+        def finish() -> None:
+            work()
+            os.write(done, b".")
+
+        threading.Thread(target=finish, daemon=True).start()
 
     # -- before
 
@@ -189,9 +202,6 @@ class CommandRun:
             self._inputs = stage_inputs(supplies, self.root, self._see, str(self.runner.workspace.root))
         except Exception as error:  # noqa: BLE001  `launch` raises it where it can be told
             self._mishap = error
-        finally:
-            if self._done >= 0:
-                os.write(self._done, b".")
 
     def _copy_code(self, code: Path) -> None:
         working = self.root / WORKING_FOLDER
@@ -291,46 +301,36 @@ class CommandRun:
         if self._asked and not end.ok:
             return Outcome("Canceled", "The step was canceled.", "Canceled", end.code)
         if not end.ok:
-            return Outcome("Failed", self._failure(end), "ExecutionFailed", end.code)
-        touched = list(changed(self._inputs))
-        if touched:
-            which = ", ".join(touched[:3])
-            return Outcome(
-                "Failed",
-                f"The step changed its input: {which}. Inputs are read-only; write to an output.",
-                "InputChanged",
-                end.code,
-            )
+            return failed(end, self.step.component.command, self.log)
         return None
 
-    def _failure(self, end: Exit) -> str:
-        """The sentence that Azure ML uses, with the end of the log."""
-        if end.vanished:
-            how = "vanished; nobody can tell how it ended"
-        elif end.out_of_memory:
-            how = "was killed for want of memory"
-        elif end.signal is not None:
-            how = f"was killed by signal {end.signal}"
-        else:
-            how = f"exited with status code {end.code}"
-        words = self.step.component.command.split()
-        program = words[0] if words else "bash"
-        tail = self.tail()
-        error = f" Error: {tail}" if tail else ""
-        return (
-            f"Execution failed. User process '{program}' {how}. "
-            f"Please check log file 'user_logs/std_log.txt' for error details.{error}"
-        )
+    def _touched(self) -> Outcome | None:
+        touched = list(changed(self._inputs))
+        if not touched:
+            return None
+        which = ", ".join(touched[:3])
+        message = f"The step changed its input: {which}. Inputs are read-only; write to an output."
+        return Outcome("Failed", message, "InputChanged", 0)
 
-    def tail(self) -> str:
-        """The last lines of the log."""
+    def _is_much(self) -> bool:
+        """Whether taking what the step wrote may hold up the others."""
+        if self.runner.tracking.used or sum(map(len, self._inputs.before.values())) > MANY:
+            return True
+        written = [self.root / DATA_FOLDER / target.written for target in self._targets.values()]
+        return is_much([*written, *(self.root / WORKING_FOLDER / name for name in ARTIFACT_FOLDERS)])
+
+    def _take(self) -> None:
         try:
-            with self.log.open("rb") as log:
-                log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
-                text = log.read().decode(errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.strip().splitlines()[-_TAIL_LINES:])
+            link_again(self._inputs.mounts, self.root)
+            self._problem = self._problem or self._touched()
+            self._keep_artifacts()
+            if self._problem is None:
+                self._places = take_outputs(self._targets, self.root, self._progress)
+            self._found = self._metrics()
+        except (CreditMLError, OSError) as error:
+            self._problem = self._problem or not_kept(error)
+        except Exception as error:  # noqa: BLE001  `collect` raises it where it can be told
+            self._mishap = error
 
     def _keep_artifacts(self) -> None:
         """`./outputs` and `./logs` are artifacts of the run; so are models that MLflow keeps beside it."""

@@ -12,7 +12,8 @@ from creditml.engine.stage import flush_outputs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from creditml.engine.command import CommandRun, Outcome
+    from creditml.engine.command import CommandRun
+    from creditml.engine.outcome import Outcome
 
 
 _AT_ONCE = 3

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
-    from creditml.engine.command import CommandRun, Outcome
+    from creditml.engine.command import CommandRun
+    from creditml.engine.outcome import Outcome
     from creditml.engine.runner import StepState
     from creditml.plan import Plan
     from creditml.tracking.outbox import Status

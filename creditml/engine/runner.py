@@ -13,10 +13,11 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml import tracking
-from creditml.engine.command import CommandRun, Outcome
+from creditml.engine.command import CommandRun
 from creditml.engine.contract import host_environment
 from creditml.engine.flush import Flusher
 from creditml.engine.journal import Journal
+from creditml.engine.outcome import Outcome
 from creditml.engine.roots import Roots
 from creditml.engine.schedule import Schedule
 from creditml.engine.submit import code_folder
@@ -220,10 +221,10 @@ class Runner:
             self._finish(run, failure)
             return
         run.stage()
-        if run.fileno() < 0:
-            self._launch(run)
-        else:
+        if run.threaded:
             self._watch(run)
+        else:
+            self._launch(run)
 
     def _watch(self, run: CommandRun) -> None:
         self._running[run.path] = run
@@ -237,8 +238,13 @@ class Runner:
         self._unwatch(run)
         if run.staging:
             self._launch(run)
-        else:
-            self._finish(run, run.collect())
+            return
+        if not run.taken:
+            run.take()
+            if run.threaded:
+                self._watch(run)
+                return
+        self._finish(run, run.collect())
 
     def _launch(self, run: CommandRun) -> None:
         failure = run.launch()
@@ -249,7 +255,7 @@ class Runner:
 
     def _kill(self, run: CommandRun) -> None:
         run.kill()
-        if run.staging:
+        if run.threaded:
             self._unwatch(run)
             self._abandoned = True
             self._finish(run, Outcome("Canceled", "The step was canceled.", "Canceled"))
@@ -319,7 +325,7 @@ class Runner:
     def _check_deadlines(self) -> None:
         for run in list(self._running.values()):
             if run.deadline is not None and time.monotonic() >= run.deadline:
-                if run.staging:
+                if run.threaded:
                     self._kill(run)
                 else:
                     run.overdue()

@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from creditml.workspace.content import copy_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+MANY = 1000
+"""Files; to look at more takes a while."""
 
 _OWNER_FILE, _OWNER_FOLDER = 0o600, 0o700
 
@@ -26,6 +34,29 @@ def as_uploaded(place: str) -> list[str]:
     links = [place] if os.path.islink(place) else _open(place)
     # all is readable by now, and a link that stays inside is followed by those that lead to it
     return [os.path.basename(link) for link in links if not _inner(link, place) and not _copied(link, place)]
+
+
+def is_much(places: Iterable[str | Path]) -> bool:
+    """Whether `as_uploaded` may take long on one of these places: there are many files, or links to be copied."""
+    rest = MANY
+    folders: list[str | Path] = []
+    for place in places:
+        if os.path.islink(place):
+            return True
+        if os.path.isdir(place):
+            folders.append(place)
+    try:
+        while folders:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    rest -= 1
+                    if rest < 0 or entry.is_symlink():
+                        return True
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+    except OSError:  # closed to its owner: `as_uploaded` opens it
+        return True
+    return False
 
 
 def _open(place: str) -> list[str]:

@@ -1,0 +1,72 @@
+"""How a step ended, in the words that Azure ML has for it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.errors import OutputMissing
+from creditml.model import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from creditml.executor import Exit
+
+_TAIL_LINES = 12
+_TAIL_BYTES = 8192
+
+
+class Outcome(NamedTuple):
+    """How a step ended; `outputs` says where each one lies."""
+
+    status: str
+    message: str = ""
+    code: str = ""
+    exit_code: int | None = None
+    outputs: Mapping[str, str] = NOTHING
+    metrics: Mapping[str, float] = NOTHING
+
+
+def not_started(error: Exception) -> Outcome:
+    """The command didn't run."""
+    code = "OutputMissing" if isinstance(error, OutputMissing) else "PreparationFailed"
+    return Outcome("Failed", f"The step could not be started: {error}", code)
+
+
+def not_kept(error: Exception) -> Outcome:
+    """The command ended well, and what it wrote is lost."""
+    return Outcome("Failed", f"The step's outputs could not be kept: {error}", "OutputFailed", 0)
+
+
+def failed(end: Exit, command: str, log: Path) -> Outcome:
+    """The command ended badly: the sentence that Azure ML uses, with the end of the log."""
+    if end.vanished:
+        how = "vanished; nobody can tell how it ended"
+    elif end.out_of_memory:
+        how = "was killed for want of memory"
+    elif end.signal is not None:
+        how = f"was killed by signal {end.signal}"
+    else:
+        how = f"exited with status code {end.code}"
+    words = command.split()
+    program = words[0] if words else "bash"
+    tail = _tail(log)
+    error = f" Error: {tail}" if tail else ""
+    message = (
+        f"Execution failed. User process '{program}' {how}. "
+        f"Please check log file 'user_logs/std_log.txt' for error details.{error}"
+    )
+    return Outcome("Failed", message, "ExecutionFailed", end.code)
+
+
+def _tail(log: Path) -> str:
+    """The last lines of a log."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL_BYTES))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.strip().splitlines()[-_TAIL_LINES:])

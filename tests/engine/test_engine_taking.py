@@ -1,0 +1,81 @@
+"""While much is put into place for one step, the runner hears and sees to the others. A slow disk is mocked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from creditml.engine import command
+from creditml.engine.submit import prepare
+from creditml.testing.executors import node, pipeline
+from creditml.workspace import Workspace
+from creditml_local import LocalExecutor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytest_mock import MockerFixture
+
+    from creditml.engine.runner import Runner
+    from creditml.engine.stage import Target
+
+LINK = "echo deep > deep.txt; ln -s $PWD/deep.txt ${{outputs.out}}/words.txt"
+MANY = "cd ${{outputs.out}}; seq 2000 | xargs touch"
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def slow(mocker: MockerFixture) -> Iterator[threading.Event]:
+    """The outputs of the step `a` are taken only when this is set."""
+    go = threading.Event()
+    real = command.take_outputs
+
+    def take(found: dict[str, Target], root: Path, tell: Callable[[str], None]) -> dict[str, str]:
+        if "/a/" in found["out"].final:
+            go.wait(PATIENCE)
+        return real(found, root, tell)
+
+    mocker.patch.object(command, "take_outputs", take)
+    yield go
+    go.set()
+
+
+def advance_until_ended(runner: Runner, step: str) -> None:
+    while runner.states[step].status in ("NotStarted", "Running"):
+        assert runner.advance(1.0)
+
+
+@pytest.mark.parametrize("write", [LINK, MANY], ids=["link", "many files"])
+def test_other_steps_go_on(tmp_path: Path, slow: threading.Event, write: str) -> None:
+    workspace = Workspace(tmp_path / "home")
+    job = pipeline(node("a", write), node("b", "sleep 0.2"))
+
+    with LocalExecutor(workspace).run(prepare(job, workspace)) as runner:
+        advance_until_ended(runner, "b")
+        meanwhile = runner.states["a"].status
+        slow.set()
+        while runner.advance():
+            pass
+
+    assert meanwhile == "Running"
+    assert {path: state.status for path, state in runner.states.items()} == {"a": "Completed", "b": "Completed"}
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_job_is_canceled_without_waiting_for_it(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "home")
+    job = pipeline(node("a", LINK), node("b", "true"))
+    began = time.monotonic()
+
+    with LocalExecutor(workspace).run(prepare(job, workspace)) as runner:
+        advance_until_ended(runner, "b")
+        runner.cancel()
+        while runner.advance():
+            pass
+
+    assert time.monotonic() - began < PATIENCE / 2
+    assert (runner.status, runner.states["a"].status) == ("Canceled", "Canceled")
