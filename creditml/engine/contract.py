@@ -96,10 +96,18 @@ def host_environment(pass_env: Iterable[str] = (), shims: Path | None = None) ->
     if shims is not None and not os.path.exists(os.path.join(folder, "python")):
         folder = _shim(shims)
     inherited["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
-    for name in [name for name in inherited if name.upper() == "NO_PROXY"]:
-        inherited[name] = ",".join([inherited[name], *_LOOPBACK])  # the tracking server is on this machine
     inherited.setdefault("LANG", "C.UTF-8")
-    return inherited
+    return inherited | _direct(inherited)
+
+
+def _direct(environment: Mapping[str, str]) -> dict[str, str]:
+    """What keeps steps from asking a proxy for the tracking server, which is on this machine."""
+    if not any(name.upper() in _PROXIES for name in environment):
+        return {}
+    names = [name for name in environment if name.upper() == "NO_PROXY"] or ["no_proxy"]
+    hosts = {name: environment.get(name, "") for name in names}
+    # a star means all hosts, but only if it stands alone
+    return {name: ",".join(filter(None, [host, *_LOOPBACK])) for name, host in hosts.items() if host.strip() != "*"}
 
 
 def step_environment(

@@ -56,6 +56,27 @@ def test_the_project_s_settings_hand_it_on_too(project: Project) -> None:
     assert variables(project)["MY_TOKEN"] == "t"
 
 
+@pytest.mark.parametrize(
+    ("given", "direct"),
+    [
+        ({}, {"no_proxy": "localhost,127.0.0.1"}),
+        ({"NO_PROXY": "corp"}, {"NO_PROXY": "corp,localhost,127.0.0.1"}),
+        ({"no_proxy": "*"}, {"no_proxy": "*"}),
+    ],
+)
+def test_the_tracking_server_is_not_asked_for_through_a_proxy(
+    project: Project, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], direct: dict[str, str]
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    project.variables |= {"http_proxy": "http://proxy.corp:3128", **given}
+
+    found = variables(project)
+
+    assert found["http_proxy"] == "http://proxy.corp:3128"
+    assert direct.items() <= found.items()
+
+
 def test_what_every_step_needs_is_there(project: Project) -> None:
     found = variables(project)
 
