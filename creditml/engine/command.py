@@ -109,7 +109,12 @@ class CommandRun:
 
     def stage(self) -> None:
         """Put code and data in place: at once, or in a thread of its own if that may take long."""
-        self._do(self._stage, slow=any(supply.slow for supply in self._supply.values()))
+        code = self.step.component.code
+        places = [supply.path for supply in self._supply.values() if not supply.slow]
+        if code:
+            places.append(str(code_folder(code, self.runner.workspace)))
+        slow = any(supply.slow for supply in self._supply.values())
+        self._do(self._stage, slow=slow or is_much(places))
 
     def launch(self) -> Outcome | None:
         """Start the command, once its data is in place; the outcome if that failed."""

@@ -1,4 +1,4 @@
-"""While much is put into place for one step, the runner hears and sees to the others. A slow disk is mocked."""
+"""While much is copied for one step, the runner hears and sees to the others. A slow disk is mocked."""
 
 from __future__ import annotations
 
@@ -79,3 +79,24 @@ def test_a_job_is_canceled_without_waiting_for_it(tmp_path: Path) -> None:
 
     assert time.monotonic() - began < PATIENCE / 2
     assert (runner.status, runner.states["a"].status) == ("Canceled", "Canceled")
+
+
+def test_other_steps_go_on_while_much_code_is_copied(tmp_path: Path, mocker: MockerFixture) -> None:
+    go = threading.Event()
+    mocker.patch.object(command, "copy_tree", side_effect=lambda *_: go.wait(PATIENCE))
+    code = tmp_path / "src"
+    code.mkdir()
+    for number in range(2000):
+        (code / f"{number}.py").touch()
+    workspace = Workspace(tmp_path / "home")
+    with_code = node("a", "true")
+    with_code = with_code._replace(component=with_code.component._replace(code=str(code)))  # type: ignore[union-attr,call-arg]
+
+    with LocalExecutor(workspace).run(prepare(pipeline(with_code, node("b", "true")), workspace)) as runner:
+        advance_until_ended(runner, "b")
+        meanwhile = runner.states["a"].status
+        go.set()
+        while runner.advance():
+            pass
+
+    assert (meanwhile, runner.status) == ("Running", "Completed")
