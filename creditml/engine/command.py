@@ -303,7 +303,7 @@ class CommandRun:
                 "Timeout",
                 end.code,
             )
-        if self._asked and not end.ok:
+        if self._asked:  # one that heeds SIGTERM by ending well has not done what it was to do
             return Outcome("Canceled", "The step was canceled.", "Canceled", end.code)
         if not end.ok:
             return failed(end, self.step.component.command, self.log)

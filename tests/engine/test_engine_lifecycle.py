@@ -94,6 +94,19 @@ def test_a_run_in_the_foreground_can_be_canceled_from_elsewhere(project: Project
     assert "mine: Canceled in" in out
 
 
+def test_a_step_that_ends_well_when_it_is_canceled_is_canceled(project: Project, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    command = f"trap 'exit 0' TERM; echo half > ${{{{outputs.out}}}}/x; touch {ready}; sleep 3600 & wait"
+    out = {"out": {"type": "uri_folder", "name": "halves"}}
+    job = project.submit(pipeline({"a": step(command, outputs=out)}))
+    eventually(ready.exists)
+
+    project.creditml("job", "cancel", "-n", job.name)
+
+    assert job.wait().statuses() == {"a": "Canceled"}
+    assert project.json("data", "list") == []
+
+
 def test_cancelling_again_or_too_late_does_nothing(project: Project) -> None:
     job = project.run(single("echo hi"))
 
