@@ -160,7 +160,7 @@ class CommandRun:
         """Once the command has ended, put what it wrote into place: now, or in a thread if that may take long."""
         assert self._running is not None  # noqa: S101  started before
         self._ended, self._descriptor = True, -1
-        self.deadline = None
+        self.deadline = time.monotonic() + GRACE if self._asked == "canceled" else None
         try:
             self._problem = self._trouble(self._running.exit())
         except BackendError as error:
