@@ -82,7 +82,7 @@ _RESOURCES = {
 
 
 def _typed(what: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: ANN401  a kind
-    kind = Choice(*tables)
+    kind = Choice(*tables, camel=tables is _IDENTITIES)
 
     def read(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
         if not isinstance(node, Map) or "type" not in node.items:

@@ -236,20 +236,20 @@ def text_or_list(context: Context, node: Node) -> Any:  # noqa: ANN401  str, lis
 
 
 class Choice:
-    """One of some words; by default whatever their case, and `UserIdentity` is `user_identity`."""
+    """One of some words, by default whatever their case."""
 
-    def __init__(self, *words: str, exact: bool = False) -> None:
-        """`exact`: the case counts."""
-        self.words, self.exact = words, exact
+    def __init__(self, *words: str, exact: bool = False, camel: bool = False) -> None:
+        """`exact`: the case counts; `camel`: `UserIdentity` is `user_identity` too."""
+        self.words, self.exact, self.camel = words, exact, camel
 
     def __call__(self, context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
         """The word, in lower case."""
         word = text(context, node)
         if word is INVALID:
             return word
-        for known in (word,) if self.exact else (word.lower(), _SNAKE.sub("_", word).lower()):
-            if known in self.words:
-                return known
+        known = word if self.exact else (_SNAKE.sub("_", word) if self.camel else word).lower()
+        if known in self.words:
+            return known
         return context.error(node, f"'{word}' is none of: {', '.join(self.words)}.{near_miss(word, self.words)}")
 
 

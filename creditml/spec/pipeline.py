@@ -6,17 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import near_miss
-from creditml.expressions import single
 from creditml.model import (
     LITERAL_TYPES,
     NOTHING,
     Command,
     Component,
-    ComponentInput,
-    ComponentOutput,
     Data,
     JobInput,
-    JobOutput,
     Literal,
     Node,
     Pipeline,
@@ -36,12 +32,13 @@ from creditml.spec.fields import (
     loose_text_map,
     text,
 )
-from creditml.spec.io import component_inputs, component_outputs, data_path, literal_type
+from creditml.spec.implied import typed
+from creditml.spec.io import component_inputs, component_outputs, data_path
 from creditml.spec.yaml import Map, Scalar
 from creditml.spec.yaml import Node as Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from creditml.spec.files import Files
 
@@ -125,23 +122,7 @@ def nodes(
         node = _node(context, name, child, files)
         if node is not None:
             found[name] = node
-    return _typed(found, tree, inputs, outputs)
-
-
-def inferred_inputs(
-    values: Mapping[str, JobInput], tree: Tree | None, parent: Mapping[str, str] | None = None
-) -> Mapping[str, ComponentInput]:
-    """The inputs of a component that is written in place: their types are those of the values given."""
-    items: Mapping[str, Tree] = tree.items if isinstance(tree, Map) else {}
-    declared: dict[str, ComponentInput] = {}
-    for name, value in values.items():
-        if isinstance(value, Data):
-            declared[name] = ComponentInput(value.type)
-        else:
-            reference = single(value.value)
-            known = (parent or {}).get(reference.text.replace(" ", "")) if reference else None
-            declared[name] = ComponentInput(known or ("string" if reference else literal_type(items.get(name))))
-    return declared
+    return typed(context, found, tree, inputs, outputs)
 
 
 def _node(context: Context, name: str, tree: Tree, files: Files) -> Node | None:  # noqa: PLR0911  one per kind of node
@@ -295,53 +276,3 @@ def _without_jobs(tree: Map) -> Map:
     copy = Map(tree.line, tree.column)
     copy.items, copy.keys = {**tree.items, "jobs": Scalar(True, "", tree.line, tree.column)}, tree.keys  # noqa: FBT003
     return copy
-
-
-def _typed(
-    found: dict[str, Node], tree: Map, inputs: Mapping[str, str], outputs: Mapping[str, str]
-) -> Mapping[str, Node]:
-    """Give nodes written in place the inputs and outputs that their values imply, as the SDK does."""
-    inline = [name for name, node in found.items() if isinstance(node.component, Command) and _is_inline(tree, name)]
-    if not inline:
-        return found
-    known = {f"${{{{parent.inputs.{name}}}}}": kind for name, kind in inputs.items()}
-    for name in inline:
-        node = found[name]
-        declared = {key: ComponentOutput(output_type(output, outputs)) for key, output in node.outputs.items()}
-        found[name] = node._replace(component=node.component._replace(outputs=declared))  # type: ignore[union-attr]
-    known |= dict(_output_types(found))
-    for name in inline:
-        node, child = found[name], tree.items[name]
-        declared_inputs = inferred_inputs(
-            node.inputs, child.items.get("inputs") if isinstance(child, Map) else None, known
-        )
-        found[name] = node._replace(component=node.component._replace(inputs=declared_inputs))  # type: ignore[union-attr]
-    return found
-
-
-def output_type(output: JobOutput, parent: Mapping[str, str]) -> str:
-    """The type of a node's output that no component declares."""
-    if output.type:
-        return output.type
-    reference = single(output.binding) if output.binding else None
-    return parent.get(reference.name, "uri_folder") if reference else "uri_folder"
-
-
-def _output_types(found: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
-    for name, node in found.items():
-        if not isinstance(node.component, str):
-            for key, spec in node.component.outputs.items():
-                yield f"${{{{parent.jobs.{name}.outputs.{key}}}}}", spec.type
-
-
-def _is_inline(tree: Map, name: str) -> bool:
-    child = tree.items[name]
-    return isinstance(child, Map) and "component" not in child.items
-
-
-def literal_types(values: Mapping[str, JobInput], tree: Tree | None) -> Mapping[str, str]:
-    """The types of a pipeline job's inputs by their values."""
-    items: Mapping[str, Tree] = tree.items if isinstance(tree, Map) else {}
-    return {
-        name: value.type if isinstance(value, Data) else literal_type(items.get(name)) for name, value in values.items()
-    }

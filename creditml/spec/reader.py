@@ -13,15 +13,13 @@ from creditml.model import NOTHING, Command, Component, ComponentOutput, Job, No
 from creditml.spec.command import INLINE_KEYS, NODE_KEYS, READ_ONLY, environment_of
 from creditml.spec.fields import INVALID, Choice, Context, Table, anything, flag, text, text_map
 from creditml.spec.files import Files, shown
+from creditml.spec.implied import inferred_inputs, inferred_outputs
 from creditml.spec.io import command_job_inputs
 from creditml.spec.pipeline import (
     LATER_NODE_TYPES,
     component_type,
     component_value,
-    inferred_inputs,
-    literal_types,
     nodes,
-    output_type,
 )
 from creditml.spec.yaml import Document, Map, Scalar, from_plain, parse
 from creditml.spec.yaml import Node as Tree
@@ -271,12 +269,13 @@ def _pipeline_job(context: Context, tree: Map, files: Files) -> Job | None:
     else:
         if "jobs" not in tree.items:
             context.error(tree, f"A pipeline job needs 'jobs'.{near_miss('jobs', tree.items)}")
-        kinds = literal_types(inputs, tree.items.get("inputs"))
-        results = {name: output_type(output, NOTHING) for name, output in outputs.items()}
+        declared = inferred_inputs(inputs, tree.items.get("inputs"))
+        results = inferred_outputs(outputs)
+        kinds = {name: spec.type for name, spec in declared.items()}
         jobs = nodes(context, tree.items.get("jobs"), files, kinds, results)
         component = Pipeline(
             jobs,
-            inputs=inferred_inputs(inputs, tree.items.get("inputs")),
+            inputs=declared,
             outputs={name: ComponentOutput(kind) for name, kind in results.items()},
         )
     return _finish(context, tree, fields, component, "pipeline")
@@ -293,8 +292,7 @@ def _command_job(context: Context, tree: Map, files: Files) -> Job | None:
         fields.get("code"),
         inputs=inferred_inputs(fields.get("inputs", NOTHING), tree.items.get("inputs")),
         outputs={
-            name: ComponentOutput(output.type or "uri_folder")
-            for name, output in fields.get("outputs", NOTHING).items()
+            name: ComponentOutput(kind) for name, kind in inferred_outputs(fields.get("outputs", NOTHING)).items()
         },
     )
     return _finish(context, tree, fields, component, "command")
