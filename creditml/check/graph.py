@@ -127,6 +127,8 @@ class Graph:
                 "it takes ${{inputs.<name>}} and ${{outputs.<name>}}.",
             )
         elif reference.name not in known and not _group(reference.name, known):
+            if self._findings.unread(*path[:-1], reference.kind, reference.name):
+                return
             what = reference.kind[:-1]
             hint = near_miss(reference.name, known) or f" There are: {', '.join(known) or 'none'}."
             self._findings.error(

@@ -18,6 +18,7 @@ from creditml.spec.fields import (
     integer,
     loose,
     loose_text_map,
+    missing,
     sent,
     text,
     text_list,
@@ -132,11 +133,7 @@ def code_path(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVA
     if path.startswith(("http://", "https://", "git+", "git@")):
         return context.error(node, "Code from a URL is not supported here; clone it and give the local folder.")
     local = context.local(path)
-    return (
-        local
-        if context.exists(local)
-        else context.error(node, f"The code folder {path} does not exist (looked for {local}).")
-    )
+    return local if context.exists(local) else context.error(node, missing("code folder", path, local))
 
 
 def _includes(context: Context, node: Node) -> Any:  # noqa: ANN401  tuple or INVALID
@@ -145,7 +142,7 @@ def _includes(context: Context, node: Node) -> Any:  # noqa: ANN401  tuple or IN
         return paths
     for path, item in zip(paths, node.items, strict=False):
         if not context.exists(context.local(path)):
-            context.error(item, f"The additional include {path} does not exist (looked for {context.local(path)}).")
+            context.error(item, missing("additional include", path, context.local(path)))
     return tuple(context.local(path) for path in paths)
 
 

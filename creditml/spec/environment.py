@@ -17,6 +17,7 @@ from creditml.spec.fields import (
     describe,
     flag,
     loose_text_map,
+    missing,
     text,
     version,
 )
@@ -35,11 +36,7 @@ def _context_folder(context: Context, node: Node) -> Any:  # noqa: ANN401  str o
     if path is INVALID or path.startswith(("http://", "https://", "git+")):
         return path
     local = context.local(path)
-    return (
-        local
-        if context.exists(local)
-        else context.error(node, f"The build context {path} does not exist (looked for {local}).")
-    )
+    return local if context.exists(local) else context.error(node, missing("build context", path, local))
 
 
 def conda_file(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
@@ -51,7 +48,7 @@ def conda_file(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or IN
         return path
     local = Path(context.local(path))
     if not local.is_file():
-        return context.error(node, f"The conda file {path} does not exist (looked for {local}).")
+        return context.error(node, missing("conda file", path, str(local)))
     try:
         content = anything(context, parse(local.read_text(encoding="utf-8-sig"), str(local)).root)
     except SpecError as error:

@@ -57,7 +57,7 @@ class Context:
 
     def local(self, text: str) -> str:
         """A local path of the spec, made absolute against the folder of its file."""
-        return os.path.normpath(os.path.join(self.folder, os.path.expanduser(text.removeprefix("file:"))))
+        return os.path.normpath(os.path.join(self.folder, text.removeprefix("file:")))
 
     def _place(self, at: Node | Place) -> Place:
         return self.document.place(at) if isinstance(at, Scalar | Map | List) else at
@@ -127,6 +127,12 @@ class Table(NamedTuple):
             context.warn(place, f"{message} Azure ML ignores it.")
         else:
             context.error(place, message + ("" if hint else f" It takes: {', '.join(sorted(self.kinds))}."))
+
+
+def missing(what: str, path: str, local: str) -> str:
+    """Say that a local path isn't there, and what may be wrong with it."""
+    hint = " Write it with '/'." if "\\" in path else " Azure ML does not expand '~'." if path.startswith("~") else ""
+    return f"The {what} {path} does not exist (looked for {local}).{hint}"
 
 
 def describe(node: Node) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import Place, Problem, SpecError
-from creditml.spec.fields import INVALID, Context
+from creditml.spec.fields import INVALID, Context, missing
 from creditml.spec.yaml import Document, List, Map, Node, Scalar, parse
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Files:
         try:
             content = Path(path).read_text(encoding="utf-8-sig")
         except OSError:
-            context.error(node, f"The file {reference} does not exist (looked for {path}).")
+            context.error(node, missing("file", reference, path))
             return None
         except UnicodeDecodeError:
             context.error(node, f"The file {reference} is not UTF-8 text.")

@@ -18,7 +18,7 @@ from creditml.model import (
     JobOutput,
     Literal,
 )
-from creditml.spec.fields import INVALID, Choice, Context, Table, describe, flag, text, version
+from creditml.spec.fields import INVALID, Choice, Context, Table, describe, flag, missing, text, version
 from creditml.spec.yaml import List, Map, Node, Scalar
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _GROUPED = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")
 _REMOTE = re.compile(r"(azureml|https?|wasbs?|abfss?|adl|runs|s3|gs|dbfs):")
 _BINDING = re.compile(r"\$\{\{\s*\S*\s*\}\}")
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
+# The SDK reads `name:version` and `name@label` without `azureml:` as the same reference.
+_ASSET = re.compile(r"[^/:@\\]+[:@][^/\\]+")
 _DATA_MODES = ("download", "ro_mount", "direct")
 _PORT_MODES = (*INPUT_MODES, "mount", "rw_mount", "upload", "link")
 
@@ -38,21 +41,37 @@ def remote(path: str) -> bool:
     return bool(_REMOTE.match(path)) or "${{" in path
 
 
+def input_path(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+    """The path of an input, which may be a reference without its `azureml:` too."""
+    path = text(context, node)
+    if path is INVALID or remote(path) or os.path.isabs(path) or _WINDOWS.match(path) or path.startswith("file:"):
+        return data_path(context, node)
+    if _ASSET.fullmatch(path):
+        return f"azureml:{path}"
+    if ":" in path or "@" in path:
+        return context.error(
+            node, f"Azure ML takes {path} for a reference, because of its ':' or '@'; rename what it leads to."
+        )
+    return data_path(context, node)
+
+
 def data_path(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
     """A path of data: a URI or reference as it is, a local path made absolute; it must exist."""
     path = text(context, node)
-    if path is INVALID or remote(path):
+    if path is INVALID or remote(path) or path.startswith("file://"):
         return path
-    if path.startswith("file://"):
-        return path
-    if path.startswith("file:"):
-        return context.error(
-            node, f"Azure ML does not take 'file:' in the path of data; write {path.removeprefix('file:')}."
-        )
     local = context.local(path)
-    if not context.exists(local):
-        return context.error(node, f"The path {path} does not exist (looked for {local}).")
-    return local
+    if not path.strip():
+        message = "The path is empty; give the data's, or remove the input if it is optional."
+    elif path.startswith("file:"):
+        message = f"Azure ML does not take 'file:' in the path of data; write {path.removeprefix('file:')}."
+    elif _WINDOWS.match(path):
+        message = f"{path} is a path of Windows, and this is another system; write it with '/'."
+    elif not context.exists(local):
+        message = missing("path", path, local)
+    else:
+        return local
+    return context.error(node, message)
 
 
 def place(_context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
@@ -106,10 +125,9 @@ def job_input(context: Context, node: Node) -> Any:  # noqa: ANN401  Literal, Da
     path = fields.get("path")
     if path is None:
         return INVALID if "path" in node.items else context.error(node, "An input of data needs the key 'path'.")
-    if os.path.isabs(path) and not _fits(path, type_):
-        found, other = ("folder", "uri_folder") if type_ == "uri_file" else ("file", "uri_file")
-        message = f"The type is {type_}, and {path} is a {found}; it arrives as a {found}. Write 'type: {other}'."
-        context.warn(node.items["path"], message)
+    known = "type" in fields or "type" not in node.items
+    if known and os.path.isabs(path) and not _fits(path, type_):
+        _misfit(context, node.items["path"], path, type_)
     if "${{" in path and not _BINDING.fullmatch(path):
         context.warn(
             node.items["path"],
@@ -215,6 +233,18 @@ def _fits(path: str, kind: str) -> bool:
     )
 
 
+def _misfit(context: Context, node: Node, path: str, kind: str) -> None:
+    """A file for a folder or the reverse: Azure ML looks at what an absolute path leads to, not at a relative one.
+
+    A warning all the same: in recorded jobs every path is absolute.
+    """
+    found, other = ("folder", "uri_folder") if kind == "uri_file" else ("file", "uri_file")
+    absolute = isinstance(node, Scalar) and os.path.isabs(str(node.value)) and kind != "mltable"
+    refused = " Azure ML refuses that, since the path is absolute." if absolute else ""
+    message = f"The type is {kind}, and {path} is a {found}; it arrives as a {found}.{refused} Write 'type: {other}'."
+    context.warn(node, message)
+
+
 def literal_text(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
     """A literal as the text that is sent."""
     value = node.value if isinstance(node, Scalar) else None
@@ -278,7 +308,7 @@ _JOB_INPUT = Table(
     "an input",
     {
         "type": Choice(*ASSET_TYPES),
-        "path": data_path,
+        "path": input_path,
         "mode": Choice(*INPUT_MODES),
         "path_on_compute": place,
         "datastore": text,

@@ -33,7 +33,7 @@ from creditml.spec.fields import (
     text,
 )
 from creditml.spec.implied import typed
-from creditml.spec.io import component_inputs, component_outputs, data_path
+from creditml.spec.io import component_inputs, component_outputs, input_path
 from creditml.spec.yaml import Map, Scalar
 from creditml.spec.yaml import Node as Tree
 
@@ -196,7 +196,7 @@ def _as_data(
             and isinstance(scalar, Scalar)
             and "${{" not in value.value
         ):
-            path = data_path(context, scalar) if isinstance(scalar.value, str) else INVALID
+            path = input_path(context, scalar) if isinstance(scalar.value, str) else INVALID
             if isinstance(path, str):
                 values[name] = Data(path, spec.type)
             elif not isinstance(scalar.value, str):

@@ -330,10 +330,11 @@ def their_environment(environment: Any) -> Any:  # noqa: ANN401  an entity of th
     if environment is None or isinstance(environment, str):
         return reference(environment)
     build = environment.build
+    path = build and os.path.normpath(os.path.join(environment.base_path, build.path))
     return present(
         image=environment.image,
         conda_file=environment.conda_file,
-        build=build and {"path": str(build.path), "dockerfile_path": build.dockerfile_path or "Dockerfile"},
+        build=build and {"path": path, "dockerfile_path": build.dockerfile_path or "Dockerfile"},
         description=environment.description,
         os_type=environment.os_type,
     )
