@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Union
 
-from creditml.expressions import Reference, parse, single
-from creditml.model import Command, ComponentInput, Data, Job, JobInput, JobOutput, Literal, Node, Pipeline
+from creditml.expressions import Reference, parse, references, single
+from creditml.model import Command, Component, ComponentInput, Data, Job, JobInput, JobOutput, Literal, Node, Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -239,6 +239,20 @@ def output_of(node: Node, output: str) -> tuple[str, str] | None:
         return node.name, output
     found = writer(node.component, output)
     return (f"{node.name}.{found[0]}", found[1]) if found else None
+
+
+def only_optional(component: Component, name: str) -> bool:
+    """Whether all that takes an input is optional: of a job's own pipeline Azure ML then needs no value."""
+    if isinstance(component, Command):
+        return False
+    specs = [
+        None if isinstance(node.component, str) else node.component.inputs.get(key)
+        for node in component.jobs.values()
+        for key, value in node.inputs.items()
+        for reference in references(value.value if isinstance(value, Literal) else value.path)
+        if reference.parent and not reference.job and reference.name == name
+    ]
+    return bool(specs) and all(spec and spec.optional for spec in specs)
 
 
 def _in_order(steps: Mapping[str, PlannedStep]) -> dict[str, PlannedStep]:

@@ -20,7 +20,7 @@ from creditml.model import (
     Node,
     Pipeline,
 )
-from creditml.plan import find_cycle, output_of, unordered
+from creditml.plan import find_cycle, only_optional, output_of, unordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,7 +79,7 @@ class Graph:
                 and not _group(name, node.inputs)
                 and not self._findings.unread(*path, "inputs", name)
             )
-            if missing and not spec.optional and spec.default is None:
+            if missing and not spec.optional and spec.default is None and (path or not only_optional(component, name)):
                 self._findings.error(
                     (*path, "inputs"),
                     f"The input '{name}' ({spec.type}) is required and not given.{self._hint(name, node, component)}",
@@ -126,9 +126,9 @@ class Graph:
                 f"{reference.text} means nothing in a command; "
                 "it takes ${{inputs.<name>}} and ${{outputs.<name>}}.",
             )
+        elif self._findings.unread(*path[:-1], reference.kind, reference.name) and reference.name not in known:
+            return
         elif reference.name not in known and not _group(reference.name, known):
-            if self._findings.unread(*path[:-1], reference.kind, reference.name):
-                return
             what = reference.kind[:-1]
             hint = near_miss(reference.name, known) or f" There are: {', '.join(known) or 'none'}."
             self._findings.error(

@@ -43,14 +43,8 @@ READ_ONLY = (
     "parameters",
     "parent_job_name",
 )
-_SERVICE = {
-    "port": integer,
-    "nodes": text,
-    "properties": any_map,
-    "type": text,
-    "ssh_public_keys": text,
-    "log_dir": text,
-}
+_SERVICE: Mapping[str, Any] = {"port": integer, "nodes": Choice("all", exact=True), "properties": any_map, "type": text}
+_SERVICE_OWN: Mapping[str, Mapping[str, Any]] = {"ssh": {"ssh_public_keys": text}, "tensor_board": {"log_dir": text}}
 _SERVICE_READ_ONLY = ("endpoint", "status", "error_message")
 _DISTRIBUTIONS: Mapping[str, Mapping[str, Any]] = {
     "mpi": {"process_count_per_instance": integer},
@@ -99,8 +93,17 @@ def _typed(what: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: 
 def _services(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
     if not isinstance(node, Map):
         return context.error(node, f"A mapping of names to services is needed here, not {describe(node)}.")
-    table = Table("a service", _SERVICE, ignored=_SERVICE_READ_ONLY)
-    return {name: table.read(context, child) for name, child in node.items.items()}
+    return {name: _service(child).read(context, child) for name, child in node.items.items()}
+
+
+def _service(node: Node) -> Table:
+    """A service of any type is taken, with the keys that its type has."""
+    kind = node.items.get("type") if isinstance(node, Map) else None
+    if not isinstance(kind, Scalar):
+        own: Mapping[str, Any] = {key: read for keys in _SERVICE_OWN.values() for key, read in keys.items()}
+        return Table("a service", {**_SERVICE, **own}, ignored=_SERVICE_READ_ONLY)
+    own = _SERVICE_OWN.get(str(kind.value).lower(), {})
+    return Table(f"a service of type '{kind.value}'", {**_SERVICE, **own}, ignored=_SERVICE_READ_ONLY)
 
 
 def environment_variables(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID

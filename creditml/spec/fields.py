@@ -229,6 +229,19 @@ def loose_text_map(context: Context, node: Node) -> Any:  # noqa: ANN401  dict o
     return {key: sent(child) for key, child in node.items.items()}
 
 
+def loose_labels(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+    """A mapping of names to scalars, which become strings; null is nothing."""
+    if isinstance(node, Scalar) and node.value is None:
+        return INVALID
+    if not isinstance(node, Map):
+        return text_map(context, node)
+    values = {
+        key: loose(context, child) if isinstance(child, Scalar) else text(context, child)
+        for key, child in node.items.items()
+    }
+    return {key: value for key, value in values.items() if value is not INVALID}
+
+
 def text_list(context: Context, node: Node) -> Any:  # noqa: ANN401  tuple or INVALID
     """A list of strings."""
     if not isinstance(node, List):

@@ -94,6 +94,15 @@ def job_outputs(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or I
     return _named(context, node, _NAME, "an output", job_output)
 
 
+def command_job_outputs(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+    """`outputs` of a standalone command job, which has no parent to bind them to."""
+    outputs = job_outputs(context, node)
+    for name, output in () if outputs is INVALID else outputs.items():
+        if output.binding and isinstance(node, Map):
+            context.error(node.items[name], f"{output.binding} has nothing to refer to: a command job has no parent.")
+    return outputs
+
+
 def component_inputs(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
     """`inputs` that a component declares."""
     return _named(context, node, _GROUPED, "an input", component_input)
@@ -118,7 +127,7 @@ def job_input(context: Context, node: Node) -> Any:  # noqa: ANN401  Literal, Da
     fields = _JOB_INPUT.read(context, node)
     mode = fields.get("mode")
     type_ = fields.get("type", "uri_folder")
-    if mode in ("eval_mount", "eval_download") and type_ != "mltable":
+    if mode in ("eval_mount", "eval_download") and "type" in fields and type_ != "mltable":
         return context.error(
             node.items["mode"], f"The mode {mode} is for mltable; {type_} takes: {', '.join(_DATA_MODES)}."
         )

@@ -29,6 +29,7 @@ from creditml.spec.fields import (
     describe,
     flag,
     loose,
+    loose_labels,
     loose_text_map,
     text,
 )
@@ -58,18 +59,22 @@ _NODE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _GRAPH_ONLY = ("inputs", "outputs", "type", "properties", "comment", "component", "display_name", "description", "tags")
 
 _SHORT_KEYS = {key: kind for kinds in SHORT_KEYS.values() for key, kind in kinds.items()}
+# Not in the SDK's schema of such nodes, so it takes anything for them.
+_LABELS = {"display_name": loose, "description": loose, "tags": loose_labels}
 _REFERENCE_NODE = Table(
     "a node with a component",
-    {**NODE_KEYS, **_SHORT_KEYS, "component": anything},
+    {**NODE_KEYS, **_SHORT_KEYS, **_LABELS, "component": anything},
     required=("component",),
+    nullable=tuple(_LABELS),
     ignored=(*READ_ONLY, "name", "experiment_name", "is_deterministic", "command", "environment", "code"),
     unknown="warn",
 )
 _INLINE_NODE = Table("a command node", INLINE_KEYS, required=("command",), ignored=READ_ONLY)
 _PIPELINE_NODE = Table(
     "a pipeline node",
-    {key: NODE_KEYS.get(key, anything) for key in _GRAPH_ONLY},
+    {**{key: NODE_KEYS.get(key, anything) for key in _GRAPH_ONLY}, **_LABELS},
     required=("component",),
+    nullable=tuple(_LABELS),
     ignored=(*READ_ONLY, "name", "experiment_name", "compute", "settings"),
     unknown="warn",
 )

@@ -14,7 +14,7 @@ from creditml.spec.command import INLINE_KEYS, NODE_KEYS, READ_ONLY, environment
 from creditml.spec.fields import INVALID, Choice, Context, Table, anything, flag, text, text_map
 from creditml.spec.files import Files, shown
 from creditml.spec.implied import inferred_inputs, inferred_outputs
-from creditml.spec.io import command_job_inputs
+from creditml.spec.io import command_job_inputs, command_job_outputs
 from creditml.spec.pipeline import (
     LATER_NODE_TYPES,
     component_type,
@@ -79,7 +79,10 @@ _PIPELINE_JOB = Table(
     ignored=READ_ONLY,
 )
 _COMMAND_JOB = Table(
-    "a command job", {**INLINE_KEYS, "inputs": command_job_inputs}, required=("command",), ignored=READ_ONLY
+    "a command job",
+    {**INLINE_KEYS, "inputs": command_job_inputs, "outputs": command_job_outputs},
+    required=("command",),
+    ignored=READ_ONLY,
 )
 _ROOT_FIELDS = (
     "inputs",
