@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from creditml.check.findings import Findings
 from creditml.check.graph import Graph
 from creditml.check.values import Values
-from creditml.model import Component, Job, Node
+from creditml.model import Component, Job, Node, Source
 from creditml.plan import Cycle, Plan, plan
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def check(job: Job, *, whole: bool = True) -> Checked:
     return Checked(tuple(findings.problems), None if findings.failed else planned)
 
 
-def check_component(component: Component) -> tuple[Problem, ...]:
-    """Check a component by itself."""
-    findings = Findings(Job(Node("", component, component.type)))
+def check_component(component: Component, source: Source | None = None) -> tuple[Problem, ...]:
+    """Check a component by itself; `source` tells where things stand in its file."""
+    findings = Findings(Job(Node("", component, component.type), source=source))
     Graph(findings, Values(findings)).component(component, ())
     return tuple(findings.problems)

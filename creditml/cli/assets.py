@@ -87,8 +87,8 @@ def _create_component(workspace: Workspace, arguments: argparse.Namespace, given
         message = "give the component's file: -f FILE."
         raise UsageError(message)
     document, folder = asset_document(arguments.file, given, arguments.overrides)
-    component, problems = read_component_document(document, folder)
-    found = [*problems, *(check_component(component) if component else ())]
+    component, problems, source = read_component_document(document, folder)
+    found = [*problems, *(check_component(component, source) if component else ())]
     if component is None or any(not problem.warning for problem in found):
         raise SpecError(found)
     if component.name is None:

@@ -276,7 +276,7 @@ class _Resolver:
             self._error(path, str(error))
             return None
         document = Document(asset.id, from_plain(dict(asset.spec)), [])
-        component, problems = read_component_document(document, self._workspace.root)
+        component, problems, _ = read_component_document(document, self._workspace.root)
         self._problems += [problem for problem in problems if not problem.warning]
         return component
 

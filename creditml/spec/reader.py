@@ -142,7 +142,15 @@ def read_job_dict(value: Mapping[str, Any], file: str = "") -> Job:
     return reading.job._replace(source=None)
 
 
-def read_component(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Component | None, tuple[Problem, ...]]:
+class ComponentReading(NamedTuple):
+    """What came of a component's file, as `Reading`; `source` tells where things stand."""
+
+    component: Component | None
+    problems: tuple[Problem, ...]
+    source: Files
+
+
+def read_component(path: str | Path, overrides: Sequence[str] = ()) -> ComponentReading:
     """A command or pipeline component from its own file, with all problems."""
     document = open_document(path)
     for override in overrides:
@@ -150,7 +158,7 @@ def read_component(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Com
     return read_component_document(document, Path(path).absolute().parent)
 
 
-def read_component_document(document: Document, folder: Path) -> tuple[Component | None, tuple[Problem, ...]]:
+def read_component_document(document: Document, folder: Path) -> ComponentReading:
     """As `read_component`, from a parsed document."""
     files = Files([])
     context = files.adopt(document, folder)
@@ -160,10 +168,10 @@ def read_component_document(document: Document, folder: Path) -> tuple[Component
             f"Components of type '{kind}' are not supported yet; this version runs command and pipeline components."
         )
         context.error(document.root, message)
-        return None, tuple(files.problems)
+        return ComponentReading(None, tuple(files.problems), files)
     if not isinstance(document.root, Map):
         context.error(document.root, "A component is a mapping of keys to values.")
-        return None, tuple(files.problems)
+        return ComponentReading(None, tuple(files.problems), files)
     name = document.root.items.get("name")
     if isinstance(name, Scalar) and not (isinstance(name.value, str) and _COMPONENT_NAME.fullmatch(name.value)):
         context.error(
@@ -171,7 +179,7 @@ def read_component_document(document: Document, folder: Path) -> tuple[Component
             f"'{name.text}' is no name for a component: lower-case letters, digits and '_', starting with a letter.",
         )
     component = component_value(context, document.root, files, kind)
-    return (None if component is INVALID else component), tuple(files.problems)
+    return ComponentReading(None if component is INVALID else component, tuple(files.problems), files)
 
 
 def open_document(path: str | Path) -> Document:

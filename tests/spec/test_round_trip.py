@@ -45,7 +45,7 @@ def test_a_job_recorded_is_read_as_the_same(job: Job) -> None:
 def test_a_registered_component_is_read_as_the_same(component: Component) -> None:
     record = json.loads(json.dumps(component_dict(component)))
 
-    again, problems = read_component_document(Document("train_model:1", from_plain(record), []), Path("/nowhere"))
+    again, problems, _ = read_component_document(Document("train_model:1", from_plain(record), []), Path("/nowhere"))
 
     assert [str(problem) for problem in problems if not problem.warning] == []
     assert list(differences(component, again)) == []
