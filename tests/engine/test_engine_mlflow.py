@@ -43,6 +43,7 @@ with mlflow.start_run(run_name="mine"):
         mlflow.log_metric("fold", 1)
 with mlflow.start_run(run_name="second"):
     mlflow.log_metric("second", 1)
+    mlflow.pyfunc.log_model(name="m", python_model=lambda x: x, registered_model_name="other", pip_requirements=[])
 """
 LONE = """
 import mlflow
@@ -133,6 +134,7 @@ def test_runs_that_a_script_makes_are_below_its_step_s(trained: Job, runs: Mappi
 def test_metrics_and_the_model_are_told(trained: Job) -> None:
     assert "loss=0.5" in trained.done.out
     assert "tiny:1" in trained.done.out
+    assert "other:1" in trained.done.out, "a run that the script began is the job's too"
 
 
 def test_what_is_shown_of_metrics_is_json(trained: Job) -> None:
@@ -162,10 +164,10 @@ def test_artifacts_and_model_files_lie_with_the_step_s_logs(trained: Job) -> Non
 def test_a_registered_model_is_listed_and_shown(trained: Job) -> None:
     project = trained.project
 
-    (listed,) = project.json("model", "list")
+    other, listed = sorted(project.json("model", "list"), key=lambda model: model["name"])
     shown = project.json("model", "show", "-n", "tiny", "-l", "latest")
 
-    assert (listed["name"], listed["version"]) == ("tiny", "1")
+    assert (other["name"], listed["name"], listed["version"]) == ("other", "tiny", "1")
     assert (shown["type"], shown["version"]) == ("mlflow_model", "1")
     assert shown["job_name"] == trained.steps()["train"]["name"]
 
