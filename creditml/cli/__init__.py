@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -61,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         errors = sum(not problem.warning for problem in error.problems)
-        print(f"{errors} error{'s' if errors != 1 else ''}. Nothing was run.", file=sys.stderr)
+        done = "run" if words[0] in ("run", "job") else "created"
+        print(f"{errors} error{'s' if errors != 1 else ''}. Nothing was {done}.", file=sys.stderr)
         return FAILED
     except Exception as error:  # noqa: BLE001  nobody but us should have to read a traceback
         print(f"creditml: {_words(error)}", file=sys.stderr)
@@ -75,15 +77,36 @@ def _words(error: Exception) -> str:
     if isinstance(error, FileNotFoundError) and not error.filename:
         return "the current folder is gone; change to another one."
     if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+        return _system_words(error)
     return _defect(error)
+
+
+def _system_words(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f"for {error.filename}" if error.filename else "on the disk"
+        return f"there is no space left {where}; make room, and try again."
+    if not error.filename:
+        return str(error.strerror or error)
+    mend = ""
+    if error.errno in (errno.EROFS, errno.EACCES):
+        from creditml.workspace import Workspace  # noqa: PLC0415  it should never come to this
+
+        root = Workspace.find().root
+        if str(error.filename).startswith(f"{root}{os.sep}"):
+            mend = f". The workspace {root} can't be written to; set CREDITML_HOME to a folder of yours."
+    return f"{error.filename}: {error.strerror}{mend}"
 
 
 def _defect(error: Exception) -> str:
     """Keep a traceback for a report, and say where."""
-    if type(error).__module__ == "sqlite3":
-        return f"the workspace's database can't be used: {error}. Move it away, or set CREDITML_HOME to another folder."
-    import tempfile  # noqa: PLC0415  it should never come to this
+    import sqlite3  # noqa: PLC0415  it should never come to this
+
+    if isinstance(error, sqlite3.Error):
+        from creditml.workspace import Workspace  # noqa: PLC0415
+        from creditml.workspace.database import trouble  # noqa: PLC0415
+
+        return trouble(Workspace.find().root / "workspace.db", error)
+    import tempfile  # noqa: PLC0415
     import traceback  # noqa: PLC0415
 
     with tempfile.NamedTemporaryFile("w", prefix="creditml-", suffix=".txt", delete=False, encoding="utf-8") as file:

@@ -26,8 +26,11 @@ def main(command: str, words: list[str]) -> int:
         raise UsageError(message)
     from creditml.tracking.ui import open_ui  # noqa: PLC0415  only here
 
+    workspace = Workspace.find()
+    workspace.database.check()  # the server would drain what a newer creditml put there
+    workspace.close()
     open_ui(
-        Workspace.find().create().root,
+        workspace.root,
         arguments.port,
         announce=lambda address: print(f"{address}  (Ctrl-C ends it)", flush=True),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -76,6 +77,7 @@ def submit(prepared: Prepared, workspace: Workspace, backend: str) -> tuple[JobR
     Raises:
         Conflict: there is a job of that name.
     """
+    workspace.database.check()  # before anything is written beside it
     job = _freeze(prepared.job, workspace)
     name = job.name or job_name()
     hold = Hold.take(workspace.jobs.root / name)
@@ -101,6 +103,8 @@ def submit(prepared: Prepared, workspace: Workspace, backend: str) -> tuple[JobR
             workspace.jobs.add(record)
     except BaseException:
         hold.release()
+        with suppress(OSError):  # not empty: it is another job's
+            hold.folder.rmdir()
         raise
     return record, hold, job
 

@@ -60,7 +60,8 @@ class Workspace:
         found = cls.find()
         if not found.exists:
             message = (
-                f"There is no workspace here ({found.root}); `creditml run FILE` makes one, and so does CREDITML_HOME."
+                f"There is no workspace here ({found.root}); `creditml run FILE` makes one, "
+                "and CREDITML_HOME may name one elsewhere."
             )
             raise NotFound(message)
         return found
@@ -73,6 +74,11 @@ class Workspace:
     def create(self) -> Workspace:
         """Make the folder; git will not look into it."""
         if not self.exists:
+            if self.root.exists() and not self.root.is_dir():
+                message = (
+                    f"The workspace {self.root} is a file; a workspace is a folder. Set CREDITML_HOME to another one."
+                )
+                raise CreditMLError(message)
             try:
                 if not self.root.is_dir():  # a folder that was there keeps what it has
                     self.root.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ all its users share.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import sys
 import time
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PATIENCE = 60.0
+_LEAST_SPACE = 1 << 20  # SQLite's log and its index need about that much
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -79,6 +81,14 @@ class Database:
             self._connection = _open(self.path)
         return self._connection
 
+    def check(self) -> None:
+        """Open it.
+
+        Raises:
+            CreditMLError: it can't be used.
+        """
+        assert self.connection  # noqa: S101  opening is all
+
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """All of it or nothing; another writer is waited for.
@@ -100,10 +110,10 @@ class Database:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
+            db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            _roll_back(db)
             raise
-        db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the connection; it opens again by itself."""
@@ -128,12 +138,30 @@ def _open(path: Path) -> sqlite3.Connection:
         _migrate(db, path)
         db.execute("PRAGMA synchronous=FULL")
     except sqlite3.DatabaseError as error:
-        message = (
-            f"{path} can't be used as a workspace database: {error}. "
-            "Move it away, or set CREDITML_HOME to another folder."
-        )
-        raise CreditMLError(message) from error
+        raise CreditMLError(trouble(path, error)) from error
     return db
+
+
+def trouble(path: Path, error: sqlite3.Error) -> str:
+    """What SQLite means by an error, and what can be done about it."""
+    said = str(error)
+    if "is full" in said or ("I/O" in said and _is_full(path.parent)):
+        return f"There is no space left for {path}. Make room and try again; what was recorded before is safe."
+    if "unable to open" in said or "readonly" in said:
+        return f"{path} can't be opened for writing: {error}. Set CREDITML_HOME to a folder of yours."
+    if "locked" in said:
+        return f"{path} has been locked by another process for {_PATIENCE:.0f} seconds. Try again when that has ended."
+    return (
+        f"{path} can't be used as a workspace database: {error}. "
+        "Move its folder away, or set CREDITML_HOME to another one."
+    )
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _LEAST_SPACE
+    except OSError:
+        return False
 
 
 def _wal(db: sqlite3.Connection) -> str:
@@ -167,8 +195,13 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
         db.execute(f"PRAGMA user_version={len(_MIGRATIONS)}")
         db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        _roll_back(db)
         raise
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    if db.in_transaction:  # after some errors, as a full disk, SQLite has done so itself
+        db.execute("ROLLBACK")
 
 
 def _refuse_network_file_system(folder: Path) -> None:

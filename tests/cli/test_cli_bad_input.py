@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import sqlite3
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -277,3 +281,56 @@ def test_whatever_is_typed_into_a_job_is_read_or_refused(
         assert error.problems  # noqa: PT017  either answer is right
     else:
         assert reading.job is not None or any(not problem.warning for problem in reading.problems)
+
+
+FULL = 'mount -t tmpfs -o size=64k none "$0" && exec "$@"'
+
+
+@pytest.mark.parametrize("words", [("run", "job.yml"), ("data", "create", "-n", "d", "-t", "uri_file", "-p", "big")])
+def test_a_full_disk_is_called_that(project: Project, tmp_path: Path, words: tuple[str, ...]) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    prefix = ("unshare", "-rm", "sh", "-c", FULL, str(small))
+    if not shutil.which("unshare") or subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs a small file system of its own")
+    project.write("job.yml", JOB)
+    project.write("big", b"0" * 100_000)
+    project.variables["CREDITML_HOME"], project.prefix = str(small / "w"), prefix
+
+    done = project.creditml(*words, code=1)
+
+    assert "no space left" in done.err
+    assert "ake room" in done.err
+    assert "ove it" not in done.err, "the workspace is as good as it was"
+
+
+@pytest.mark.parametrize(
+    ("words", "damage"),
+    [
+        (("run", "job.yml"), "PRAGMA user_version=99"),
+        (("ui",), "PRAGMA user_version=99"),
+        (("run", "job.yml"), "DROP TABLE transitions"),
+        (("job", "create", "-f", "job.yml"), "DROP TABLE transitions"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named_and_nothing_is_left(
+    project: Project, words: tuple[str, ...], damage: str
+) -> None:
+    project.write("job.yml", JOB)
+    project.creditml("run", "job.yml")
+    with contextlib.closing(sqlite3.connect(project.workspace / "workspace.db")) as db:
+        db.execute(damage)
+    before = sorted(project.workspace.glob("jobs/*"))
+
+    done = project.creditml(*words, code=1)
+
+    assert str(project.workspace / "workspace.db") in done.err
+    assert sorted(project.workspace.glob("jobs/*")) == before
+
+
+def test_a_file_is_no_workspace(project: Project) -> None:
+    project.variables["CREDITML_HOME"] = str(project.write("job.yml", JOB))
+
+    done = project.creditml("run", "job.yml", code=1)
+
+    assert "is a file; a workspace is a folder" in done.err
