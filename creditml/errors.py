@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+MEANT_BY = "Is it meant by"
+
+
 class Place(NamedTuple):
     """A position in a file; line and column count from 1."""
 
@@ -31,8 +34,8 @@ class Place(NamedTuple):
     column: int
 
     def __str__(self) -> str:
-        """`file:line:column`, as editors and terminals link it."""
-        return f"{self.file}:{self.line}:{self.column}"
+        """`file:line:column`, as editors and terminals link it; the name alone of what has no lines."""
+        return self.file if self.line == 0 else f"{self.file}:{self.line}:{self.column}"
 
 
 class Problem(NamedTuple):
@@ -128,9 +131,12 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(unique, key=key))
 
 
-def near_miss(word: str, known: Iterable[str]) -> str:
-    """Say which known name was probably meant, as a sentence to append: ` Did you mean 'inputs'?` or nothing."""
+def near_miss(word: str, known: Iterable[str], *, ask: str = "Did you mean") -> str:
+    """Say which known name was probably meant, as a sentence to append: ` Did you mean 'inputs'?` or nothing.
+
+    Where something is missing and `known` is what was written instead, ask `MEANT_BY`.
+    """
     from difflib import get_close_matches  # noqa: PLC0415  only wrong input pays for it
 
     candidates: Sequence[str] = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" Did you mean '{candidates[0]}'?" if candidates else ""
+    return f" {ask} '{candidates[0]}'?" if candidates else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from creditml.check.values import article, members, number, required
-from creditml.errors import near_miss
+from creditml.errors import MEANT_BY, near_miss
 from creditml.expressions import Optional as Block
 from creditml.expressions import Reference, parse_command, references, single
 from creditml.model import (
@@ -99,8 +99,7 @@ class Graph:
 
     def _hint(self, name: str, node: Node, component: Component) -> str:
         strays = [given for given in node.inputs if given not in component.inputs]
-        miss = near_miss(name, strays)
-        return miss.replace("Did you mean", "Is it meant by") if miss else ""
+        return near_miss(name, strays, ask=MEANT_BY)
 
     def _declared(self, spec: ComponentInput, path: tuple[str, ...]) -> None:
         if spec.default is not None and spec.type in LITERAL_TYPES:

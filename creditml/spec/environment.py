@@ -116,8 +116,9 @@ def environment_value(context: Context, node: Node, files: Files) -> Any:  # noq
     if reference.startswith("file:") or reference.endswith((".yml", ".yaml")):
         loaded = files.load(context, node, reference)
         return INVALID if loaded is None else files.once(loaded, environment)
+    label = "" if ":" in reference else "@latest"
     message = (
-        f"'{reference}' is no environment; write azureml:{reference}@latest for a registered one, "
+        f"'{reference}' is no environment; write azureml:{reference}{label} for a registered one, "
         f"file:<path> for a file, or 'image: {reference}'."
     )
     return context.error(node, message)

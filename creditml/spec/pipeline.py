@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from creditml.errors import near_miss
+from creditml.errors import MEANT_BY, near_miss
 from creditml.model import (
     LITERAL_TYPES,
     NOTHING,
@@ -156,7 +156,7 @@ def _node(context: Context, name: str, tree: Tree, files: Files) -> Node | None:
 
 def _component_node(context: Context, name: str, tree: Map, files: Files, table: Table, kind: str) -> Node | None:
     if "component" not in tree.items and kind == "command":
-        hint = near_miss("component", tree.items) or near_miss("command", tree.items)
+        hint = near_miss("command", tree.items, ask=MEANT_BY) or near_miss("component", tree.items, ask=MEANT_BY)
         context.error(tree, f"The node '{name}' needs a 'component', or a 'command' in place.{hint}")
         return None
     fields = table.read(context, tree)

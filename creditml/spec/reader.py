@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from creditml.errors import Place, Problem, SpecError, UsageError, near_miss
+from creditml.errors import MEANT_BY, Place, Problem, SpecError, UsageError, near_miss
 from creditml.model import NOTHING, Command, Component, ComponentOutput, Job, Node, Pipeline, Settings
 from creditml.spec.command import INLINE_KEYS, NODE_KEYS, READ_ONLY, environment_of
 from creditml.spec.fields import INVALID, Choice, Context, Table, anything, flag, text, text_map
@@ -279,7 +279,7 @@ def _pipeline_job(context: Context, tree: Map, files: Files) -> Job | None:
             return None
     else:
         if "jobs" not in tree.items:
-            context.error(tree, f"A pipeline job needs 'jobs'.{near_miss('jobs', tree.items)}")
+            context.error(tree, f"A pipeline job needs 'jobs'.{near_miss('jobs', tree.items, ask=MEANT_BY)}")
         declared = inferred_inputs(inputs, tree.items.get("inputs"))
         results = inferred_outputs(outputs)
         kinds = {name: spec.type for name, spec in declared.items()}

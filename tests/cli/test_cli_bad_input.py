@@ -334,3 +334,18 @@ def test_a_file_is_no_workspace(project: Project) -> None:
     done = project.creditml("run", "job.yml", code=1)
 
     assert "is a file; a workspace is a folder" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("type: pipeline\njob: {}\n", "needs 'jobs'. Is it meant by 'job'?"),
+        ("type: pipeline\njobs: {a: {comand: ls}}\n", "Is it meant by 'comand'?"),
+        (JOB.replace("azureml:python:1", "python:1"), "write azureml:python:1 for"),
+        (JOB.replace("azureml:python:1", "python"), "write azureml:python@latest for"),
+    ],
+)
+def test_a_mend_says_what_to_write(project: Project, text: str, mend: str) -> None:
+    project.write("job.yml", text)
+
+    assert mend in project.creditml("job", "validate", "-f", "job.yml", code=1).err
