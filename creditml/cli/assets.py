@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from creditml.cli import output
 from creditml.cli.job import add_archived_arguments
 from creditml.cli.submission import add_set_argument
-from creditml.cli.views import ASSET_COLUMNS, asset_row, asset_view
+from creditml.cli.views import ASSET_COLUMNS, asset_view
 from creditml.errors import SpecError, UsageError
 from creditml.workspace import Workspace
+from creditml.workspace.assets import TITLES
 
 if TYPE_CHECKING:
     from creditml.workspace.records import Asset
@@ -28,11 +29,17 @@ _EXAMPLES = {
     "  creditml model create --name credit --type mlflow_model --path ./model\n"
     "  creditml model show -n credit -v 1 --query path -o tsv",
 }
+_COMMON_EXAMPLES = {
+    "list": ("-o table", "-n NAME --query [].version -o tsv"),
+    "show": ("-n NAME", "-n NAME -v 1 -o yaml"),
+    "archive": ("-n NAME -v 1", "-n NAME"),
+    "restore": ("-n NAME -v 1", "-n NAME"),
+}
 _TITLES = {
-    "data": "Data assets",
-    "environment": "Environments",
-    "component": "Components",
-    "model": "Models, those in MLflow's registry too",
+    "data": "Data assets of the local workspace",
+    "environment": "Environments of the local workspace",
+    "component": "Components of the local workspace",
+    "model": "Models of the local workspace, those in MLflow's registry too",
 }
 
 
@@ -40,7 +47,7 @@ def main(command: str, words: list[str]) -> int:
     """Run a subcommand for one kind of asset."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
-        description=f"{_TITLES[command]} of the local workspace.",
+        description=f"{_TITLES[command]}.",
         epilog="examples:\n" + _EXAMPLES[command],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -50,7 +57,7 @@ def main(command: str, words: list[str]) -> int:
             name,
             help=about,
             description=f"{about.capitalize()}.",
-            epilog="examples:\n" + _EXAMPLES[command],
+            epilog=_examples(command, name),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         _FLAGS[name](sub, command)
@@ -58,6 +65,13 @@ def main(command: str, words: list[str]) -> int:
     arguments = parser.parse_args(words)
     result: int = arguments.function(arguments)
     return result
+
+
+def _examples(kind: str, command: str) -> str:
+    """Those of one command; what is the same for every kind is said once."""
+    start = f"  creditml {kind} {command} "
+    own = [line for line in _EXAMPLES[kind].splitlines() if line.startswith(start)]
+    return "\n".join(["examples:", *(own or [start + flags for flags in _COMMON_EXAMPLES[command]])])
 
 
 def _create(arguments: argparse.Namespace) -> int:
@@ -72,7 +86,7 @@ def _create(arguments: argparse.Namespace) -> int:
         raise UsageError(message)
     make = _create_component if kind == "component" else _create_other
     asset = make(Workspace.find(), arguments, given)
-    output.show(asset_view(asset), arguments)
+    output.show(asset_view(asset), arguments, ASSET_COLUMNS)
     return 0
 
 
@@ -125,20 +139,25 @@ def _list(arguments: argparse.Namespace) -> int:
     workspace = Workspace.find()
     archived = True if arguments.include_archived else None if arguments.archived_only else False
     found = workspace.assets.entries(arguments.kind, arguments.name, archived=archived) if workspace.exists else []
-    output.show([asset_row(asset) for asset in found[: arguments.max_results]], arguments, ASSET_COLUMNS)
+    output.show([asset_view(asset) for asset in found[: arguments.max_results]], arguments, ASSET_COLUMNS)
     return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    if arguments.version and arguments.label:
-        message = "--version and --label exclude each other."
-        raise UsageError(message)
+    _refuse_both(arguments)
     asset = Workspace.existing().assets.get(arguments.kind, arguments.name, arguments.version, arguments.label)
     output.show(asset_view(asset), arguments, ASSET_COLUMNS)
     return 0
 
 
+def _refuse_both(arguments: argparse.Namespace) -> None:
+    if arguments.version and arguments.label:
+        message = "--version and --label exclude each other."
+        raise UsageError(message)
+
+
 def _archive(arguments: argparse.Namespace) -> int:
+    _refuse_both(arguments)
     assets = Workspace.existing().assets
     version = arguments.version
     if arguments.label:
@@ -148,43 +167,43 @@ def _archive(arguments: argparse.Namespace) -> int:
 
 
 def _create_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    parser.add_argument("-f", "--file", help=f"the {kind}'s YAML file")
+    parser.add_argument("-f", "--file", help=f"the {TITLES[kind]}'s YAML file")
     parser.add_argument("-n", "--name", help="name, instead of the file's")
     parser.add_argument("-v", "--version", help="version, instead of the file's; by default the next one")
     parser.add_argument("-d", "--description", help="description")
     for flag, about in _OWN_FLAGS[kind].items():
         parser.add_argument(
-            f"--{flag.replace('_', '-')}", *(["-p"] if flag == "path" else ["-t"] if flag == "type" else []), help=about
+            *({"path": ["-p"], "type": ["-t"]}.get(flag, [])), f"--{flag.replace('_', '-')}", help=about
         )
     add_set_argument(parser)
     output.add_arguments(parser)
 
 
 def _list_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    parser.add_argument("-n", "--name", help=f"all versions of this {kind}")
-    parser.add_argument("-r", "--max-results", type=int, help="at most so many")
+    parser.add_argument("-n", "--name", help=f"all versions of this {TITLES[kind]}")
+    parser.add_argument("-r", "--max-results", type=output.count, metavar="N", help="at most so many")
     add_archived_arguments(parser)
     output.add_arguments(parser)
 
 
 def _show_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    _name_flags(parser, kind)
+    _name_flags(parser, kind, "version; by default the latest")
     output.add_arguments(parser)
 
 
-def _name_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    parser.add_argument("-n", "--name", required=True, help=f"name of the {kind}")
-    parser.add_argument("-v", "--version", help="version; by default the latest")
+def _name_flags(parser: argparse.ArgumentParser, kind: str, about_version: str) -> None:
+    parser.add_argument("-n", "--name", required=True, help=f"name of the {TITLES[kind]}")
+    parser.add_argument("-v", "--version", help=about_version)
     parser.add_argument("-l", "--label", help="label, as latest")
 
 
 def _archive_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    _name_flags(parser, kind)
+    _name_flags(parser, kind, "version; by default all of the name")
     parser.set_defaults(archived=True)
 
 
 def _restore_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    _name_flags(parser, kind)
+    _name_flags(parser, kind, "version; by default all of the name")
     parser.set_defaults(archived=False)
 
 

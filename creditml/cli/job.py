@@ -43,7 +43,7 @@ def main(command: str, words: list[str]) -> int:
         sub = commands.add_parser(
             name,
             help=about,
-            description=about.capitalize() + ".",
+            description=about[0].upper() + about[1:] + ".",
             epilog=f"example:\n  creditml job {name} {example}",
             formatter_class=_Formatter,
         )
@@ -75,7 +75,7 @@ def _create(arguments: argparse.Namespace) -> int:
     prepared = prepared_job(arguments.file, overrides_of(arguments), workspace)
     record = executor.detach(prepared)
     if not arguments.stream:
-        output.show(job_view(workspace, record), arguments)
+        output.show(job_view(workspace, record), arguments, JOB_COLUMNS)
         return 0
     return stream(workspace, record)
 
@@ -152,8 +152,16 @@ def stream(workspace: Workspace, record: JobRecord) -> int:
     head = f"RunId: {record.name}\nWeb View: {web_view(workspace, record)}\n"
     title = f"Streaming {log}"
     print(f"{head}\n{title}\n{'=' * len(title)}\n", flush=True)
-    for line in follow(workspace, record, log):
-        print(line, flush=True)
+    try:
+        for line in follow(workspace, record, log):
+            print(line, flush=True)
+    except KeyboardInterrupt:
+        print(
+            "\nThe output streaming for the run interrupted.\nBut the job goes on: "
+            f"`creditml job stream -n {record.name}` watches it again, `creditml job cancel -n {record.name}` ends it.",
+            file=sys.stderr,
+        )
+        raise
     print(f"\nExecution Summary\n=================\n{head}", flush=True)
     ended = workspace.jobs.get(record.name)
     if ended.status == "Failed":
@@ -171,6 +179,7 @@ def _download(arguments: argparse.Namespace) -> int:
     record = _settled(workspace, arguments.name)
     if record.status not in _DOWNLOADABLE:
         message = f"This job is in state {record.status}. Download is allowed only in states {list(_DOWNLOADABLE)}"
+        message += f". `creditml job stream -n {record.root}` waits for its end."
         raise CreditMLError(message)
     target = Path(arguments.download_path)
     outputs = record.results.get("outputs", {})
@@ -234,7 +243,9 @@ def _fill_validate(parser: argparse.ArgumentParser) -> None:
 
 
 def _fill_list(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-r", "--max-results", type=int, default=50, help="at most so many (default: 50)")
+    parser.add_argument(
+        "-r", "--max-results", type=output.count, metavar="N", default=50, help="at most so many (default: 50)"
+    )
     parser.add_argument("-p", "--parent-job-name", help="the children of this job")
     parser.add_argument("--all-results", action="store_true", help="all of them")
     add_archived_arguments(parser)

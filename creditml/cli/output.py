@@ -25,13 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--query", metavar="JMESPATH", help="a JMESPath query on the output, for example: name")
 
 
+def count(text: str) -> int:
+    """How many results are wanted, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        import argparse  # noqa: PLC0415  only for types elsewhere
+
+        message = f"'{text}' is no number from 1 up"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
 def show(value: Any, arguments: argparse.Namespace, columns: Sequence[str] = ()) -> None:  # noqa: ANN401  any JSON value
     """Print a value.
 
     Args:
         value: plain values.
         arguments: with `output` and `query`.
-        columns: what a table shows of a list's objects, if no query says otherwise.
+        columns: what a table shows of objects, if no query says otherwise; `a.b` is a member of a member.
     """
     if arguments.query is not None:
         value, columns = _search(value, arguments.query), ()
@@ -109,8 +119,8 @@ def _table(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401
     if isinstance(rows[0], dict):
         names = list(columns) or [name for name, cell in rows[0].items() if not isinstance(cell, dict | list)]
         lines = [
-            [name.replace("_", " ").title().replace(" ", "") for name in names],
-            *([_cell(row.get(name)) for name in names] for row in rows),
+            [name.rpartition(".")[2].replace("_", " ").title().replace(" ", "") for name in names],
+            *([_cell(_member(row, name)) for name in names] for row in rows),
         ]
     else:
         lines = [["Result"] if len(_cells(rows[0])) == 1 else [f"Column{n + 1}" for n in range(len(_cells(rows[0])))]]
@@ -120,6 +130,13 @@ def _table(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def _member(row: dict[str, Any], path: str) -> Any:  # noqa: ANN401
+    value: Any = row
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _rows(value: Any) -> list[Any]:  # noqa: ANN401

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from creditml.workspace.records import Asset, JobRecord
 
 UI_PORT = 5000
-JOB_COLUMNS = ("name", "display_name", "type", "status", "experiment_name", "created_at")
-ASSET_COLUMNS = ("name", "version", "type", "created_at", "description")
+CREATED = "creation_context.created_at"
+JOB_COLUMNS = ("name", "display_name", "type", "status", "experiment_name", CREATED)
+ASSET_COLUMNS = ("name", "version", "type", CREATED, "description")
 
 
 def job_view(workspace: Workspace, record: JobRecord) -> dict[str, Any]:
@@ -57,10 +58,11 @@ def job_row(record: JobRecord) -> dict[str, Any]:
         "type": record.type,
         "status": record.status,
         "experiment_name": record.experiment_name,
-        "created_at": timestamp(record.created_at),
+        "creation_context": {"created_at": timestamp(record.created_at)},
         "start_time": timestamp(record.started_at),
         "end_time": timestamp(record.ended_at),
         "tags": dict(record.tags),
+        "properties": dict(record.properties),
     }
     return {**row, "node": record.path, "parent_job_name": record.parent} if record.parent else row
 
@@ -71,11 +73,6 @@ def asset_view(asset: Asset) -> dict[str, Any]:
     context = {"created_at": timestamp(asset.created_at), "last_modified_at": timestamp(asset.modified_at)}
     view = {"name": asset.name, "version": asset.version, **spec, "id": asset.id, "creation_context": context}
     return {**view, "archived": True} if asset.archived else view
-
-
-def asset_row(asset: Asset) -> dict[str, Any]:
-    """An asset in a list."""
-    return {**asset_view(asset), "created_at": timestamp(asset.created_at)}
 
 
 def web_view(workspace: Workspace, record: JobRecord) -> str:

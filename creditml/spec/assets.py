@@ -67,7 +67,7 @@ def asset_document(file: str | None, values: Mapping[str, Any], overrides: Seque
         SpecError: the file can't be read.
     """
     if file is None:
-        document, folder = Document("command line", from_plain({}), []), Path.cwd()
+        document, folder = Document("command line", from_plain({}, 0, 0), []), Path.cwd()
     else:
         document, folder = open_document(file), Path(file).absolute().parent
     for override in overrides:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.errors import Conflict, CreditMLError, NotFound, near_miss
@@ -29,6 +30,7 @@ _ARM = re.compile(
     re.IGNORECASE,
 )
 _CURRENT_FIRST = "ORDER BY created_at DESC, seq DESC"
+TITLES = {"data": "data asset", "environment": "environment", "component": "component", "model": "model"}
 _SHOWN = 60  # characters of a value in a message
 
 
@@ -63,7 +65,10 @@ class Assets:
             Conflict: that version exists with another content.
         """
         if not _NAME.fullmatch(name):
-            message = f"'{name}' is no name for a {kind}: letters, digits, '_', '-' and '.', at most 255 of them."
+            message = (
+                f"'{name}' can't be the name of any {TITLES[kind]}: "
+                "letters, digits, '_', '-' and '.', at most 255 of them."
+            )
             raise CreditMLError(message)
         if version is not None and not _VERSION.fullmatch(version):
             message = f"'{version}' is no version: letters, digits, '_', '-' and '.', at most 30 of them."
@@ -93,7 +98,7 @@ class Assets:
         versions = [a for a in self.entries(kind, name, archived=True) if version is None or a.version == version]
         if version is None:
             if label not in (None, "latest", "default"):
-                message = f"{kind} '{name}' has no label '{label}'; only 'latest' exists here."
+                message = f"The {TITLES[kind]} '{name}' has no label '{label}'; only 'latest' exists here."
                 raise NotFound(message)
             versions = [a for a in versions if not a.archived]
         if versions:
@@ -109,7 +114,7 @@ class Assets:
         """
         reference = parse_reference(text)
         if reference is None:
-            message = f"'{text}' is no reference to a {kind}; write azureml:<name>:<version> or azureml:<name>@latest."
+            message = f"'{text}' refers to no {TITLES[kind]}; write azureml:<name>:<version> or azureml:<name>@latest."
             raise CreditMLError(message)
         return self.get(kind, *reference)
 
@@ -196,25 +201,28 @@ class Assets:
     def _conflict(self, existing: Asset, changed: list[str], spec: Mapping[str, Any]) -> str:
         first = changed[0]
         rule = "Asset paths cannot be updated. " if first == "path" else ""
+        values = existing.spec.get(first), spec.get(first)
+        there, here = _short(*values), _short(*reversed(values))
         return (
-            f"{existing.kind} {existing.name}:{existing.version} exists and versions are immutable. {rule}"
-            f"It differs in {', '.join(changed)} "
-            f"({first}: {_short(existing.spec.get(first))} there, {_short(spec.get(first))} here). "
+            f"{TITLES[existing.kind]} {existing.name}:{existing.version} exists and versions are immutable. {rule}"
+            f"It differs in {', '.join(changed)} ({first}: {there} there, {here} here). "
             f"Use another version, for example {self.next_version(existing.kind, existing.name)}."
         )
 
     def _not_found(self, kind: str, name: str, version: str | None) -> str:
         versions = [a.version for a in self.entries(kind, name, archived=True)]
         if versions and version is not None:
-            return f"There is no {kind} '{name}' with version '{version}'; there are: {', '.join(versions[:10])}."
+            return (
+                f"There is no {TITLES[kind]} '{name}' with version '{version}'; there are: {', '.join(versions[:10])}."
+            )
         if versions:
             return (
-                f"All versions of the {kind} '{name}' are archived; "
+                f"All versions of the {TITLES[kind]} '{name}' are archived; "
                 f"`creditml {kind} restore -n {name}` brings them back."
             )
         hint = near_miss(name, (a.name for a in self.entries(kind)))
         return (
-            f"There is no {kind} named '{name}' in this workspace.{hint} "
+            f"There is no {TITLES[kind]} named '{name}' in this workspace.{hint} "
             f"Create it with `creditml {kind} create -f FILE`."
         )
 
@@ -231,6 +239,12 @@ def _asset(row: sqlite3.Row) -> Asset:
     )
 
 
-def _short(value: object) -> str:
+def _short(value: object, other: object) -> str:
+    """A value for a message; of a long one the part where it differs from another."""
     text = repr(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "…"
+    if len(text) <= _SHOWN:
+        return text
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(text, repr(other), strict=False))
+    start = max(0, min(sum(1 for _ in same), len(text) - _SHOWN))
+    end = "…" if start + _SHOWN < len(text) else ""
+    return ("…" if start else "") + text[start : start + _SHOWN] + end

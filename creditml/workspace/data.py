@@ -97,6 +97,8 @@ class DataPaths:
         folder = source.is_dir()
         if (type == "uri_file" and folder) or (type in _FOLDER_TYPES and not folder):
             message = f"{path} is a {'folder' if folder else 'file'}; File path does not match asset type {type}."
+            if type in ("uri_file", "uri_folder"):
+                message += f" Its type is {'uri_folder' if folder else 'uri_file'}."
             raise CreditMLError(message)
         if type == "mltable" and not (source / "MLTable").is_file():
             message = f"{path} holds no file 'MLTable', which says what the table is made of."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,8 @@ class TestVersions:
 
         assert "thing:1" in str(refusal.value)
         assert "Use another version" in str(refusal.value)
+        there, here = re.findall(r"(\S+) (?:there|here)[,)]", str(refusal.value))
+        assert there != here, "what differs is what is shown"
         assert versions(project, kind) == ["1"]
 
     def test_but_it_can_be_described_anew(self, project: Project, kind: str) -> None:
@@ -204,12 +207,15 @@ def test_data_of_another_type_than_its_path_is_refused(project: Project, type_: 
     done = project.creditml("data", "create", "-n", "d", "-t", type_, "-p", path, code=1)
 
     assert "does not match asset type" in done.err
+    assert type_ == "mltable" or "Its type is uri_" in done.err
 
 
 def test_data_that_is_not_there_is_refused(project: Project) -> None:
     done = project.creditml("data", "create", "-n", "d", "-t", "uri_file", "-p", "nope.csv", code=1)
 
-    assert "nope.csv" in done.err
+    assert done.err.startswith("command line: The path "), "there is no line to name"
+    assert done.err.count("nope.csv") == 1
+    assert "Nothing was created." in done.err
     assert project.json("data", "list") == []
 
 
@@ -318,3 +324,13 @@ def test_an_archived_component_is_not_the_latest(project: Project) -> None:
     job = project.run(pipeline({"a": {"type": "command", "component": "azureml:thing@latest"}}))
 
     assert job.log("a") == "a\n"
+
+
+def test_a_table_shows_the_same_of_one_and_of_many(project: Project) -> None:
+    project.write("x.csv", "1\n")
+    created = project.creditml("data", "create", "-n", "d", "-t", "uri_file", "-p", "x.csv", "-o", "table").out
+
+    assert re.search(r"d +1 +uri_file +\d{4}-\d\d-\d\dT", created)
+    assert project.creditml("data", "show", "-n", "d", "-o", "table").out == created
+    assert project.creditml("data", "list", "-o", "table").out == created
+    assert project.json("data", "list") == [project.json("data", "show", "-n", "d")]

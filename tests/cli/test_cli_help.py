@@ -34,7 +34,8 @@ def test_every_command_has_help_with_an_example(project: Project, command: tuple
     shown = project.creditml(*command, "--help").out
 
     assert shown.startswith(f"usage: creditml {' '.join(command)}")
-    assert f"  creditml {command[0]} " in shown.partition("example")[2], "no example"
+    assert f"  creditml {' '.join(command)} " in shown.partition("example")[2], "no example"
+    assert "ctrl-c" not in shown
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -78,6 +79,9 @@ def test_the_version_is_told(project: Project) -> None:
         ("data", "create"),
         ("component", "create"),
         ("data", "show", "-n", "x", "-v", "1", "-l", "latest"),
+        ("data", "archive", "-n", "x", "-v", "1", "-l", "latest"),
+        ("data", "list", "-r", "-1"),
+        ("job", "list", "-r", "0"),
     ],
     ids=" ".join,
 )

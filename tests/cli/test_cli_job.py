@@ -215,6 +215,7 @@ def test_list_shows_the_newest_first(project: Project) -> None:
     assert listed("-r", "1") == ["j2"]
     assert listed("--max-results", "2", "--include-archived") == ["j2", "j1"]
     assert listed("-r", "1", "--all-results") == ["j2", "j1"]
+    assert listed("--query", "[].{name: creation_context.created_at}")[0] > "2", "as `job show` has it"
 
 
 def test_restore_brings_an_archived_job_back(project: Project, three: list[Job]) -> None:
@@ -344,6 +345,7 @@ def test_download_while_it_runs_is_refused_in_azure_s_words(project: Project, tm
     go.unlink()
 
     assert "This job is in state Running. Download is allowed only in states [" in done.err
+    assert f"creditml job stream -n {job.name}" in done.err
     job.wait()
 
 

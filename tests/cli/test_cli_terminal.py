@@ -165,6 +165,23 @@ def test_a_small_terminal_shows_what_runs(project: Project, tmp_path: Path) -> N
     assert "more steps" in terminal.text
 
 
+@pytest.mark.parametrize("width", [36, 50])
+def test_a_narrow_terminal_shows_states_and_times_whole(project: Project, tmp_path: Path, width: int) -> None:
+    go = tmp_path / "go"
+    wait = f"touch {go}; echo words; while test -e {go}; do sleep 0.01; done"
+    jobs = {"prepare": step(wait, outputs=OUT), "b": step("true", inputs={"d": "${{parent.jobs.prepare.outputs.out}}"})}
+    project.write("job.yml", pipeline(jobs))
+
+    with Terminal(project, "run", "job.yml", size=(20, width)) as terminal:
+        terminal.see("Running")
+        eventually(go.exists)
+        go.unlink()
+        assert terminal.end() == 0
+
+    assert re.search(r"prepare +Completed +\d+\.\ds", terminal.text)
+    assert re.search(r"b +(prepare +)?NotStarted", terminal.text)
+
+
 def test_a_long_line_leaves_room_for_the_state(project: Project, tmp_path: Path) -> None:
     go = tmp_path / "go"
     project.write(
@@ -292,6 +309,7 @@ def test_ctrl_c_while_streaming_only_stops_watching(project: Project, tmp_path: 
     go.unlink()
 
     assert (code, status) == (130, "Running")
+    assert f"creditml job cancel -n {job.name}" in terminal.text
     assert "Traceback" not in terminal.text
     assert job.wait().status == "Completed"
 

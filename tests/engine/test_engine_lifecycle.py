@@ -221,7 +221,7 @@ def test_a_character_that_comes_in_two_pieces_is_one(executor: LocalExecutor, pr
 
 
 def test_a_job_with_errors_is_not_submitted(executor: LocalExecutor, project: Project) -> None:
-    with pytest.raises(errors.SpecError, match="no data named 'none'"):
+    with pytest.raises(errors.SpecError, match="no data asset named 'none'"):
         submitted(executor, project, "ls ${{inputs.x}}", inputs={"x": {"path": "azureml:none:1", "type": "uri_file"}})
 
     assert executor.workspace.jobs.entries() == []
