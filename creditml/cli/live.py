@@ -22,6 +22,8 @@ _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b.|[
 _CANCELING = ": steps are asked to end; Ctrl-C again kills them"
 _IDLE = 3600.0
 _COLUMNS = (("", ""), ("step", ""), ("after", "dim"), ("state", ""), ("time", ""), ("last line", "dim"))
+_AFTER, _LAST_LINE = 2, 5
+_LEAST = {_AFTER: 48, _LAST_LINE: 60}  # a terminal narrower than this has no room for that column
 _FIXED_WIDTH = 1 + 14 + 7 + 6  # mark, state, time and what is between the columns
 
 
@@ -154,12 +156,14 @@ class LiveTable:
         steps = min(third, max(len("command"), *map(len, shown)))
         after = min(third // 2, max(len("after"), *map(len, needs.values())))
         room = max(0, self._live.console.width - steps - after - _FIXED_WIDTH)
-        for title, style in _COLUMNS:
+        columns = [number for number in range(len(_COLUMNS)) if self._live.console.width >= _LEAST.get(number, 0)]
+        for number in columns:
+            title, style = _COLUMNS[number]
             table.add_column(title, style=style, no_wrap=True)
         for path in shown:
             state = runner.states[path]
             colour = _COLOURS.get(state.status, "")
-            table.add_row(
+            cells = (
                 Text(_MARKS.get(state.status, " "), style=colour),
                 _cut(path or "command", steps),
                 _cut(needs[path], after),
@@ -167,6 +171,7 @@ class LiveTable:
                 f"{duration(seconds(state)):>6}",
                 _cut(last_line(state.log) if state.log else "", room),
             )
+            table.add_row(*(cells[number] for number in columns))
         hidden = len(runner.states) - table.row_count
         if hidden:
             table.caption = f"and {hidden} more steps"
