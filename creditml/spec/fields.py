@@ -132,7 +132,8 @@ class Table(NamedTuple):
 def missing(what: str, path: str, local: str) -> str:
     """Say that a local path isn't there, and what may be wrong with it."""
     hint = " Write it with '/'." if "\\" in path else " Azure ML does not expand '~'." if path.startswith("~") else ""
-    return f"The {what} {path} does not exist (looked for {local}).{hint}"
+    looked = "" if path == local else f" (looked for {local})"
+    return f"The {what} {path} does not exist{looked}.{hint}"
 
 
 def describe(node: Node) -> str:
