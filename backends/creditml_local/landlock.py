@@ -25,7 +25,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml_local import linux
-from creditml_local.protection import NoProtectionError
+from creditml_local.protection import NoProtectionError, link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -85,6 +85,7 @@ class Landlock:
             rules = self._make_rules(what)
         except OSError as error:
             raise NoProtectionError from error
+        link(what.mounts)
 
         def restricted() -> int:
             try:

@@ -14,7 +14,7 @@ from creditml.executor import Exit
 from creditml_local import messages, processes
 from creditml_local.guard import PATIENCE, run_guard
 from creditml_local.messages import Order, Report
-from creditml_local.preparing import Links, check, is_safe, link_mounts
+from creditml_local.preparing import Links, check, clear_the_way, is_safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ class LocalLauncher:
         What only shows while the command is being started (the system has no more processes, say) is raised by `exit`.
         """
         shell = check(step)
-        link_mounts(step)
+        clear_the_way(step)
         self._started += 1
         token = f"{self._token}-{self._started}"
         order = Order(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from errno import EEXIST
 from typing import TYPE_CHECKING
 
 from creditml.errors import BackendError
@@ -51,8 +52,8 @@ def check(step: Step) -> str:
     raise BackendError(message)
 
 
-def link_mounts(step: Step) -> None:
-    """Make what a step reads appear in its root.
+def clear_the_way(step: Step) -> None:
+    """See to it that what a step reads can appear in its root: as a mount, or as a link.
 
     Raises:
         BackendError: Something isn't there, or can't be made to appear.
@@ -67,23 +68,26 @@ def link_mounts(step: Step) -> None:
             message = f"{step.run_id}: its input {mount.source} isn't there: was it moved while the job ran?"
             raise BackendError(message)
         try:
-            _link(link, os.path.abspath(mount.source))
+            _clear(link, os.path.abspath(mount.source))
         except OSError as error:
             message = f"{step.run_id}: can't make its input {mount.source} appear at {link}: {error.strerror}"
             raise BackendError(message) from error
 
 
-def _link(link: str, source: str) -> None:
-    if os.path.islink(link) and os.readlink(link) == source:  # from an earlier start of the same step
+def _clear(link: str, source: str) -> None:
+    if os.path.islink(link) and os.path.realpath(link) == os.path.realpath(
+        source
+    ):  # from an earlier start of the same step
         return
-    if not os.path.islink(link):
+    if os.path.lexists(link):
         with suppress(OSError):  # likewise, where it was mounted on; anything else stays, and is in the way
             if os.path.isdir(source):
                 os.rmdir(link)
-            elif os.path.getsize(link) == 0:
+            elif not os.path.islink(link) and os.path.getsize(link) == 0:
                 os.unlink(link)
+        if os.path.lexists(link):
+            raise FileExistsError(EEXIST, os.strerror(EEXIST))
     os.makedirs(os.path.dirname(link), exist_ok=True)
-    os.symlink(source, link)
 
 
 class Links:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  nothing is made there
 
+_TEMPORARY = {path: os.path.realpath(path) for path in TEMPORARY}
+
 
 class Protection(NamedTuple):
     """What a step may write and what not. All paths are absolute and without symbolic links.
@@ -47,12 +49,21 @@ def plan(protected: Iterable[str], writable: Iterable[str], usable: Iterable[str
 
 
 def _real(paths: Iterable[str]) -> tuple[str, ...]:
-    return tuple(os.path.realpath(path) for path in paths if os.path.exists(path))
+    return tuple(_TEMPORARY.get(path) or os.path.realpath(path) for path in paths if os.path.exists(path))
 
 
 def beneath(path: str, folder: str) -> bool:
     """Whether a path is a folder or lies in it; both absolute."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def link(mounts: Iterable[tuple[str, str]]) -> None:
+    """Show things by links, where they can't be mounted."""
+    for source, place in mounts:
+        if not os.path.islink(place):
+            if os.path.lexists(place):  # a mount was about to be made there
+                os.rmdir(place) if os.path.isdir(place) else os.unlink(place)
+            os.symlink(source, place)
 
 
 class NoProtectionError(Exception):

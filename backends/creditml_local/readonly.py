@@ -66,8 +66,6 @@ class ReadOnlyMounts:
             _enter_own_mounts(what)
         except OSError as error:
             self.rest()
-            for source, link in what.mounts:
-                _link_again(source, link)
             raise NoProtectionError from error
         return spawn()
 
@@ -111,12 +109,6 @@ def _make_mount_point(source: str, link: str) -> None:
         os.makedirs(link, exist_ok=True)
     else:
         os.close(os.open(link, os.O_WRONLY | os.O_CREAT, 0o600))
-
-
-def _link_again(source: str, link: str) -> None:
-    if not os.path.islink(link):
-        os.rmdir(link) if os.path.isdir(link) else os.unlink(link)
-        os.symlink(source, link)
 
 
 def _make_read_only(tree: int) -> None:

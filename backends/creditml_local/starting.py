@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from creditml_local.direct import Program, as_program
-from creditml_local.protection import NoProtectionError
+from creditml_local.protection import NoProtectionError, link
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +44,7 @@ def start(order: Order, log: int, what: Protection, ways: Iterable[Way]) -> int:
     for way in ways if what.protected else ():
         with suppress(NoProtectionError):
             return way.start(what, spawn)
+    link(what.mounts)
     return spawn()
 
 

@@ -33,7 +33,6 @@ from creditml.names import run_id
 from creditml.plan import Given, Produced
 from creditml.workspace.content import copy_tree
 from creditml.workspace.data import DEFAULT_DATASTORE
-from creditml.workspace.download import download
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,6 +68,7 @@ class CommandRun:
         self._stopped = threading.Event()
         self._running: Running | None = None
         self._descriptor = self._done = -1
+        self._prepared = self._much = False
         self._ended = False
         self._asked: str = ""
 
@@ -91,6 +91,27 @@ class CommandRun:
         """Whether what the step wrote is being put into place, or has been."""
         return self._ended
 
+    def prepare(self) -> None:
+        """Make a root with the code in it, while the step waits. What fails now is told when it is tried again."""
+        code = self.step.component.code
+        folder = code_folder(code, self.runner.workspace) if code else None
+        if folder and is_much([folder]):  # that is for a thread
+            return
+        try:
+            self.root = self.runner.roots.take()
+            if folder:
+                self._copy_code(folder)
+        except (CreditMLError, OSError):
+            self.give_up()
+        else:
+            self._prepared = True
+
+    def give_up(self) -> None:
+        """Let go of what was prepared, for a step that will not run."""
+        if self.root != self.folder:
+            self.runner.roots.give_back(self.root)
+            self.root = self.folder
+
     def begin(self, outputs: Mapping[tuple[str, str], str]) -> Outcome | None:
         """Record the step and find its data; the outcome if that failed.
 
@@ -100,7 +121,8 @@ class CommandRun:
         self.runner.journal.step_began(self)
         try:
             os.makedirs(self.log.parent, exist_ok=True)
-            self.root = self.runner.roots.take()
+            if not self._prepared:
+                self.root = self.runner.roots.take()
             self._see = self.runner.launcher.see(str(self.root))
             self._supply = self._supplies(outputs)
         except (CreditMLError, OSError) as error:
@@ -111,7 +133,7 @@ class CommandRun:
         """Put code and data in place: at once, or in a thread of its own if that may take long."""
         code = self.step.component.code
         places = [supply.path for supply in self._supply.values() if not supply.slow]
-        if code:
+        if code and not self._prepared:
             places.append(str(code_folder(code, self.runner.workspace)))
         slow = any(supply.slow for supply in self._supply.values())
         self._do(self._stage, slow=slow or is_much(places))
@@ -165,7 +187,8 @@ class CommandRun:
             self._problem = self._trouble(self._running.exit())
         except BackendError as error:
             self._problem = not_started(error)
-        self._do(self._take, slow=self._is_much())
+        self._much = self._is_much()
+        self._do(self._take, slow=self._much)
 
     def collect(self) -> Outcome:
         """What came of it, once everything is in place."""
@@ -201,7 +224,7 @@ class CommandRun:
     def _stage(self) -> None:
         try:
             code = self.step.component.code
-            if code:
+            if code and not self._prepared:
                 self._copy_code(code_folder(code, self.runner.workspace))
             supplies = {name: self._fetched(supply) for name, supply in self._supply.items()}
             self._inputs = stage_inputs(supplies, self.root, self._see, str(self.runner.workspace.root))
@@ -218,6 +241,8 @@ class CommandRun:
     def _fetched(self, supply: Supply) -> Supply:
         if not supply.remote:
             return supply
+        from creditml.workspace.download import download  # noqa: PLC0415  3 ms, and few download anything
+
         return supply._replace(path=str(download(supply.path, self._progress, self._stopped.is_set)))
 
     def _close_pipe(self) -> None:
@@ -326,7 +351,8 @@ class CommandRun:
 
     def _take(self) -> None:
         try:
-            link_again(self._inputs.mounts, self.root)
+            if self._much or self._problem:  # else nothing that is kept can hold a link to it
+                link_again(self._inputs.mounts, self.root)
             self._problem = self._problem or self._touched()
             self._keep_artifacts()
             if self._problem is None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 3
-_GATHERING = 0.1  # seconds: each flush holds up whoever makes files meanwhile, so short steps share one
+_GATHERING = 0.5  # seconds: each flush holds up whoever makes files meanwhile, so short steps share one
 
 
 class Flushed(NamedTuple):

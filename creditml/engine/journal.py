@@ -14,7 +14,7 @@ from creditml.workspace.records import JobRecord, now
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from creditml.engine.command import CommandRun
     from creditml.engine.outcome import Outcome
@@ -98,8 +98,10 @@ class Journal:
             self._settle(db, run.path, outcome.status)
         self.note(f"Completing processing run id {run.run_id}.")
 
-    def skipped(self, paths: Iterable[str], status: str) -> None:
+    def skipped(self, paths: Sequence[str], status: str) -> None:
         """Steps that will never run, since what they need failed or the job is canceled."""
+        if not paths:
+            return
         with self._workspace.transaction(durable=False) as db:
             for path in paths:
                 self._settle(db, path, status)

@@ -6,9 +6,11 @@ transition. Nobody is called back: whoever wants to show something calls `advanc
 
 from __future__ import annotations
 
+import gc
 import os
 import selectors
 import signal
+import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +23,6 @@ from creditml.engine.outcome import Outcome
 from creditml.engine.roots import Roots
 from creditml.engine.schedule import Schedule
 from creditml.engine.submit import code_folder
-from creditml.workspace.download import remove_partial
 from creditml.workspace.records import now
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Runner:
         self._schedule = Schedule(plan, go_on=plan.job.settings.continue_on_step_failure is not False)
         self._places = max(1, options.max_parallel or os.cpu_count() or 1)
         self._running: dict[str, CommandRun] = {}
+        self._next: CommandRun | None = None
+        self._used: list[Path] = []  # roots to be cleared
         self._outputs: dict[tuple[str, str], str] = {}
         self._selector = selectors.DefaultSelector()
         self._changed: list[str] = []
@@ -96,6 +99,7 @@ class Runner:
 
     def __enter__(self) -> Self:
         """Take the signals, and begin the job."""
+        gc.freeze()  # what is there now stays until the end
         self._listen()
         self._begin()
         return self
@@ -121,9 +125,11 @@ class Runner:
             return False
         if self._schedule.done:
             self._flusher.hurry()
+        self._look_ahead()
         # what has begun is to be shown at once
         for key, _ in self._selector.select(0.0 if began else self._patience(timeout)):
             key.data()
+        self._fill()  # before anybody is shown anything
         self._check_deadlines()
         return True
 
@@ -180,7 +186,11 @@ class Runner:
             self.status = statuses[0]
         else:
             self.status = "Failed"
+        self._look_ahead()
+        closing = threading.Thread(target=self.roots.close)  # takes as long as the record to reach the disk
+        closing.start()
         self.journal.end(self.status, self.states, self._outputs)
+        closing.join()
         if not self.tracking.sync(_SYNC):
             self.warnings.append(
                 "MLflow's server did not take the last statuses in time; it will when it is next started."
@@ -201,6 +211,8 @@ class Runner:
             os.close(descriptor)
         self._hold.release()
         if self._abandoned:
+            from creditml.workspace.download import remove_partial  # noqa: PLC0415  3 ms, and hardly ever needed
+
             remove_partial()
 
     # -- steps
@@ -212,8 +224,24 @@ class Runner:
             began = True
         return began
 
+    def _look_ahead(self) -> None:
+        """Clear up after the steps that have ended and prepare the next one, while others run."""
+        while self._used:
+            self.roots.give_back(self._used.pop())
+        path = self._schedule.upcoming() if self._running else None
+        if self._next is not None and self._next.path != path:
+            self._next.give_up()
+            self._next = None
+        if self._next is None and path is not None:
+            self._next = CommandRun(self, self.plan.steps[path])
+            self._next.prepare()
+
     def _start(self, path: str) -> None:
-        run = CommandRun(self, self.plan.steps[path])
+        run, self._next = self._next, None
+        if run is None or run.path != path:
+            if run is not None:
+                run.give_up()
+            run = CommandRun(self, self.plan.steps[path])
         self.states[path] = StepState(path, "Running", run.run_id, now(), log=str(run.log))
         self._changed.append(path)
         failure = run.begin(self._outputs)
@@ -268,6 +296,8 @@ class Runner:
         self.states[path] = state._replace(status=outcome.status, ended_at=now(), error=outcome.message)
         self._changed.append(path)
         well = outcome.status == "Completed"
+        if well:
+            self._used.append(run.root)
         if well and outcome.outputs:
             self._flusher.submit(run, outcome)  # it is recorded when they are on disk; what needs them starts now
         else:
@@ -292,8 +322,6 @@ class Runner:
     def _record(self, run: CommandRun, outcome: Outcome) -> None:
         self.journal.step_ended(run, outcome)
         self.tracking.poke()
-        if outcome.status == "Completed":
-            self.roots.give_back(run.root)
 
     def _stop(self) -> None:
         skipped_before = len(self._schedule.skipped)

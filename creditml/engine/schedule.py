@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from creditml.plan import Plan
+
+_LOOKED_AT = 16  # steps after one that runs, in search of the upcoming one
 
 
 class Schedule:
@@ -47,6 +50,16 @@ class Schedule:
         path = self._ready.popleft()
         self._running.add(path)
         return path
+
+    def upcoming(self) -> str | None:
+        """The step that will be taken next if all goes well: a ready one, or one that waits only for what runs."""
+        if self._ready:
+            return self._ready[0]
+        for path in self._running:
+            for user in islice(self._users.get(path, ()), _LOOKED_AT):
+                if user in self._waiting and self._needs[user].keys() <= self._running:
+                    return user
+        return None
 
     def ended(self, path: str, *, well: bool) -> None:
         """A running step has ended."""

@@ -19,7 +19,6 @@ from urllib.parse import unquote, urlsplit
 from creditml.errors import CreditMLError, NotFound, Unsupported, near_miss
 from creditml.model import MODEL_TYPES
 from creditml.workspace.assets import parse_reference
-from creditml.workspace.download import download
 
 if TYPE_CHECKING:
     from creditml.workspace.assets import Assets
@@ -61,7 +60,7 @@ class DataPaths:
             CreditMLError: a download failed.
         """
         source = self.source(path, type)
-        place = download(source) if is_url(source) else Path(source)
+        place = _downloaded(source) if is_url(source) else Path(source)
         if not place.exists():
             message = f"{path} does not exist{'' if source == path else f' ({place})'}."
             raise NotFound(message)
@@ -147,3 +146,9 @@ class DataPaths:
             message = f"The job '{job}' has no output '{output}'.{near_miss(output, recorded)}"
             raise NotFound(message)
         return place / path if path else place
+
+
+def _downloaded(url: str) -> Path:
+    from creditml.workspace.download import download  # noqa: PLC0415  3 ms, and few download anything
+
+    return download(url)

@@ -165,3 +165,29 @@ def test_steps_start_in_the_order_of_the_plan() -> None:
     assert [schedule.take() for _ in range(4)] == ["b", "a", "d", None]
     schedule.ended("a", well=True)
     assert schedule.take() == "c"
+
+
+@given(graphs())
+def test_the_upcoming_step_is_the_one_that_comes_if_all_goes_well(graph: Graph) -> None:
+    schedule = Schedule(graph.plan)
+    running: list[str] = []
+    while not schedule.done:
+        expected = schedule.upcoming()
+        path = schedule.take()
+        if path is not None:
+            assert path == expected
+            running.append(path)
+            continue
+        waiting = schedule.upcoming()
+        if waiting is not None:
+            assert {need for need, _ in graph.needs[waiting]} & set(running)
+        ending, running = running, []
+        for ended in ending:
+            schedule.ended(ended, well=True)
+        if waiting is not None:
+            started = []
+            while (path := schedule.take()) is not None:
+                started.append(path)
+            assert waiting in started
+            running = started
+    assert schedule.upcoming() is None
