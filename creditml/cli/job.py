@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from creditml.cli import output
 from creditml.cli.submission import add_backend_arguments, add_spec_arguments, executor_of, overrides_of, prepared_job
-from creditml.cli.views import JOB_COLUMNS, job_row, job_view, web_view
+from creditml.cli.views import JOB_COLUMNS, job_row, job_view
 from creditml.errors import CreditMLError, UsageError
-from creditml.workspace import Workspace
+from creditml.workspace import Workspace, tracking_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +149,7 @@ def stream(workspace: Workspace, record: JobRecord) -> int:
     from creditml.engine.executor import follow  # noqa: PLC0415
 
     log = "logs/azureml/executionlogs.txt" if record.type == "pipeline" else "user_logs/std_log.txt"
-    head = f"RunId: {record.name}\nWeb View: {web_view(workspace, record)}\n"
+    head = f"RunId: {record.name}\nWeb View: {tracking_page(workspace.root, record)}\n"
     title = f"Streaming {log}"
     print(f"{head}\n{title}\n{'=' * len(title)}\n", flush=True)
     try:

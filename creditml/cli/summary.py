@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creditml.cli.live import duration, seconds
-from creditml.cli.views import UI_PORT
+from creditml.workspace import UI_PORT
 
 if TYPE_CHECKING:
     from creditml.engine.runner import Runner

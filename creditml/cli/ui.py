@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from creditml.cli.views import UI_PORT
+from creditml.workspace import UI_PORT
 from creditml.errors import UsageError
 from creditml.workspace import Workspace
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from creditml import tracking
 from creditml.cli.output import timestamp
+from creditml.workspace import tracking_page
 
 if TYPE_CHECKING:
     from creditml.workspace import Workspace
     from creditml.workspace.records import Asset, JobRecord
 
-UI_PORT = 5000
 CREATED = "creation_context.created_at"
 JOB_COLUMNS = ("name", "display_name", "type", "status", "experiment_name", CREATED)
 ASSET_COLUMNS = ("name", "version", "type", CREATED, "description")
@@ -36,7 +35,7 @@ def job_view(workspace: Workspace, record: JobRecord) -> dict[str, Any]:
         **spec,
         "tags": dict(record.tags),
         "properties": dict(record.properties),
-        "services": {"Studio": {"endpoint": web_view(workspace, record), "type": "Studio"}},
+        "services": {"Studio": {"endpoint": tracking_page(workspace.root, record), "type": "Studio"}},
         "backend": record.backend,
     }
     if record.parent:
@@ -73,9 +72,3 @@ def asset_view(asset: Asset) -> dict[str, Any]:
     context = {"created_at": timestamp(asset.created_at), "last_modified_at": timestamp(asset.modified_at)}
     view = {"name": asset.name, "version": asset.version, **spec, "id": asset.id, "creation_context": context}
     return {**view, "archived": True} if asset.archived else view
-
-
-def web_view(workspace: Workspace, record: JobRecord) -> str:
-    """Where `creditml ui` shows the job."""
-    experiment = tracking.experiment_id(workspace.root, record.experiment_name)
-    return f"http://127.0.0.1:{UI_PORT}/#/experiments/{experiment}/runs/{record.name}"

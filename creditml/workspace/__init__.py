@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
+    from creditml.workspace.records import JobRecord
+
 FOLDER = ".creditml"
+UI_PORT = 5000
 
 
 class Workspace:
@@ -148,3 +151,9 @@ class Workspace:
             )
             for model in tracking.registered_models(self.root)
         ]
+
+
+def tracking_page(root: Path, record: JobRecord) -> str:
+    """Where `creditml ui` shows a job."""
+    experiment = tracking.experiment_id(root, record.experiment_name)
+    return f"http://127.0.0.1:{UI_PORT}/#/experiments/{experiment}/runs/{record.name}"

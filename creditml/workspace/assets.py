@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from creditml.workspace.database import Database
 
+ANONYMOUS = "anonymous_"
+"""Begins the kinds of components and environments without a name: their versions are hashes, and no list has them."""
 MUTABLE = ("description", "tags", "properties", "display_name", "stage")
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}")
 _COUNTED_DIGITS = 18
@@ -70,7 +72,7 @@ class Assets:
                 "letters, digits, '_', '-' and '.', at most 255 of them."
             )
             raise CreditMLError(message)
-        if version is not None and not _VERSION.fullmatch(version):
+        if version is not None and not kind.startswith(ANONYMOUS) and not _VERSION.fullmatch(version):
             message = f"'{version}' is no version: letters, digits, '_', '-' and '.', at most 30 of them."
             raise CreditMLError(message)
         with self._database.transaction() as db:

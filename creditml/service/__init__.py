@@ -1,0 +1,19 @@
+"""Azure ML's REST dialect over the local workspace: what the genuine SDK talks to.
+
+    messages     requests, answers and errors, whatever carries them
+    routes       which path is answered by what
+    service      one workspace's service: who may ask, and what becomes of errors
+    scope        Azure's ids and names for what lies in the workspace
+    wire         jobs and components as they are sent, from and to the terms of the spec language
+    versions     data, environments, components, models and code
+    jobs, runs   jobs, and what the run history says of them
+    storage      datastores; `blobs` answers for their storage account
+    surroundings the workspace itself, computes, and where the services are
+    keys         the secret of a workspace, and what is derived from it
+
+    transport    carries requests within the process; the one file that reaches into the SDK's storage client
+    connection   `connect`: a genuine MLClient
+    server       carries requests over TLS on loopback; `certificates` are its own
+    variables    environment variables under which an unchanged script talks to the server
+    daemon       the server as a process of its own: up, down, status
+"""

@@ -1,0 +1,41 @@
+"""What an answer is made from: the request, the workspace, and where things are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from creditml.service.keys import Keys
+    from creditml.service.messages import Request
+    from creditml.service.scope import Scope
+    from creditml.workspace import Workspace
+
+
+class Storage(NamedTuple):
+    """The storage account, as callers see it.
+
+    Attributes:
+        account: Its name; the SDK makes `https://<account>.blob.<suffix>` of it.
+        suffix: The cloud's suffix for storage.
+    """
+
+    account: str
+    suffix: str
+
+    @property
+    def url(self) -> str:
+        """Where its blobs are."""
+        return f"https://{self.account}.blob.{self.suffix}"
+
+
+class Call(NamedTuple):
+    """One request that may be answered."""
+
+    request: Request
+    scope: Scope
+    workspace: Workspace
+    keys: Keys
+    storage: Storage
+    tracking_uri: Callable[[], str]

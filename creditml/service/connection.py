@@ -1,0 +1,107 @@
+"""`connect`: a genuine MLClient, of the local workspace or of Azure ML."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import selectors
+import threading
+from typing import TYPE_CHECKING, Any
+
+from creditml.config import read_config
+from creditml.engine.contract import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
+from creditml.errors import BackendError
+from creditml.tracking import Tracking
+from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from azure.ai.ml import MLClient
+
+AZURE = "azureml"
+
+
+def connect(backend: str | None = None, **settings: Any) -> MLClient:  # noqa: ANN401  MLClient's
+    """A genuine `azure.ai.ml.MLClient`.
+
+    Args:
+        backend: `local` for the local workspace, `azureml` for the real one (its config.json, or AZURE_SUBSCRIPTION_ID,
+            AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE; DefaultAzureCredential). By default what CREDITML_BACKEND or
+            creditml.yml says, else the local one.
+        settings: Further arguments of MLClient.
+
+    Raises:
+        BackendError: The real workspace is named nowhere, or the SDK isn't one that this release knows.
+    """
+    backend = backend or read_config().backend
+    return _azure(settings) if backend == AZURE else _local(settings)
+
+
+def _local(settings: dict[str, Any]) -> MLClient:
+    from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
+
+    from creditml.service.credential import LocalCredential  # noqa: PLC0415  they need the SDK
+    from creditml.service.service import Service, in_process  # noqa: PLC0415
+    from creditml.service.transport import control_plane, serve_blobs  # noqa: PLC0415
+
+    workspace = Workspace.find().create()
+    root = workspace.root
+    workspace.close()
+    service = Service(root, in_process(), MLflow(root).uri)
+    serve_blobs(service)
+    return MLClient(
+        LocalCredential(service.keys),
+        SUBSCRIPTION,
+        RESOURCE_GROUP,
+        WORKSPACE_NAME,
+        **{"transport": control_plane(service), "enable_telemetry": False, **settings},
+    )
+
+
+def _azure(settings: dict[str, Any]) -> MLClient:
+    from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+
+    credential = settings.pop("credential", None) or DefaultAzureCredential()
+    names = [os.environ.get(name) for name in ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")]
+    if all(names):
+        return MLClient(credential, *names, **settings)
+    try:
+        return MLClient.from_config(credential, **settings)
+    except Exception as error:
+        message = (
+            "The workspace in Azure is named nowhere: put its config.json into this folder, or set "
+            f"AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE. ({error})"
+        )
+        raise BackendError(message) from error
+
+
+class MLflow:
+    """MLflow's server for a process that has no loop of its own: a thread sees to it from the first question on."""
+
+    def __init__(self, root: Path) -> None:
+        """Nothing is started yet."""
+        self._root = root
+        self._lock = threading.Lock()
+        self._tracking: Tracking | None = None
+
+    def uri(self) -> str:
+        """Where the server is; it starts when somebody connects."""
+        with self._lock:
+            if self._tracking is None:
+                self._tracking = Tracking(self._root)
+                threading.Thread(target=_attend, args=(self._tracking,), daemon=True).start()
+                atexit.register(self._tracking.close)
+            return self._tracking.uri
+
+
+def _attend(tracking: Tracking) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(tracking, selectors.EVENT_READ)
+        try:
+            while True:
+                selector.select()
+                tracking.attend()
+        except (OSError, ValueError):  # it was closed: the process ends
+            return

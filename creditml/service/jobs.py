@@ -1,0 +1,142 @@
+"""Jobs: submitted, looked at, cancelled, archived."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from creditml.backends import load
+from creditml.config import read_config
+from creditml.engine.executor import settle
+from creditml.engine.runner import Options
+from creditml.engine.submit import prepare
+from creditml.errors import NotFound, SpecError
+from creditml.service.messages import Answer, Refusal, answer
+from creditml.service.references import WorkspaceReferences
+from creditml.service.scope import ARTIFACT_STORE, artifact_path, resource
+from creditml.service.wire import job_of, job_properties
+from creditml.spec.reader import read_job_document
+from creditml.spec.yaml import Document, from_plain
+from creditml.workspace import tracking_page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from creditml.model import Job
+    from creditml.service.call import Call
+    from creditml.workspace.records import JobRecord
+
+_VIEWS = {"ActiveOnly": False, "ArchivedOnly": None, "All": True}
+_PAGE = 50
+_KINDS = ("pipeline", "command")
+
+
+def read_sent_job(call: Call, name: str, properties: Mapping[str, Any]) -> Job:
+    """The job that a body describes.
+
+    Raises:
+        SpecError: it has errors.
+        Refusal: its type is one that nothing here runs.
+    """
+    kind = str(properties.get("jobType", ""))
+    if kind.lower() not in _KINDS:
+        raise Refusal(501, "NotSupported", f"Jobs of type '{kind}' can't be run here yet; pipeline and command jobs can.")
+    spec = job_of(name, properties, WorkspaceReferences(call.scope, call.workspace))
+    reading = read_job_document(Document("", from_plain(spec), []), call.workspace.root)
+    if reading.job is None or any(not problem.warning for problem in reading.problems):
+        raise SpecError(reading.problems)
+    return reading.job._replace(source=None)
+
+
+def put_job(call: Call, name: str) -> Answer:
+    """Submit a job; of one that is there, change what may be changed."""
+    properties = call.request.json().get("properties") or {}
+    try:
+        record = call.workspace.jobs.get(name)
+    except NotFound:
+        return answer(_resource(call, _submit(call, name, properties)), 201)
+    changes: dict[str, Any] = {key: properties[key] for key in ("tags", "properties") if properties.get(key)}
+    if properties.get("displayName"):
+        changes["display_name"] = properties["displayName"]
+    if "isArchived" in properties and bool(properties["isArchived"]) != record.archived:
+        call.workspace.jobs.archive(name, archived=bool(properties["isArchived"]))
+    if changes:
+        call.workspace.jobs.transit(name, **changes)
+    return answer(_resource(call, call.workspace.jobs.get(name)))
+
+
+def _submit(call: Call, name: str, properties: Mapping[str, Any]) -> JobRecord:
+    job = read_sent_job(call, name, properties)
+    config = read_config()
+    executor = load(config.backend)(call.workspace, Options(config.max_parallel, config.pass_env))
+    record: JobRecord = executor.detach(prepare(job, call.workspace))
+    return record
+
+
+def get_job(call: Call, name: str) -> Answer:
+    """One job. Of a pipeline's child Azure ML tells no properties; the run history has them."""
+    return answer(_resource(call, settle(call.workspace, call.workspace.jobs.get(name))))
+
+
+def list_jobs(call: Call) -> Answer:
+    """Submitted jobs, newest first, a page at a time."""
+    query = call.request.query
+    view = _VIEWS.get(query.get("listViewType", "ActiveOnly"), False)
+    skip = int(query["$skip"]) if query.get("$skip", "").isdecimal() else 0
+    found = call.workspace.jobs.entries(archived=view, limit=skip + _PAGE + 1)[skip:]
+    kinds = [record for record in found[:_PAGE] if query.get("jobType", record.type).lower() == record.type]
+    page: dict[str, Any] = {"value": [_resource(call, settle(call.workspace, record)) for record in kinds]}
+    if len(found) > _PAGE:
+        page["nextLink"] = f"{call.request.base}{call.scope.path}/jobs?$skip={skip + _PAGE}" + "".join(
+            f"&{key}={query[key]}" for key in ("api-version", "listViewType", "jobType") if key in query
+        )
+    return answer(page)
+
+
+def cancel_job(call: Call, name: str) -> Answer:
+    """Ask for a job's end; the poller of Azure's clients then waits for it."""
+    call.workspace.jobs.request_cancel(name)
+    place = f"{call.request.base}{call.scope.path}/jobs/{name}/cancelOperation?api-version=2024-01-01"
+    return answer({}, 202, location=place, retry_after="1")
+
+
+def cancel_operation(call: Call, name: str) -> Answer:
+    """Whether a job that was cancelled has ended."""
+    record = settle(call.workspace, call.workspace.jobs.get(name))
+    if record.ended:
+        return answer({})
+    place = f"{call.request.base}{call.request.target}"
+    return answer({}, 202, location=place, retry_after="1")
+
+
+def delete_job(_call: Call, name: str) -> Answer:
+    """Azure ML deletes no job that was ever run either."""
+    raise Refusal(501, "NotSupported", f"The job '{name}' can't be deleted; archive it.")
+
+
+def studio(call: Call, record: JobRecord) -> str:
+    """Where a job can be looked at."""
+    return tracking_page(call.workspace.root, record)
+
+
+def _resource(call: Call, record: JobRecord) -> dict[str, Any]:
+    made = (record.created_at, record.ended_at or record.started_at or record.created_at)
+    place = f"jobs/{record.name}"
+    if record.parent:
+        return resource(call.scope, place, record.name, {}, made) | {"properties": None}
+    properties = job_properties(record.spec, WorkspaceReferences(call.scope, call.workspace))
+    artifacts = f"azureml://datastores/{ARTIFACT_STORE}/{artifact_path(record.name)}".rstrip("/")
+    properties["outputs"] = {"default": {"jobOutputType": "uri_folder", "uri": artifacts}, **properties["outputs"]}
+    services = {
+        "Studio": {"jobServiceType": "Studio", "endpoint": studio(call, record), "status": "Running"},
+        "Tracking": {"jobServiceType": "Tracking", "endpoint": call.tracking_uri(), "status": "Running"},
+    }
+    properties |= {
+        "displayName": record.display_name,
+        "experimentName": record.experiment_name,
+        "status": record.status,
+        "tags": dict(record.tags),
+        "properties": dict(record.properties),
+        "services": services,
+        "isArchived": record.archived,
+    }
+    return resource(call.scope, place, record.name, properties, made)

@@ -1,0 +1,109 @@
+"""Which path is answered by what. Versions of the API don't count: they are a release's of the SDK."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.service import codes, jobs, runs, surroundings, versions
+from creditml.service.scope import PROVIDER, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from creditml.service.messages import Answer
+
+    Handler = Callable[..., Answer]
+
+_WORKSPACE = (
+    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
+    rf"/providers/{re.escape(PROVIDER)}/workspaces/(?P<workspace>[^/]+)"
+)
+_LISTS = (
+    r"/subscriptions/(?P<subscription>[^/]+)(?:/resourceGroups/(?P<group>[^/]+))?"
+    rf"/providers/{re.escape(PROVIDER)}/workspaces"
+)
+_DATA_PLANE = r"/(?:history|data|modelregistry)/v[\d.]+"
+
+
+class Route(NamedTuple):
+    """A method, a pattern of paths, and what answers them."""
+
+    method: str
+    pattern: re.Pattern[str]
+    handler: Handler
+
+
+class Found(NamedTuple):
+    """What answers a request, with what its path says."""
+
+    handler: Handler
+    scope: Scope
+    names: dict[str, str]
+
+
+def find(method: str, path: str) -> Found | None:
+    """What answers a request; None if nothing does."""
+    for route in _ROUTES:
+        match = route.pattern.fullmatch(path) if route.method == method else None
+        if match:
+            names = match.groupdict()
+            place = (names.pop("subscription", None), names.pop("group", None), names.pop("workspace", None))
+            return Found(route.handler, Scope(*(part or "local" for part in place)), names)
+    return None
+
+
+def _routes() -> Iterator[Route]:
+    for method, path, handler in _paths():
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
+        yield Route(method, re.compile(pattern.rstrip("/") + "/?", re.IGNORECASE), handler)
+
+
+def _paths() -> Iterator[tuple[str, str, Handler]]:
+    yield "GET", "/discovery", surroundings.discovery
+    yield "GET", _LISTS, surroundings.list_workspaces
+    yield "GET", _WORKSPACE, surroundings.get_workspace
+    for plural in versions.KINDS:
+        container = f"{_WORKSPACE}/{plural}/{{name}}"
+        version = f"{container}/versions/{{version}}"
+        yield "GET", f"{_WORKSPACE}/{plural}", partial(versions.list_containers, plural=plural)
+        yield "GET", container, partial(versions.get_container, plural=plural)
+        yield "PUT", container, partial(versions.put_container, plural=plural)
+        yield "GET", f"{container}/versions", partial(versions.list_versions, plural=plural)
+        yield "GET", version, partial(versions.get_version, plural=plural)
+        yield "PUT", version, partial(versions.put_version, plural=plural)
+        yield "POST", f"{version}/startPendingUpload", partial(codes.start_upload, plural=plural)
+    code = f"{_WORKSPACE}/codes/{{name}}/versions"
+    yield "GET", code, codes.list_codes
+    yield "GET", f"{code}/{{version}}", codes.get_code
+    yield "PUT", f"{code}/{{version}}", codes.put_code
+    yield "POST", f"{code}/{{version}}/startPendingUpload", partial(codes.start_upload, plural="codes")
+    compute = f"{_WORKSPACE}/computes"
+    yield "GET", compute, surroundings.list_computes
+    yield "GET", f"{compute}/{{name}}", surroundings.get_compute
+    yield "PUT", f"{compute}/{{name}}", surroundings.put_compute
+    yield "DELETE", f"{compute}/{{name}}", surroundings.delete_compute
+    store = f"{_WORKSPACE}/datastores"
+    yield "GET", store, surroundings.list_datastores
+    yield "GET", f"{store}/{{name}}", surroundings.get_datastore
+    yield "PUT", f"{store}/{{name}}", surroundings.put_datastore
+    yield "POST", f"{store}/{{name}}/listSecrets", surroundings.list_secrets
+    job = f"{_WORKSPACE}/jobs"
+    yield "GET", job, jobs.list_jobs
+    yield "GET", f"{job}/{{name}}", jobs.get_job
+    yield "PUT", f"{job}/{{name}}", jobs.put_job
+    yield "DELETE", f"{job}/{{name}}", jobs.delete_job
+    yield "POST", f"{job}/{{name}}/cancel", jobs.cancel_job
+    yield "GET", f"{job}/{{name}}/cancelOperation", jobs.cancel_operation
+    plane = _DATA_PLANE + _WORKSPACE
+    yield "GET", f"{plane}/runs/{{run}}", runs.get_run
+    yield "GET", f"{plane}/runs/{{run}}/details", runs.get_details
+    yield "GET", f"{plane}/runs/{{run}}/children", runs.get_children
+    yield "GET", f"{plane}/runs/{{run}}/serviceinstances/{{node}}", runs.get_services
+    yield "POST", f"{plane}/rundata", runs.get_run_data
+    yield "PATCH", f"{plane}/experiments/{{experiment}}/runs/{{run}}", runs.change_run
+    yield "POST", f"{plane}/dataversion/batchGetResolvedUris", runs.resolve_data
+
+
+_ROUTES = tuple(_routes())

@@ -1,0 +1,115 @@
+"""One workspace's service: who may ask, what answers, and what becomes of errors. It knows nothing of sockets."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from creditml.errors import CreditMLError
+from creditml.service import blobs, routes
+from creditml.service.call import Call, Storage
+from creditml.service.keys import Keys
+from creditml.service.messages import Answer, Refusal, refusal
+from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from creditml.service.messages import Request
+
+LARGEST_BODY = 1 << 28
+"""Bytes; the SDK sends larger files in blocks."""
+_LARGEST_JSON = 1 << 24
+_OPEN_TO_ALL = ("/discovery",)
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """Answers requests about one workspace. May be called from any number of threads."""
+
+    def __init__(self, root: Path, storage: Storage, tracking_uri: Callable[[], str]) -> None:
+        """For the workspace folder `root`.
+
+        Args:
+            root: the workspace's folder.
+            storage: the storage account, as callers see it.
+            tracking_uri: says where MLflow's server is, and starts it if need be.
+        """
+        self._root, self.storage, self._tracking_uri = root, storage, tracking_uri
+        self.keys = Keys(root)
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request; whatever goes wrong is an answer too."""
+        try:
+            return self._answer(request)
+        except Refusal as error:
+            return error.answer()
+        except CreditMLError as error:
+            return refusal(error).answer()
+        except Exception as error:  # the service lives on
+            _log.exception("%s %s", request.method, request.target)
+            message = f"This is a defect of creditml: {type(error).__name__}: {error}"
+            return Refusal(500, "InternalServerError", message).answer()
+
+    def _answer(self, request: Request) -> Answer:
+        place = self._blob(request)
+        if place is not None:
+            return self._storage(request, place)
+        path = request.path
+        if len(request.body) > _LARGEST_JSON:
+            raise Refusal(413, "RequestBodyTooLarge", f"A body may have at most {_LARGEST_JSON} bytes.")
+        if path not in _OPEN_TO_ALL:
+            self._check_bearer(request)
+        found = routes.find(request.method, path)
+        if found is None:
+            what = f"{request.method} {path}"
+            raise Refusal(501, "NotImplemented", f"creditml's local workspace does not serve {what}.")
+        workspace = Workspace(self._root)
+        try:
+            call = Call(request, found.scope, workspace, self.keys, self.storage, self._tracking_uri)
+            answer: Answer = found.handler(call, **found.names)
+            return answer
+        finally:
+            workspace.close()
+
+    def _blob(self, request: Request) -> str | None:
+        """`container/blob`, if the request is to the storage account."""
+        name, _, own_path = self.storage.url.partition("://")[2].partition("/")
+        path = unquote(request.raw_path).lstrip("/")
+        if request.host.lower() != name.lower() or not path.startswith(own_path):
+            return None
+        return path[len(own_path) :].lstrip("/")
+
+    def _storage(self, request: Request, place: str) -> Answer:
+        if len(request.body) > LARGEST_BODY:
+            raise Refusal(413, "RequestBodyTooLarge", f"A body may have at most {LARGEST_BODY} bytes.")
+        authorization = request.headers.get("authorization", "")
+        if authorization.startswith("SharedKey "):
+            allowed = self.keys.accepts_signature(request)
+        elif authorization:
+            allowed = self._is_bearer(authorization)
+        else:
+            allowed = self.keys.accepts_url(request, self.storage.account, place)
+        if not allowed:
+            raise Refusal(403, "AuthenticationFailed", "Server failed to authenticate the request.")
+        workspace = Workspace(self._root)
+        try:
+            return blobs.serve(request, workspace, place)
+        finally:
+            workspace.close()
+
+    def _check_bearer(self, request: Request) -> None:
+        if not self._is_bearer(request.headers.get("authorization", "")):
+            raise Refusal(401, "AuthenticationFailed", "The request bears no token of this workspace.")
+
+    def _is_bearer(self, authorization: str) -> bool:
+        scheme, _, token = authorization.partition(" ")
+        return scheme.lower() == "bearer" and self.keys.accepts_token(token.strip())
+
+
+def in_process() -> Storage:
+    """The storage account of a service that is reached within a process: a host that exists nowhere else."""
+    return Storage(f"creditml{os.getpid()}", "core.windows.net")

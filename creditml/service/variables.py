@@ -1,0 +1,66 @@
+"""Environment variables under which an unchanged script, notebook or `az ml` talks to the local workspace."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from creditml.service.certificates import Certificates, bundle
+from creditml.service.keys import Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+# Credentials that Azure's SDK would try before the one that works here, and settings that would lead elsewhere.
+UNSET = (
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_TENANT_ID",
+    "AZURE_USERNAME",
+    "AZURE_PASSWORD",
+    "AZURE_TOKEN_CREDENTIALS",
+    "AZUREML_CURRENT_CLOUD",
+    "IDENTITY_SERVER_THUMBPRINT",
+    "MSI_ENDPOINT",
+    "MSI_SECRET",
+)
+_TRUST = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
+_LOOPBACK = ("localhost", "127.0.0.1")
+
+
+def variables(root: Path, url: str, found: Certificates, tracking_uri: str) -> dict[str, str]:
+    """What has to be set; `UNSET` names what has to be unset.
+
+    Args:
+        root: the workspace's folder.
+        url: where the service is.
+        found: its certificates.
+        tracking_uri: where MLflow's server is.
+    """
+    trust = str(bundle(found, os.environ))
+    exempt = [host for host in os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",") if host]
+    no_proxy = ",".join(dict.fromkeys([*exempt, *_LOOPBACK]))
+    return {
+        **dict.fromkeys(_TRUST, trust),
+        "ARM_CLOUD_METADATA_URL": f"{url}/metadata/endpoints?api-version=2019-05-01",
+        "AZURE_AUTHORITY_HOST": url,
+        "IDENTITY_ENDPOINT": f"{url}/identity/token",
+        "IDENTITY_HEADER": Keys(root).header,
+        "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{url}/",
+        "MLFLOW_TRACKING_URI": tracking_uri,
+        "AZURE_CORE_COLLECT_TELEMETRY": "false",
+        # In a notebook the SDK would send telemetry to Azure Monitor.
+        **dict.fromkeys(("OTEL_LOGS_EXPORTER", "OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER"), "None"),
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+        "CREDITML_HOME": str(root),
+    }
+
+
+def applied(environment: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """An environment with the variables set, and the others unset."""
+    return {**{name: value for name, value in environment.items() if name not in UNSET}, **given}

@@ -1,0 +1,235 @@
+"""Data, environments, components, models and code: versions, and the containers that have their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from creditml.check import check_component
+from creditml.engine.submit import freeze_component
+from creditml.errors import Conflict, NotFound, SpecError
+from creditml.service.messages import Answer, Refusal, answer
+from creditml.service.references import WorkspaceReferences, kind_of
+from creditml.service.scope import resource, short_uri
+from creditml.service.stored import local_uri
+from creditml.service.wire import component_of, component_spec
+from creditml.spec.reader import read_component_document
+from creditml.spec.writer import component_dict
+from creditml.spec.yaml import Document, from_plain
+from creditml.workspace.assets import ANONYMOUS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from creditml.service.call import Call
+    from creditml.workspace.records import Asset
+
+_VIEWS = {"ActiveOnly": False, "ArchivedOnly": None, "All": True}
+_COMMON = ("description", "tags", "properties")
+
+
+class Kind(NamedTuple):
+    """How one kind of asset is sent: from a body's `properties` to what the workspace keeps, and back."""
+
+    kind: str
+    kept: Callable[[Call, str, Mapping[str, Any]], dict[str, Any]]
+    sent: Callable[[Call, Asset], dict[str, Any]]
+
+
+# -- what each kind is
+
+
+def _data(_call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "type": sent.get("dataType", "uri_folder"), "path": short_uri(sent["dataUri"])}
+
+
+def _data_sent(call: Call, asset: Asset) -> dict[str, Any]:
+    path = asset.spec["path"]
+    return {"dataType": asset.spec.get("type"), "dataUri": local_uri(call.workspace, path) or call.scope.uri(path)}
+
+
+def _model(_call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = {"MLFlowModel": "mlflow_model", "CustomModel": "custom_model", "TritonModel": "triton_model"}
+    kind = sent.get("modelType") or "custom_model"
+    kept = {"name": name, "type": kinds.get(kind, kind), "path": short_uri(sent["modelUri"])}
+    return kept | {key: sent[key] for key in ("flavors", "stage") if sent.get(key)}
+
+
+def _model_sent(call: Call, asset: Asset) -> dict[str, Any]:
+    spec = asset.spec
+    path = str(spec["path"])
+    uri = call.scope.uri(local_uri(call.workspace, path) or path)
+    sent = {"modelType": spec.get("type"), "modelUri": uri, "flavors": spec.get("flavors") or {}}
+    return sent | {key: value for key, value in (("jobName", spec.get("job_name")), ("stage", spec.get("stage"))) if value}
+
+
+def _environment(_call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {"name": name}
+    if sent.get("image"):
+        kept["image"] = sent["image"]
+    if sent.get("condaFile"):
+        content = sent["condaFile"]
+        try:
+            kept["conda_file"] = yaml.safe_load(content) if isinstance(content, str) else content
+        except yaml.YAMLError as error:
+            raise Refusal(400, "UserError", f"The conda file is no YAML: {error}") from None
+    if sent.get("build"):
+        build = sent["build"]
+        path = short_uri(build["contextUri"])
+        kept["build"] = {"path": path, "dockerfile_path": build.get("dockerfilePath") or "Dockerfile"}
+    if sent.get("osType"):
+        kept["os_type"] = sent["osType"].lower()
+    if sent.get("inferenceConfig"):
+        kept["inference_config"] = sent["inferenceConfig"]
+    return kept
+
+
+def _environment_sent(call: Call, asset: Asset) -> dict[str, Any]:
+    spec = asset.spec
+    sent: dict[str, Any] = {"environmentType": "UserCreated", "osType": str(spec.get("os_type", "linux")).capitalize()}
+    if spec.get("image"):
+        sent["image"] = spec["image"]
+    if spec.get("conda_file"):
+        sent["condaFile"] = yaml.safe_dump(spec["conda_file"], sort_keys=False)
+    if spec.get("build"):
+        build = spec["build"]
+        sent["build"] = {"contextUri": call.scope.uri(build["path"]), "dockerfilePath": build.get("dockerfile_path")}
+    if spec.get("inference_config"):
+        sent["inferenceConfig"] = spec["inference_config"]
+    return sent
+
+
+def _component(call: Call, _name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+    spec = component_of(sent["componentSpec"], WorkspaceReferences(call.scope, call.workspace))
+    component, problems = read_component_document(Document("component", from_plain(spec), []), call.workspace.root)
+    found = [*problems, *(check_component(component) if component else ())]
+    if component is None or any(not problem.warning for problem in found):
+        raise SpecError(found)
+    kept = component_dict(freeze_component(component, call.workspace))
+    kept.pop("version", None)
+    return kept
+
+
+def _component_sent(call: Call, asset: Asset) -> dict[str, Any]:
+    spec = {key: value for key, value in asset.spec.items() if key != "properties"}
+    return {"componentSpec": component_spec(spec, WorkspaceReferences(call.scope, call.workspace))}
+
+
+KINDS = {
+    "data": Kind("data", _data, _data_sent),
+    "models": Kind("model", _model, _model_sent),
+    "environments": Kind("environment", _environment, _environment_sent),
+    "components": Kind("component", _component, _component_sent),
+}
+
+
+# -- versions
+
+
+def put_version(call: Call, plural: str, name: str, version: str) -> Answer:
+    """Create a version, or change what may be changed of one."""
+    kind = KINDS[plural]
+    sent = call.request.json().get("properties") or {}
+    ours = kind_of(kind.kind, name)
+    try:
+        spec = kind.kept(call, name, sent)
+    except KeyError as error:
+        raise Refusal(400, "UserError", f"The property {error} is missing.") from None
+    spec |= {key: sent[key] for key in _COMMON if sent.get(key)}
+    assets = call.workspace.assets
+    known = any(asset.version == version for asset in assets.entries(ours, name, archived=True))
+    try:
+        asset = assets.create(ours, name, version, spec)
+    except Conflict as error:
+        if plural == "data":  # word for word: the SDK looks for it
+            raise Refusal(400, "UserError", "Asset paths cannot be updated.") from error
+        raise
+    if known and "isArchived" in sent and bool(sent["isArchived"]) != asset.archived:
+        assets.archive(ours, name, version, archived=bool(sent["isArchived"]))
+        asset = assets.get(ours, name, version)
+    return answer(_resource(call, plural, asset), 200 if known else 201)
+
+
+def get_version(call: Call, plural: str, name: str, version: str) -> Answer:
+    """One version."""
+    return answer(_resource(call, plural, call.workspace.assets.get(kind_of(KINDS[plural].kind, name), name, version)))
+
+
+def list_versions(call: Call, plural: str, name: str) -> Answer:
+    """The versions of a name, newest first."""
+    query = call.request.query
+    view = _VIEWS.get(query.get("listViewType", "ActiveOnly"), False)
+    found = call.workspace.assets.entries(kind_of(KINDS[plural].kind, name), name, archived=view)
+    if query.get("version"):
+        found = [asset for asset in found if asset.version == query["version"]]
+    if "asc" in query.get("$orderBy", query.get("orderBy", "")).lower():
+        found = found[::-1]
+    return answer({"value": [_resource(call, plural, asset) for asset in found[: _top(query)]]})
+
+
+# -- containers
+
+
+def get_container(call: Call, plural: str, name: str) -> Answer:
+    """What there is of a name: its latest version, and the one that comes next."""
+    kind = kind_of(KINDS[plural].kind, name)
+    versions = call.workspace.assets.entries(kind, name, archived=True)
+    if not versions:
+        call.workspace.assets.get(kind, name)  # says that there is none, and what to do
+        raise NotFound(name)
+    return answer(_container(call, plural, versions))
+
+
+def put_container(call: Call, plural: str, name: str) -> Answer:
+    """Archive or restore all of a name."""
+    kind = kind_of(KINDS[plural].kind, name)
+    archived = bool((call.request.json().get("properties") or {}).get("isArchived"))
+    call.workspace.assets.archive(kind, name, None, archived=archived)
+    return get_container(call, plural, name)
+
+
+def list_containers(call: Call, plural: str) -> Answer:
+    """Every name."""
+    query = call.request.query
+    view = _VIEWS.get(query.get("listViewType", "ActiveOnly"), False)
+    assets = call.workspace.assets
+    kind = KINDS[plural].kind
+    names = [asset.name for asset in assets.entries(kind, archived=view)]
+    found = [_container(call, plural, assets.entries(kind, name, archived=True)) for name in names[: _top(query)]]
+    return answer({"value": found})
+
+
+def _resource(call: Call, plural: str, asset: Asset) -> dict[str, Any]:
+    properties = {
+        "description": asset.spec.get("description"),
+        "tags": dict(asset.spec.get("tags") or {}),
+        "properties": dict(asset.spec.get("properties") or {}),
+        "isArchived": asset.archived,
+        "isAnonymous": asset.kind.startswith(ANONYMOUS),
+        **KINDS[plural].sent(call, asset),
+    }
+    place = f"{plural}/{asset.name}/versions/{asset.version}"
+    return resource(call.scope, place, asset.version, properties, (asset.created_at, asset.modified_at))
+
+
+def _container(call: Call, plural: str, versions: list[Asset]) -> dict[str, Any]:
+    newest, oldest = versions[0], versions[-1]
+    active = next((asset for asset in versions if not asset.archived), newest)
+    properties = {
+        "description": newest.spec.get("description"),
+        "tags": dict(newest.spec.get("tags") or {}),
+        "properties": {},
+        "isArchived": all(asset.archived for asset in versions),
+        "latestVersion": active.version,
+        "nextVersion": call.workspace.assets.next_version(newest.kind, newest.name),
+    }
+    if plural == "data":
+        properties["dataType"] = newest.spec.get("type")
+    made = (oldest.created_at, newest.modified_at)
+    return resource(call.scope, f"{plural}/{newest.name}", newest.name, properties, made)
+
+
+def _top(query: Mapping[str, str]) -> int | None:
+    text = query.get("$top") or query.get("top") or ""
+    return int(text) if text.isdecimal() else None
