@@ -24,6 +24,10 @@ COMMANDS = {
     "environment": ("creditml.cli.assets", "create, list, show, archive, restore environments"),
     "component": ("creditml.cli.assets", "create, list, show, archive, restore components"),
     "model": ("creditml.cli.assets", "create, list, show, archive, restore models"),
+    "exec": ("creditml.cli.service", "run a script or notebook whose Azure ML is the local workspace"),
+    "up": ("creditml.cli.service", "start the local workspace as a service"),
+    "down": ("creditml.cli.service", "end it"),
+    "status": ("creditml.cli.service", "show it"),
     "ui": ("creditml.cli.ui", "open MLflow's pages on the local workspace"),
 }
 
@@ -39,6 +43,7 @@ examples:
   creditml job validate -f pipeline.yml          every mistake in it, with file:line:column
   creditml job list -o table                     what ran here
   creditml job download -n JOB --all             its logs and outputs
+  creditml exec -- python submit.py              a script that makes its own MLClient, here
   creditml ui                                    metrics and models in MLflow
 
 `creditml COMMAND --help` says more. The workspace is the nearest .creditml/ upward, or $CREDITML_HOME.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from creditml.workspace import UI_PORT
 from creditml.errors import UsageError
-from creditml.workspace import Workspace
+from creditml.workspace import UI_PORT, Workspace
 
 _LAST_PORT = 65535
 

@@ -282,7 +282,7 @@ class _Resolver:
         document = Document(asset.id, from_plain(dict(asset.spec)), [])
         component, problems, _ = read_component_document(document, self._workspace.root)
         self._problems += [problem for problem in problems if not problem.warning]
-        return component
+        return component._replace(version=asset.version) if component else None
 
     def _locate(self, data: str, kind: str, path: tuple[str, ...]) -> None:
         if (data, kind) not in self._data:

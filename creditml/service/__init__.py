@@ -16,4 +16,6 @@
     server       carries requests over TLS on loopback; `certificates` are its own
     variables    environment variables under which an unchanged script talks to the server
     daemon       the server as a process of its own: up, down, status
+
+What has to be imported with the SDK is imported when somebody connects.
 """

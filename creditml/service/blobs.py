@@ -8,10 +8,9 @@ import json
 import os
 import re
 from email.utils import formatdate
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from creditml.service.keys import FOLDER
@@ -20,6 +19,7 @@ from creditml.service.stored import blob_file, blobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from creditml.service.messages import Request
     from creditml.workspace import Workspace
@@ -104,8 +104,8 @@ class _Blob:
     def block_list(self, request: Request) -> Answer:
         """PUT ?comp=blocklist: the parts become the blob."""
         try:
-            wanted = [node.text or "" for node in ElementTree.fromstring(request.body)]  # noqa: S314  of a caller with the key
-        except ElementTree.ParseError:
+            wanted = [node.text or "" for node in ET.fromstring(request.body)]  # noqa: S314  of a caller with the key
+        except ET.ParseError:
             raise Refusal(400, "InvalidXmlDocument", "The block list is no XML.") from None
         names = [hashlib.sha256(text.encode()).hexdigest() for text in wanted]
         parts = [self.blocks / name for name in names]

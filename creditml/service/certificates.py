@@ -1,7 +1,7 @@
 """A certificate for loopback, and the bundle in which programs look for those they trust.
 
-The authority that signs it may sign for this machine's loopback names alone, and its key is thrown away at once: nothing
-that is added to the bundle could vouch for any other host.
+The authority that signs it may sign for this machine's loopback names alone, and its key is thrown away at once:
+nothing that is added to the bundle could vouch for any other host.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ def _make(files: Certificates) -> None:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     private = key.private_bytes(

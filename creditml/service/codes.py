@@ -74,7 +74,8 @@ def put_code(call: Call, name: str, version: str) -> Answer:
     else:
         raise Refusal(400, "UserError", f"{uri} is no place where code was uploaded to.")
     if not call.workspace.content.folder(digest).is_dir():
-        raise NotFound(f"There is no code at {uri}.")
+        message = f"There is no code at {uri}."
+        raise NotFound(message)
     call.workspace.assets.create("code", name, version, {"name": name, "digest": digest})
     return answer(_resource(call, name, digest), 201)
 

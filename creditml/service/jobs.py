@@ -39,7 +39,8 @@ def read_sent_job(call: Call, name: str, properties: Mapping[str, Any]) -> Job:
     """
     kind = str(properties.get("jobType", ""))
     if kind.lower() not in _KINDS:
-        raise Refusal(501, "NotSupported", f"Jobs of type '{kind}' can't be run here yet; pipeline and command jobs can.")
+        message = f"Jobs of type '{kind}' can't be run here yet; pipeline and command jobs can."
+        raise Refusal(501, "NotSupported", message)
     spec = job_of(name, properties, WorkspaceReferences(call.scope, call.workspace))
     reading = read_job_document(Document("", from_plain(spec), []), call.workspace.root)
     if reading.job is None or any(not problem.warning for problem in reading.problems):
@@ -114,8 +115,8 @@ def delete_job(_call: Call, name: str) -> Answer:
 
 
 def studio(call: Call, record: JobRecord) -> str:
-    """Where a job can be looked at."""
-    return tracking_page(call.workspace.root, record)
+    """Where a job can be looked at. The SDK appends `&tid=…`, which must not become part of the run's id."""
+    return f"{tracking_page(call.workspace.root, record)}?workspace=local"
 
 
 def _resource(call: Call, record: JobRecord) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from creditml.errors import NotFound
-from creditml.service.scope import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT, Id, Scope, parse_id
-from creditml.workspace.assets import ANONYMOUS
+from creditml.service.scope import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT, Scope, parse_id
+from creditml.workspace.assets import ANONYMOUS, MUTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,10 +78,9 @@ class WorkspaceReferences:
             if "/" in name or "@" in name or not version or not self._has(kind.removesuffix("s"), name, version):
                 return value
             return self.scope.id(kind, name, version)
-        if isinstance(value.get("name"), str) and value.get("version"):  # it was registered when the job was submitted
-            found = Id(kind, value["name"], str(value["version"]))
-            if self._has("component", found.name, str(found.version)):
-                return self.scope.id(kind, found.name, found.version)
+        name, version = value.get("name"), value.get("version")
+        if name and version and self._is(kind.removesuffix("s"), name, version, value):
+            return self.scope.id(kind, name, version)
         version = _version(value)
         self._workspace.assets.create(_ANONYMOUS[anonymous], anonymous, version, {**value})
         return self.scope.id(kind, anonymous, version)
@@ -92,6 +91,18 @@ class WorkspaceReferences:
         except NotFound:
             return False
         return True
+
+    def _is(self, kind: str, name: str, version: str, value: Mapping[str, Any]) -> bool:
+        """Whether a definition is that of a registered version: a file may say so of another one."""
+        try:
+            known = self._workspace.assets.get(kind, name, version).spec
+        except NotFound:
+            return False
+        return _lasting(known) == _lasting(value)
+
+
+def _lasting(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key not in (*MUTABLE, "version")}
 
 
 def _version(value: Mapping[str, Any]) -> str:

@@ -36,7 +36,7 @@ def get_children(call: Call, run: str) -> Answer:
 def get_details(call: Call, run: str) -> Answer:
     """How a run stands, and where its logs are."""
     record = _record(call, run)
-    details = {
+    details: dict[str, Any] = {
         "runId": record.name,
         "runUuid": record.name,
         "parentRunUuid": record.parent,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import signal
 import socket
@@ -15,15 +14,16 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from creditml.errors import BackendError
+from creditml.errors import BackendError, CreditMLError
 from creditml.service.call import Storage
 from creditml.service.certificates import certificates
 from creditml.service.connection import MLflow
+from creditml.service.daemon import registered
 from creditml.service.messages import Answer, Refusal, Request, answer
 from creditml.service.service import LARGEST_BODY, Service
 
 if TYPE_CHECKING:
-    from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+    from starlette.types import Receive, Scope, Send
 
 HOST = "localhost"
 CLOUD = "creditml"
@@ -50,11 +50,13 @@ class Server:
         self.port = int(self._listener.getsockname()[1])
         self.url = f"https://{HOST}:{self.port}"
         storage = Storage(f"{HOST}:{self.port}/blob/creditml", SUFFIX)
-        self.service = Service(root, storage, MLflow(root).uri)
+        mlflow = MLflow(root)
+        self.service = Service(root, storage, mlflow.uri)
+        self.tracking_uri = mlflow.uri()
         self.certificates = certificates(root)
         application = _Application(self)
         config = uvicorn.Config(
-            application,  # type: ignore[arg-type]  # uvicorn's own types and asgiref's
+            application,
             ssl_certfile=str(self.certificates.certificate),
             ssl_keyfile=str(self.certificates.key),
             log_config=None,
@@ -93,7 +95,7 @@ class _Application:
         self._server = server
         self._threads = ThreadPoolExecutor(_THREADS)
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
@@ -120,8 +122,8 @@ class _Application:
             return self._token(request)
         if request.path.endswith(("/openid-configuration", "/token", "/devicecode", "/authorize")):
             message = (
-                "Nobody logs in to creditml's local workspace. Use DefaultAzureCredential or ManagedIdentityCredential: "
-                "they get a token here by themselves."
+                "Nobody logs in to creditml's local workspace. Use DefaultAzureCredential or "
+                "ManagedIdentityCredential: they get a token here by themselves."
             )
             return answer({"error": "invalid_request", "error_description": message}, 400)
         return server.service.answer(request)
@@ -143,39 +145,44 @@ class _Application:
         return answer({**given, "token_type": "Bearer"})
 
 
-async def _body(receive: ASGIReceiveCallable) -> bytes | None:
+async def _body(receive: Receive) -> bytes | None:
     """All of a body; None if it is too large."""
     parts, size = [], 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return b""
-        parts.append(message["body"])
+        parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > LARGEST_BODY:
             return None
-        if not message["more_body"]:
+        if not message.get("more_body"):
             return b"".join(parts)
 
 
-async def _send(send: ASGISendCallable, given: Answer, *, bodiless: bool) -> None:
+async def _send(send: Send, given: Answer, *, bodiless: bool) -> None:
     headers = {"Content-Length": str(len(given.body)), **given.headers}
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": given.status, "headers": encoded, "trailers": False})
+    await send({"type": "http.response.start", "status": given.status, "headers": encoded})
     await send({"type": "http.response.body", "body": b"" if bodiless else given.body, "more_body": False})
 
 
 def main(arguments: list[str]) -> int:
-    """The main function of a server that is a process of its own: `WORKSPACE PORT`; says `PORT` when it is ready."""
-    root, port = arguments
+    """The main function of a server that is a process of its own: `WORKSPACE PORT`; prints a line when it is ready."""
+    root, port = Path(arguments[0]), int(arguments[1])
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    server = Server(Path(root), int(port))
-    server.start()
-    print(json.dumps({"port": server.port}), flush=True)  # noqa: T201  whoever started it reads this
-    stopped.wait()
-    server.stop()
+    try:
+        server = Server(root, port)
+        with registered(root, server.port, server.tracking_uri):
+            server.start()
+            print(server.url, flush=True)  # noqa: T201  whoever started it waits for this
+            stopped.wait()
+            server.stop()
+    except CreditMLError as error:
+        print(error, file=sys.stderr)  # noqa: T201  into the server's log
+        return 1
     return 0
 
 

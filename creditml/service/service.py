@@ -49,7 +49,7 @@ class Service:
             return error.answer()
         except CreditMLError as error:
             return refusal(error).answer()
-        except Exception as error:  # the service lives on
+        except Exception as error:  # noqa: BLE001  the service lives on
             _log.exception("%s %s", request.method, request.target)
             message = f"This is a defect of creditml: {type(error).__name__}: {error}"
             return Refusal(500, "InternalServerError", message).answer()

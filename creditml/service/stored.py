@@ -6,6 +6,8 @@
     datastore-<name>         any other datastore
     content                  snapshots of code, by their hash
     upload-<id>              what is about to become code
+
+No name leads out of its container.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from creditml import tracking
 from creditml.errors import NotFound
 from creditml.service.keys import FOLDER
 from creditml.service.messages import Refusal
@@ -90,6 +93,19 @@ def local_uri(workspace: Workspace, path: str) -> str | None:
     if not place.is_absolute() or not place.is_relative_to(jobs):
         return None
     return f"azureml://datastores/{ARTIFACT_STORE}/paths/Jobs/{place.relative_to(jobs).as_posix()}"
+
+
+def model_uri(workspace: Workspace, path: str, run: str | None) -> str | None:
+    """The artifact store's name for a model's folder: among its run's artifacts if it was logged there."""
+    for model in tracking.logged_models(workspace.root, run) if run else ():
+        if str(model.folder) == path:
+            blob = artifact_path(run or "", model.name)
+            try:
+                if (blob_file(workspace, ARTIFACTS, blob)[0] / "MLmodel").is_file():
+                    return f"azureml://datastores/{ARTIFACT_STORE}/paths/{blob}"
+            except Refusal:  # a run that no job is
+                break
+    return local_uri(workspace, path)
 
 
 def _base(workspace: Workspace, container: str, name: str) -> Base:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _FILE_STORES = ("workspacefilestore", "workspaceworkingdirectory")
 _BLOB_STORES = (DEFAULT_DATASTORE, ARTIFACT_STORE)
-_SERVICES = ("api", "catalog", "experimentation", "history", "gallery", "hyperdrive", "jobs", "modelmanagement", "studio")
+_SERVICES = ("api", "catalog", "experimentation", "history", "hyperdrive", "jobs", "modelmanagement", "studio")
 LOCATION = "local"
 
 
@@ -166,7 +166,8 @@ def _datastore(call: Call, name: str) -> dict[str, Any]:
             asset = call.workspace.assets.get("datastore", name)
         except NotFound:
             if not call.workspace.data.datastore(name).is_dir():
-                message = f"There is no datastore '{name}' here; a folder {call.workspace.data.datastore(name)} makes one."
+                folder = call.workspace.data.datastore(name)
+                message = f"There is no datastore '{name}' here; a folder {folder} makes one."
                 raise NotFound(message) from None
         else:
             at = asset.created_at

@@ -64,7 +64,7 @@ def serve_blobs(service: Service) -> None:
 
     module = importlib.import_module(SEAM[0])
     if not hasattr(module, SEAM[1]):
-        message = f"azure-storage-blob has no {'.'.join(SEAM)} any more; this release of creditml needs another one of it."
+        message = f"azure-storage-blob has no {'.'.join(SEAM)} any more; this release of creditml needs an older one."
         raise BackendError(message)
     made = getattr(module, SEAM[1])
     accounts = getattr(made, "accounts", None)

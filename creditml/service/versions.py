@@ -12,7 +12,7 @@ from creditml.errors import Conflict, NotFound, SpecError
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.service.references import WorkspaceReferences, kind_of
 from creditml.service.scope import resource, short_uri
-from creditml.service.stored import local_uri
+from creditml.service.stored import local_uri, model_uri
 from creditml.service.wire import component_of, component_spec
 from creditml.spec.reader import read_component_document
 from creditml.spec.writer import component_dict
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from creditml.workspace.records import Asset
 
 _VIEWS = {"ActiveOnly": False, "ArchivedOnly": None, "All": True}
+_DEFAULT = "azureml_default"
 _COMMON = ("description", "tags", "properties")
 
 
@@ -59,9 +60,10 @@ def _model(_call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
 def _model_sent(call: Call, asset: Asset) -> dict[str, Any]:
     spec = asset.spec
     path = str(spec["path"])
-    uri = call.scope.uri(local_uri(call.workspace, path) or path)
+    uri = call.scope.uri(model_uri(call.workspace, path, spec.get("job_name")) or path)
     sent = {"modelType": spec.get("type"), "modelUri": uri, "flavors": spec.get("flavors") or {}}
-    return sent | {key: value for key, value in (("jobName", spec.get("job_name")), ("stage", spec.get("stage"))) if value}
+    names = {"job_name": "jobName", "stage": "stage"}
+    return sent | {names[key]: spec[key] for key in names if spec.get(key)}
 
 
 def _environment(_call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def _component(call: Call, _name: str, sent: Mapping[str, Any]) -> dict[str, Any
 
 
 def _component_sent(call: Call, asset: Asset) -> dict[str, Any]:
-    spec = {key: value for key, value in asset.spec.items() if key != "properties"}
+    spec = {key: value for key, value in asset.spec.items() if key != "properties"} | {"version": asset.version}
     return {"componentSpec": component_spec(spec, WorkspaceReferences(call.scope, call.workspace))}
 
 
@@ -152,8 +154,9 @@ def put_version(call: Call, plural: str, name: str, version: str) -> Answer:
 
 
 def get_version(call: Call, plural: str, name: str, version: str) -> Answer:
-    """One version."""
-    return answer(_resource(call, plural, call.workspace.assets.get(kind_of(KINDS[plural].kind, name), name, version)))
+    """One version. What the SDK asks for if none is named is the latest one."""
+    wanted = None if version == _DEFAULT else version
+    return answer(_resource(call, plural, call.workspace.assets.get(kind_of(KINDS[plural].kind, name), name, wanted)))
 
 
 def list_versions(call: Call, plural: str, name: str) -> Answer:

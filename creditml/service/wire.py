@@ -281,7 +281,9 @@ def job_properties(spec: Mapping[str, Any], references: References) -> dict[str,
     )
     properties |= {
         "inputs": {name: _sent_input(value, scope, camel=True) for name, value in (spec.get("inputs") or {}).items()},
-        "outputs": {name: _sent_output(value, scope, camel=True) for name, value in (spec.get("outputs") or {}).items()},
+        "outputs": {
+            name: _sent_output(value, scope, camel=True) for name, value in (spec.get("outputs") or {}).items()
+        },
     }
     if kind == "pipeline":
         component = spec.get("component")
@@ -318,7 +320,7 @@ def component_spec(spec: Mapping[str, Any], references: References) -> dict[str,
     )
     if "jobs" in spec:
         sent["jobs"] = {name: node_sent(name, node, references) for name, node in spec["jobs"].items()}
-    return {"is_deterministic": True, "version": "1", **sent}
+    return {"is_deterministic": True, **sent}
 
 
 def _environment(value: Any, references: References) -> str | None:  # noqa: ANN401  str or dict
@@ -360,7 +362,9 @@ def _sent_input(value: Any, scope: Scope, *, camel: bool) -> dict[str, Any]:  # 
     mode = _SENT_MODES.get(value.get("mode") or "")
     if "${{" in path:
         return _some(**{kind: "literal"}, value=path, mode=mode)
-    return _some(**{kind: value.get("type", "uri_folder")}, uri=sent_path(path, value.get("type", ""), scope), mode=mode)
+    return _some(
+        **{kind: value.get("type", "uri_folder")}, uri=sent_path(path, value.get("type", ""), scope), mode=mode
+    )
 
 
 def sent_path(path: str, kind: str, scope: Scope) -> str:

@@ -1,0 +1,209 @@
+"""`creditml exec`, `up`, `down` and `status`: the local workspace for scripts that know nothing of creditml."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.errors import CreditMLError, UsageError
+from creditml.service import daemon
+from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LAST_PORT = 65535
+_KERNEL = "creditml"
+_EXEC = """examples:
+  creditml exec -- python submit.py         a script that makes its own MLClient(DefaultAzureCredential(), …)
+  creditml exec -- jupyter lab              notebooks likewise
+  creditml up && eval "$(creditml exec --print-env)"    every program started from this shell
+  creditml up && creditml exec --kernel     a Jupyter kernel 'creditml', for notebooks that an editor starts
+
+Any subscription, resource group and workspace name means the local workspace. Nothing is patched, and nothing leaves
+this machine: the variables lead Azure's SDK to a server on 127.0.0.1."""
+
+
+class _Place(NamedTuple):
+    """A server that can be used now."""
+
+    url: str
+    tracking_uri: str
+
+
+def main(command: str, words: list[str]) -> int:
+    """Run one of the commands."""
+    return _COMMANDS[command](words)
+
+
+# -- exec
+
+
+def _exec(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="creditml exec",
+        usage="creditml exec [--config FOLDER] -- COMMAND [...] | --print-env | --kernel",
+        description="Run a command whose Azure ML is the local workspace.",
+        epilog=_EXEC,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--print-env", action="store_true", help="print the variables for a shell, after `creditml up`")
+    parser.add_argument("--kernel", action="store_true", help="install a Jupyter kernel with them, after `creditml up`")
+    parser.add_argument(
+        "--config", metavar="FOLDER", help="write a config.json for MLClient.from_config() into this folder first"
+    )
+    own, command = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
+    arguments = parser.parse_args(own)
+    if bool(command) + arguments.print_env + arguments.kernel != 1:
+        message = "give one of: -- COMMAND, --print-env, --kernel. For example: creditml exec -- python submit.py"
+        raise UsageError(message)
+    root = _root()
+    if arguments.config is not None:
+        _write_config(Path(arguments.config))
+    if command:
+        with _server(root) as place:
+            return _run(command, root, place)
+    running = daemon.status(root)
+    if running is None:
+        message = "No service runs that the variables could lead to; start one with `creditml up`."
+        raise CreditMLError(message)
+    given = _variables(root, _Place(running.url, running.tracking_uri))
+    if arguments.kernel:
+        return _install_kernel(given)
+    from creditml.service.variables import UNSET  # noqa: PLC0415  with the rest of the service
+
+    print(f"unset {' '.join(UNSET)}")
+    for name, value in given.items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+@contextmanager
+def _server(root: Path) -> Iterator[_Place]:
+    """The service that runs, or one for the time of the command."""
+    running = daemon.status(root)
+    if running is not None:
+        yield _Place(running.url, running.tracking_uri)
+        return
+    from creditml.service.server import Server  # noqa: PLC0415  it costs half a second
+
+    server = Server(root)
+    server.start()
+    try:
+        yield _Place(server.url, server.tracking_uri)
+    finally:
+        server.stop()
+
+
+def _run(command: list[str], root: Path, place: _Place) -> int:
+    from creditml.service.variables import applied  # noqa: PLC0415
+
+    environment = applied(os.environ, _variables(root, place))
+    # Ctrl-C is the command's affair; whoever ends this process ends the command.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        process = subprocess.Popen(command, env=environment)
+    except OSError as error:
+        message = f"{command[0]} can't be started: {error.strerror}."
+        raise CreditMLError(message) from error
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: process.send_signal(received))
+    code = process.wait()
+    return 128 - code if code < 0 else code
+
+
+def _variables(root: Path, place: _Place) -> dict[str, str]:
+    from creditml.service.certificates import certificates  # noqa: PLC0415  cryptography costs 60 ms
+    from creditml.service.variables import variables  # noqa: PLC0415
+
+    return variables(root, place.url, certificates(root), place.tracking_uri)
+
+
+def _write_config(folder: Path) -> None:
+    from creditml.engine.contract import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME  # noqa: PLC0415
+
+    file = folder / "config.json"
+    names = {"subscription_id": SUBSCRIPTION, "resource_group": RESOURCE_GROUP, "workspace_name": WORKSPACE_NAME}
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            json.dump(names, stream, indent=2)
+    except FileExistsError:
+        print(f"{file} is there already and stays as it is.", file=sys.stderr)
+
+
+def _install_kernel(given: dict[str, str]) -> int:
+    """Write a kernelspec where Jupyter looks for those of a user."""
+    folder = Path(os.environ.get("JUPYTER_DATA_DIR") or _jupyter_data()) / "kernels" / _KERNEL
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Python (creditml: local Azure ML)",
+        "language": "python",
+        "env": given,
+    }
+    (folder / "kernel.json").write_text(json.dumps(spec, indent=1), encoding="utf-8")
+    print(folder)
+    return 0
+
+
+def _jupyter_data() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Jupyter"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "jupyter"
+
+
+# -- up, down, status
+
+
+def _up(words: list[str]) -> int:
+    parser = _parser("up", "Start the local workspace as a service on 127.0.0.1, for other processes.", "--port 8443")
+    parser.add_argument("-p", "--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
+    arguments = parser.parse_args(words)
+    if not 0 <= arguments.port <= _LAST_PORT:
+        message = f"--port {arguments.port}: a port is a number from 1 to {_LAST_PORT}."
+        raise UsageError(message)
+    running = daemon.up(_root(), arguments.port)
+    print(f"{running.url}  (process {running.pid}; `creditml down` ends it)")
+    print('Use it from this shell: eval "$(creditml exec --print-env)"', file=sys.stderr)
+    return 0
+
+
+def _down(words: list[str]) -> int:
+    _parser("down", "End the service; jobs that run go on.", "&& creditml status").parse_args(words)
+    ended = daemon.down(_root())
+    print(f"{ended.url} has ended." if ended else "No service runs here.", file=sys.stderr)
+    return 0
+
+
+def _status(words: list[str]) -> int:
+    _parser("status", "Show the service; exit code 1 if none runs.", "|| creditml up").parse_args(words)
+    running = daemon.status(_root())
+    if running is None:
+        print("No service runs here; `creditml up` starts one.", file=sys.stderr)
+        return 1
+    print(f"{running.url}  (process {running.pid}, workspace {_root()})")
+    return 0
+
+
+def _parser(command: str, about: str, example: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=f"creditml {command}",
+        description=about,
+        epilog=f"example:\n  creditml {command} {example}".rstrip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _root() -> Path:
+    return Workspace.find().create().root
+
+
+_COMMANDS: dict[str, Callable[[list[str]], int]] = {"exec": _exec, "up": _up, "down": _down, "status": _status}

@@ -1,0 +1,144 @@
+"""The service as a process of its own, which other processes find through the workspace.
+
+    service/lock         held by the server as long as it runs
+    service/server.json  its process id, its port, and where MLflow's server is
+    service/server.log   what it prints
+
+Jobs outlive it: each has a runner of its own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.errors import BackendError
+from creditml.service.keys import FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PATIENCE = 20.0  # seconds for a server to start, or to end
+
+
+class Running(NamedTuple):
+    """A server that runs."""
+
+    pid: int
+    port: int
+    tracking_uri: str
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"https://localhost:{self.port}"
+
+
+def status(root: Path) -> Running | None:
+    """The server of the workspace folder `root`; None if none runs."""
+    if not _is_locked(root):
+        return None
+    try:
+        return Running(**json.loads(_record(root).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def up(root: Path, port: int = 0) -> Running:
+    """Start a server, unless one runs.
+
+    Raises:
+        BackendError: it can't start; the message says why.
+    """
+    found = status(root)
+    if found is not None:
+        return found
+    folder = root / FOLDER
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "creditml.service.server", str(root), str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+            cwd=folder,  # never a folder of the user's, whose modules could be taken for others
+        )
+    assert process.stdout is not None  # noqa: S101  a pipe was asked for
+    ready, _, _ = select.select([process.stdout], [], [], _PATIENCE)
+    process.stdout.readline() if ready else process.kill()
+    process.stdout.close()
+    found = status(root)
+    if found is None:
+        said = (folder / "server.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        message = f"The service can't start: {said[-1] if said else 'it did not answer in time'}"
+        raise BackendError(message)
+    return found
+
+
+def down(root: Path) -> Running | None:
+    """End the server; returns the one that ran. Jobs go on."""
+    found = status(root)
+    if found is None:
+        return None
+    os.kill(found.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _PATIENCE
+    while _is_locked(root):
+        if time.monotonic() > deadline:
+            message = f"The server (process {found.pid}) does not end."
+            raise BackendError(message)
+        time.sleep(0.05)
+    return found
+
+
+@contextmanager
+def registered(root: Path, port: int, tracking_uri: str) -> Iterator[None]:
+    """Be the workspace's server for a while.
+
+    Raises:
+        BackendError: another one runs.
+    """
+    folder = root / FOLDER
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        message = "Another server serves this workspace already; `creditml status` shows it."
+        raise BackendError(message) from None
+    draft = folder / f"server.json.{os.getpid()}"
+    try:
+        draft.write_text(json.dumps(Running(os.getpid(), port, tracking_uri)._asdict()), encoding="utf-8")
+        draft.replace(_record(root))
+        yield
+    finally:
+        _record(root).unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _record(root: Path) -> Path:
+    return root / FOLDER / "server.json"
+
+
+def _is_locked(root: Path) -> bool:
+    try:
+        descriptor = os.open(root / FOLDER / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
