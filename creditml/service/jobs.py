@@ -13,7 +13,8 @@ from creditml.errors import NotFound, SpecError
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.service.references import WorkspaceReferences
 from creditml.service.scope import ARTIFACT_STORE, artifact_path, resource
-from creditml.service.wire import job_of, job_properties
+from creditml.service.wire_reading import job_of
+from creditml.service.wire_writing import job_properties
 from creditml.spec.reader import read_job_document
 from creditml.spec.yaml import Document, from_plain
 from creditml.workspace import tracking_page

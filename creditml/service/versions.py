@@ -13,7 +13,8 @@ from creditml.service.messages import Answer, Refusal, answer
 from creditml.service.references import WorkspaceReferences, kind_of
 from creditml.service.scope import resource, short_uri
 from creditml.service.stored import local_uri, model_uri
-from creditml.service.wire import component_of, component_spec
+from creditml.service.wire_reading import component_of
+from creditml.service.wire_writing import component_spec
 from creditml.spec.reader import read_component_document
 from creditml.spec.writer import component_dict
 from creditml.spec.yaml import Document, from_plain

@@ -1,0 +1,227 @@
+"""Jobs and components as Azure's clients send them, in the terms of the spec language.
+
+What is sent has snake_case keys within nodes and component specs, camelCase elsewhere; here both are read everywhere.
+Ids of assets are left to `References`. What the domain doesn't have (`_source`, `client_component_hash`) is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from creditml.service.scope import parse_id, short_uri
+from creditml.service.wire import (
+    DISTRIBUTIONS,
+    HUMP,
+    IDENTITIES,
+    MODES,
+    PLAIN,
+    PRIORITIES,
+    SERVICES,
+    TIERS,
+    snake,
+    some,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from creditml.service.wire import References
+
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
+_SERVERLESS = "serverless"
+
+
+def job_of(name: str, properties: Mapping[str, Any], references: References) -> dict[str, Any]:
+    """A job in the terms of the spec language.
+
+    Args:
+        name: Its name.
+        properties: The body's `properties`.
+        references: What the ids in it mean.
+    """
+    fields = snake(properties)
+    kind = str(fields.get("job_type", "")).lower()
+    job = {"type": kind, "name": name, **some(experiment_name=fields.get("experiment_name")), **_common(fields)}
+    if kind == "pipeline":
+        if fields.get("component_id"):
+            job["component"] = references.component(fields["component_id"])
+        else:
+            job["jobs"] = {key: _node(node, references) for key, node in (properties.get("jobs") or {}).items()}
+        settings = {key: value for key, value in (fields.get("settings") or {}).items() if key != "_source"}
+        for key in ("default_compute", "default_datastore"):
+            if settings.get(key):
+                settings[key] = _resource(settings[key])
+        return job | some(settings=some(**settings))
+    return job | some(
+        command=fields.get("command"),
+        code=references.code(fields["code_id"]) if fields.get("code_id") else None,
+        environment=references.environment(fields["environment_id"]) if fields.get("environment_id") else None,
+    )
+
+
+def component_of(spec: Mapping[str, Any], references: References) -> dict[str, Any]:
+    """A component's `componentSpec` in the terms of the spec language."""
+    fields = dict(spec)
+    component = some(
+        type=fields.get("type"),
+        name=fields.get("name"),
+        **{key: fields.get(key) for key in PLAIN},
+        command=fields.get("command"),
+        inputs=fields.get("inputs"),
+        outputs=fields.get("outputs"),
+        code=references.code(fields["code"]) if fields.get("code") else None,
+        environment=references.environment(fields["environment"]) if fields.get("environment") else None,
+        resources=_resources(fields.get("resources")),
+        distribution=_distribution(fields.get("distribution")),
+    )
+    if "jobs" in fields:
+        component["jobs"] = {name: _node(node, references) for name, node in fields["jobs"].items()}
+    return component
+
+
+def _node(sent: Mapping[str, Any], references: References) -> dict[str, Any]:
+    fields = snake(sent)
+    node = {"type": str(fields.get("type", "command")).lower(), **_common(fields)}
+    reference = fields.get("component_id") or fields.get("component")
+    return node | ({"component": references.component(reference)} if reference else {})
+
+
+def _common(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What nodes and jobs have in common."""
+    values = some(
+        **{key: fields.get(key) for key in PLAIN if key != "is_deterministic"},
+        compute=_resource(fields["compute_id"]) if fields.get("compute_id") else None,
+        limits=_limits(fields.get("limits")),
+        resources=_resources(fields.get("resources")),
+        distribution=_distribution(fields.get("distribution")),
+        queue_settings=_queue_settings(fields.get("queue_settings")),
+        identity=_identity(fields.get("identity")),
+        services=_services(fields.get("services")),
+    )
+    given = {name: _input(value) for name, value in (fields.get("inputs") or {}).items()}
+    inputs = {name: value for name, value in given.items() if value is not None}
+    outputs = {name: _output(value) for name, value in (fields.get("outputs") or {}).items()}
+    return values | ({"inputs": inputs} if inputs else {}) | ({"outputs": outputs} if outputs else {})
+
+
+def _input(sent: Any) -> Any:  # noqa: ANN401  dict or literal
+    if not isinstance(sent, dict):
+        return None if sent is None else str(sent)
+    fields = snake(sent)
+    mode = MODES.get(fields.get("mode") or "")
+    if fields.get("job_input_type") == "literal":
+        value = fields.get("value")
+        if value is None:  # an optional one that isn't given
+            return None
+        return {"path": value, "mode": mode} if mode and "${{" in str(value) else str(value)
+    return some(
+        type=_type(fields.get("job_input_type")),
+        path=data_path(fields.get("uri", "")),
+        mode=mode,
+        path_on_compute=fields.get("path_on_compute"),
+    )
+
+
+def _output(sent: Any) -> Any:  # noqa: ANN401  dict, str or None
+    if not isinstance(sent, dict):
+        return sent
+    fields = snake(sent)
+    values = some(
+        mode=MODES.get(fields.get("mode") or ""),
+        name=fields.get("asset_name") or fields.get("name"),
+        version=fields.get("asset_version") or fields.get("version"),
+    )
+    if "value" in fields:
+        return {"path": fields["value"], **values} if values else fields["value"]
+    kind = fields.get("job_output_type")
+    path = short_uri(fields["uri"]) if fields.get("uri") else None
+    return some(type=_type(kind) if kind else None, path=path) | values
+
+
+def _type(sent: str | None) -> str | None:
+    """`UriFile` is `uri_file`; `mlflow_model` is itself."""
+    return None if sent is None else HUMP.sub("_", sent).lower().replace("ml_flow", "mlflow")
+
+
+def data_path(uri: str) -> str:
+    """A path of data, as the spec language writes it."""
+    found = parse_id(uri)
+    return found.reference if found else short_uri(uri)
+
+
+def _resource(sent: str) -> str:
+    """A compute or datastore."""
+    found = parse_id(sent)
+    name = found.name if found else sent.removeprefix("azureml:")
+    return name if name == _SERVERLESS else f"azureml:{name}"
+
+
+def _limits(sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    timeout = (sent or {}).get("timeout")
+    if timeout is None:
+        return None
+    return {"timeout": _seconds(timeout) if isinstance(timeout, str) else int(timeout)}
+
+
+def _seconds(duration: str) -> int:
+    match = _DURATION.fullmatch(duration)
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
+    return int(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
+def _resources(sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not sent:
+        return None
+    fields = some(**snake(sent))
+    if "docker_args_list" in fields:
+        fields["docker_args"] = fields.pop("docker_args_list")
+    return fields
+
+
+def _distribution(sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not sent:
+        return None
+    fields = some(**snake(sent))
+    kind = fields.pop("distribution_type", None) or fields.pop("type", "")
+    return {"type": DISTRIBUTIONS.get(kind, str(kind).lower()), **fields}
+
+
+def _queue_settings(sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    fields = snake(sent or {})
+    priority = fields.get("priority")
+    tier = fields.get("job_tier")
+    return some(
+        job_tier=TIERS.get(tier, str(tier).lower()) if tier else None,
+        priority=PRIORITIES.get(str(priority), str(priority).lower()) if priority else None,
+    )
+
+
+def _identity(sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not sent:
+        return None
+    fields = some(**snake(sent))
+    kind = fields.pop("identity_type", None) or fields.pop("type", "")
+    known = {"resource_id": "msi_resource_id"}
+    rest = {known.get(key, key): value for key, value in fields.items()}
+    return {"type": IDENTITIES.get(kind, HUMP.sub("_", str(kind)).lower()), **rest}
+
+
+def _services(sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not sent:
+        return None
+    services = {}
+    for name, value in sent.items():
+        fields = some(**snake(value))
+        kind = fields.pop("job_service_type", None)
+        properties = dict(fields.pop("properties", None) or {})
+        extra = {"ssh_public_keys": properties.pop("sshPublicKeys", None), "log_dir": properties.pop("logDir", None)}
+        nodes = fields.pop("nodes", None)
+        services[name] = some(
+            type=SERVICES.get(kind, kind) if kind else None,
+            port=fields.get("port"),
+            nodes="all" if nodes else None,
+            properties=properties,
+            **extra,
+        )
+    return services

@@ -1,0 +1,164 @@
+"""Jobs and components that the workspace keeps in the terms of the spec language, as Azure answers with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from creditml.service.wire import DISTRIBUTIONS, IDENTITIES, MODES, PLAIN, PRIORITIES, TIERS, camel, some
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from creditml.service.scope import Scope
+    from creditml.service.wire import References
+
+_SENT_MODES = {ours: sent for sent, ours in MODES.items()}
+
+
+def job_properties(spec: Mapping[str, Any], references: References) -> dict[str, Any]:
+    """The `properties` of a job that the workspace keeps in the terms of the spec language."""
+    scope, kind = references.scope, spec.get("type", "command")
+    properties = some(
+        jobType=kind.capitalize(),
+        displayName=spec.get("display_name"),
+        description=spec.get("description"),
+        experimentName=spec.get("experiment_name"),
+        computeId=_compute_id(spec.get("compute"), scope),
+        identity=_sent_identity(spec.get("identity"), humped=True),
+    )
+    properties |= {
+        "inputs": {name: _sent_input(value, scope, humped=True) for name, value in (spec.get("inputs") or {}).items()},
+        "outputs": {
+            name: _sent_output(value, scope, humped=True) for name, value in (spec.get("outputs") or {}).items()
+        },
+    }
+    if kind == "pipeline":
+        component = spec.get("component")
+        jobs = spec.get("jobs") or {}
+        if isinstance(component, dict):
+            jobs = component.get("jobs") or {}
+        elif component:
+            properties["componentId"] = references.component_id(component)
+        settings = dict(spec.get("settings") or {})
+        if settings.get("default_compute"):
+            settings["default_compute"] = _compute_id(settings["default_compute"], scope)
+        properties["jobs"] = {name: node_sent(name, node, references) for name, node in jobs.items()}
+        return properties | {"settings": settings}
+    limits = spec.get("limits")
+    return properties | some(
+        command=spec.get("command"),
+        codeId=references.code_id(spec["code"]) if spec.get("code") else None,
+        environmentId=references.environment_id(spec["environment"]) if spec.get("environment") else None,
+        environmentVariables=spec.get("environment_variables") or {},
+        limits={"jobLimitsType": "Command", "timeout": f"PT{limits['timeout']}S"} if limits else None,
+        resources=camel(spec.get("resources") or {}),
+        distribution=_sent_distribution(spec.get("distribution"), humped=True),
+        queueSettings=_sent_queue_settings(spec.get("queue_settings")),
+    )
+
+
+def component_spec(spec: Mapping[str, Any], references: References) -> dict[str, Any]:
+    """The `componentSpec` of a component that the workspace keeps in the terms of the spec language."""
+    sent = {key: value for key, value in spec.items() if key not in ("jobs", "code", "environment", "distribution")}
+    sent |= some(
+        code=f"azureml:{references.code_id(spec['code'])}" if spec.get("code") else None,
+        environment=_environment(spec.get("environment"), references),
+        distribution=_sent_distribution(spec.get("distribution"), humped=False),
+    )
+    if "jobs" in spec:
+        sent["jobs"] = {name: node_sent(name, node, references) for name, node in spec["jobs"].items()}
+    return {"is_deterministic": True, **sent}
+
+
+def _environment(value: Any, references: References) -> str | None:  # noqa: ANN401  str or dict
+    sent = references.environment_id(value) if value else None
+    return None if sent is None else sent if sent.startswith("azureml:") else f"azureml:{sent}"
+
+
+def node_sent(name: str, node: Mapping[str, Any], references: References) -> dict[str, Any]:
+    """A node as it is sent."""
+    scope, kind = references.scope, node.get("type", "command")
+    inputs, outputs = node.get("inputs") or {}, node.get("outputs") or {}
+    limits = node.get("limits")
+    component = node.get("component") or {key: node[key] for key in ("command", "code", "environment") if key in node}
+    return some(
+        name=name,
+        type=kind,
+        componentId=references.component_id(component),
+        computeId=_compute_id(node.get("compute"), scope),
+        inputs={key: _sent_input(value, scope, humped=False) for key, value in inputs.items()},
+        outputs={key: _sent_output(value, scope, humped=False) for key, value in outputs.items()},
+        **{key: node.get(key) for key in (*PLAIN, "resources")},
+        limits={"job_limits_type": "Command", "timeout": f"PT{limits['timeout']}S"} if limits else None,
+        distribution=_sent_distribution(node.get("distribution"), humped=False),
+        queue_settings=_sent_queue_settings(node.get("queue_settings")),
+        identity=_sent_identity(node.get("identity"), humped=False),
+        _source="REMOTE.WORKSPACE.COMPONENT",
+    )
+
+
+def _compute_id(value: str | None, scope: Scope) -> str | None:
+    return scope.id("computes", value.removeprefix("azureml:")) if value else None
+
+
+def _sent_input(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  # noqa: ANN401  dict or literal
+    kind = "jobInputType" if humped else "job_input_type"
+    if not isinstance(value, dict):
+        return {kind: "literal", "value": str(value)}
+    path = str(value.get("path", ""))
+    mode = _SENT_MODES.get(value.get("mode") or "")
+    if "${{" in path:
+        return some(**{kind: "literal"}, value=path, mode=mode)
+    return some(**{kind: value.get("type", "uri_folder")}, uri=sent_path(path, value.get("type", ""), scope), mode=mode)
+
+
+def sent_path(path: str, kind: str, scope: Scope) -> str:
+    """A path of data as it is answered: assets by their ids, datastores in the long form."""
+    if path.startswith("azureml:") and not path.startswith("azureml://"):
+        name, _, version = path.removeprefix("azureml:").partition(":")
+        kinds = "models" if kind.endswith("_model") else "data"
+        return scope.id(kinds, name, version) if version else path
+    return scope.uri(path)
+
+
+def _sent_output(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  # noqa: ANN401  dict, str or None
+    kind = "jobOutputType" if humped else "job_output_type"
+    if isinstance(value, str):
+        return {"type": "literal", "value": value}
+    fields = value or {}
+    path = str(fields.get("path") or "")
+    mode = _SENT_MODES.get(fields.get("mode") or "")
+    if "${{parent.outputs." in path:
+        return some(type="literal", value=path, mode=mode)
+    return some(
+        **{kind: fields.get("type", "uri_folder")},
+        uri=scope.uri(path) if path else None,
+        mode=mode,
+        assetName=fields.get("name"),
+        assetVersion=fields.get("version"),
+    )
+
+
+def _sent_distribution(value: Mapping[str, Any] | None, *, humped: bool) -> dict[str, Any] | None:
+    if not value:
+        return None
+    kinds = {ours: sent for sent, ours in DISTRIBUTIONS.items()}
+    fields = {"distribution_type": kinds[value["type"]], **{k: v for k, v in value.items() if k != "type"}}
+    return camel(fields) if humped else fields
+
+
+def _sent_identity(value: Mapping[str, Any] | None, *, humped: bool) -> dict[str, Any] | None:
+    if not value:
+        return None
+    kinds = {**{ours: sent for sent, ours in IDENTITIES.items()}, "managed": "Managed"}
+    fields = {"identity_type": kinds[value["type"]], **{k: v for k, v in value.items() if k != "type"}}
+    return camel(fields) if humped else fields
+
+
+def _sent_queue_settings(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not value:
+        return None
+    tiers = {ours: sent for sent, ours in TIERS.items()}
+    priorities = {ours: int(sent) for sent, ours in PRIORITIES.items()}
+    tier, priority = value.get("job_tier"), value.get("priority")
+    return some(job_tier=tiers.get(tier or ""), priority=priorities.get(priority or ""))
