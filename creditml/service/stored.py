@@ -36,7 +36,6 @@ CONTENT = "content"
 UPLOAD = "upload-"
 _OTHERS = "datastore-"
 _RUN = re.compile(r"ExperimentRun/dcid\.(?P<run>[^/]+)(?:/(?P<path>.*))?", re.DOTALL)
-_OUTPUT = re.compile(r"azureml/(?P<run>[^/]+)/(?P<output>[^/]+)(?:/(?P<path>.*))?", re.DOTALL)
 _FORBIDDEN = re.compile(r"(?:^|/)\.{1,2}(?:/|$)|^/|//|[\\\0]|^[A-Za-z]:")
 
 
@@ -114,11 +113,9 @@ def _base(workspace: Workspace, container: str, name: str) -> Base:
     if container == CONTENT:
         return Base(workspace.content.root, "", writable=False)
     if container == BLOBSTORE:
-        match = _OUTPUT.fullmatch(name)
-        output = _output(workspace, match["run"], match["output"]) if match else None
-        if match and output is not None:
-            prefix = f"azureml/{match['run']}/{match['output']}/"
-            return Base(output, prefix if output.is_dir() else prefix + output.name, writable=False)
+        output = workspace.data.stored_output(name)
+        if output is not None:
+            return Base(output.place, output.prefix, writable=False)
         return Base(workspace.data.datastore(DEFAULT_DATASTORE), "")
     if container.startswith(UPLOAD) and re.fullmatch(r"upload-[0-9a-f]{32}", container):
         return Base(upload_folder(workspace, container), "")
@@ -142,15 +139,6 @@ def _record(workspace: Workspace, run: str) -> JobRecord:
         return workspace.jobs.get(run)
     except NotFound:
         raise Refusal(404, "BlobNotFound", f"There is no run '{run}'.") from None
-
-
-def _output(workspace: Workspace, run: str, output: str) -> Path | None:
-    try:
-        record = workspace.jobs.get(run)
-    except NotFound:
-        return None
-    place = record.results.get("outputs", {}).get(output)
-    return Path(place) if place else None
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -11,9 +11,10 @@ runs:/<run>/<path>                                       an artifact of an MLflo
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from creditml.errors import CreditMLError, NotFound, Unsupported, near_miss
@@ -33,6 +34,7 @@ _JOB_OUTPUT = re.compile(
     r"azureml://(?:subscriptions/.*?/)?jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths/(?P<path>.*))?",
     re.IGNORECASE,
 )
+_STORED_OUTPUT = re.compile(r"azureml/(?P<job>[^/]+)/(?P<output>[^/]+)(?:/(?P<path>.*))?", re.DOTALL)
 _RUN = re.compile(r"runs:/(?P<job>[^/]+)/(?P<path>.*)")
 _REMOTE = ("wasbs", "wasb", "abfss", "abfs", "adl", "s3", "gs", "hdfs", "dbfs")
 _FOLDER_TYPES = ("uri_folder", "mltable", "mlflow_model", "triton_model")
@@ -42,6 +44,13 @@ DEFAULT_ARTIFACTS = ("default", "artifacts")
 def is_url(path: str) -> bool:
     """Whether a path has to be downloaded."""
     return path.lower().startswith(("http://", "https://"))
+
+
+class StoredOutput(NamedTuple):
+    """An output of a job: where it lies, and what its path in the default datastore begins with."""
+
+    place: Path
+    prefix: str
 
 
 class DataPaths:
@@ -112,12 +121,34 @@ class DataPaths:
         """The folder that stands for a datastore."""
         return self._stores / name
 
+    def stored_output(self, path: str) -> StoredOutput | None:
+        """The output that a path in the default datastore is in; None if no job has written one there.
+
+        Azure ML docs: outputs go to `azureml/<job-name>/<output_name>/` of the default datastore.
+        """
+        match = _STORED_OUTPUT.fullmatch(path)
+        if match is None:
+            return None
+        try:
+            place = self._jobs.get(match["job"]).results.get("outputs", {}).get(match["output"])
+        except NotFound:
+            return None
+        prefix = f"azureml/{match['job']}/{match['output']}/"
+        if place is None:
+            return None
+        return StoredOutput(Path(place), prefix if os.path.isdir(place) else prefix + os.path.basename(place))
+
     def _azureml(self, path: str, type: str) -> str:  # noqa: A002
         if ".." in path.split("/"):
             message = f"{path} leads out of where it starts; there is nothing above it. Write it without '..'."
             raise NotFound(message)
         if match := _DATASTORE.fullmatch(path):
-            return str(self.datastore(match["store"]) / (match["path"] or ""))
+            inside = match["path"] or ""
+            output = self.stored_output(inside) if match["store"] == DEFAULT_DATASTORE else None
+            if output is None:
+                return str(self.datastore(match["store"]) / inside)
+            rest = inside.removeprefix(output.prefix).strip("/")
+            return str(output.place / rest if rest and output.place.is_dir() else output.place)
         if match := _JOB_OUTPUT.fullmatch(path):
             return str(self._output(match["job"], match["output"], match["path"] or ""))
         if match := _RUN.fullmatch(path):
