@@ -64,7 +64,7 @@ def start_upload(call: Call, plural: str, name: str, version: str) -> Answer:  #
 
 def put_code(call: Call, name: str, version: str) -> Answer:
     """Make a snapshot of what was uploaded."""
-    uri = (call.request.json().get("properties") or {}).get("codeUri") or ""
+    uri = call.request.properties().get("codeUri") or ""
     place = unquote(urlsplit(uri).path).lstrip("/").removeprefix(path_of_account(call.storage.account))
     container, _, prefix = place.partition("/")
     if container == CONTENT:  # it is known already

@@ -39,6 +39,8 @@ def read_sent_job(call: Call, name: str, properties: Mapping[str, Any]) -> Job:
         Refusal: its type is one that nothing here runs.
     """
     kind = str(properties.get("jobType", ""))
+    if not kind:
+        raise Refusal(400, "UserError", "The job has no 'jobType'.")
     if kind.lower() not in _KINDS:
         message = f"Jobs of type '{kind}' can't be run here yet; pipeline and command jobs can."
         raise Refusal(501, "NotSupported", message)
@@ -51,7 +53,7 @@ def read_sent_job(call: Call, name: str, properties: Mapping[str, Any]) -> Job:
 
 def put_job(call: Call, name: str) -> Answer:
     """Submit a job; of one that is there, change what may be changed."""
-    properties = call.request.json().get("properties") or {}
+    properties = call.request.properties()
     try:
         record = call.workspace.jobs.get(name)
     except NotFound:

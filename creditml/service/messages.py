@@ -52,6 +52,17 @@ class Request(NamedTuple):
         """The query's values, decoded."""
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
+    def properties(self) -> dict[str, Any]:
+        """What a body says of a resource.
+
+        Raises:
+            Refusal: it is no JSON object, or has no such part.
+        """
+        found = self.json().get("properties")
+        if not isinstance(found, dict):
+            raise Refusal(400, "BadArgument", "The body has no 'properties'.")
+        return found
+
     def json(self) -> dict[str, Any]:
         """The body.
 

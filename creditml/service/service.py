@@ -51,6 +51,9 @@ class Service:
             return refusal(error).answer()
         except Exception as error:  # noqa: BLE001  the service lives on
             _log.exception("%s %s", request.method, request.target)
+            if request.body and isinstance(error, TypeError | AttributeError | KeyError):
+                message = f"The body is not of the form that Azure ML's clients send ({type(error).__name__}: {error})."
+                return Refusal(400, "BadArgument", message).answer()
             message = f"This is a defect of creditml: {type(error).__name__}: {error}"
             return Refusal(500, "InternalServerError", message).answer()
 

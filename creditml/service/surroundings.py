@@ -89,7 +89,7 @@ def list_computes(call: Call) -> Answer:
 
 def put_compute(call: Call, name: str) -> Answer:
     """Take note of a compute's name; there is nothing to make."""
-    sent = call.request.json().get("properties") or {}
+    sent = call.request.properties()
     spec = {"name": name, "properties": {"type": str(sent.get("computeType", "AmlCompute"))}}
     call.workspace.assets.create("compute", name, "1", spec)
     return answer(_compute(call, name), 201)
@@ -141,7 +141,7 @@ def get_datastore(call: Call, name: str) -> Answer:
 
 def put_datastore(call: Call, name: str) -> Answer:
     """Register a datastore: a folder of the workspace stands for it."""
-    sent = call.request.json().get("properties") or {}
+    sent = call.request.properties()
     if name in (*_BLOB_STORES, *_FILE_STORES):
         return get_datastore(call, name)
     spec = {"name": name, "type": str(sent.get("datastoreType", "AzureBlob")), "description": sent.get("description")}

@@ -133,7 +133,7 @@ KINDS = {
 def put_version(call: Call, plural: str, name: str, version: str) -> Answer:
     """Create a version, or change what may be changed of one."""
     kind = KINDS[plural]
-    sent = call.request.json().get("properties") or {}
+    sent = call.request.properties()
     ours = kind_of(kind.kind, name)
     try:
         spec = kind.kept(call, name, sent)
@@ -188,7 +188,7 @@ def get_container(call: Call, plural: str, name: str) -> Answer:
 def put_container(call: Call, plural: str, name: str) -> Answer:
     """Archive or restore all of a name."""
     kind = kind_of(KINDS[plural].kind, name)
-    archived = bool((call.request.json().get("properties") or {}).get("isArchived"))
+    archived = bool(call.request.properties().get("isArchived"))
     call.workspace.assets.archive(kind, name, None, archived=archived)
     return get_container(call, plural, name)
 
