@@ -105,7 +105,7 @@ def _environment_sent(call: Call, asset: Asset) -> dict[str, Any]:
 
 def _component(call: Call, _name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
     spec = component_of(sent["componentSpec"], WorkspaceReferences(call.scope, call.workspace))
-    component, problems = read_component_document(Document("component", from_plain(spec), []), call.workspace.root)
+    component, problems, _ = read_component_document(Document("component", from_plain(spec), []), call.workspace.root)
     found = [*problems, *(check_component(component) if component else ())]
     if component is None or any(not problem.warning for problem in found):
         raise SpecError(found)
