@@ -24,6 +24,7 @@ COMMANDS = {
     "environment": ("creditml.cli.assets", "create, list, show, archive, restore environments"),
     "component": ("creditml.cli.assets", "create, list, show, archive, restore components"),
     "model": ("creditml.cli.assets", "create, list, show, archive, restore models"),
+    "compile": ("creditml.cli.compile", "write a pipeline made with azure.ai.ml's dsl as YAML"),
     "exec": ("creditml.cli.service", "run a script or notebook whose Azure ML is the local workspace"),
     "up": ("creditml.cli.service", "start the local workspace as a service"),
     "down": ("creditml.cli.service", "end it"),

@@ -12,6 +12,7 @@
     keys         the secret of a workspace, and what is derived from it
 
     transport    carries requests within the process; the one file that reaches into the SDK's storage client
+    compiling    from a job of the SDK to one that a file can hold
     connection   `connect`: a genuine MLClient
     server       carries requests over TLS on loopback; `certificates` are its own
     variables    environment variables under which an unchanged script talks to the server

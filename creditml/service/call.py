@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from creditml.model import Job
     from creditml.service.keys import Keys
     from creditml.service.messages import Request
     from creditml.service.scope import Scope
     from creditml.workspace import Workspace
+    from creditml.workspace.records import JobRecord
 
 
 class Storage(NamedTuple):
@@ -39,3 +41,4 @@ class Call(NamedTuple):
     keys: Keys
     storage: Storage
     tracking_uri: Callable[[], str]
+    submit: Callable[[Workspace, Job], JobRecord]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from creditml.model import Job
     from creditml.service.call import Call
+    from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
 
 _VIEWS = {"ActiveOnly": False, "ArchivedOnly": None, "All": True}
@@ -57,7 +58,8 @@ def put_job(call: Call, name: str) -> Answer:
     try:
         record = call.workspace.jobs.get(name)
     except NotFound:
-        return answer(_resource(call, _submit(call, name, properties)), 201)
+        job = read_sent_job(call, name, properties)
+        return answer(_resource(call, call.submit(call.workspace, job)), 201)
     changes: dict[str, Any] = {key: properties[key] for key in ("tags", "properties") if properties.get(key)}
     if properties.get("displayName"):
         changes["display_name"] = properties["displayName"]
@@ -68,11 +70,11 @@ def put_job(call: Call, name: str) -> Answer:
     return answer(_resource(call, call.workspace.jobs.get(name)))
 
 
-def _submit(call: Call, name: str, properties: Mapping[str, Any]) -> JobRecord:
-    job = read_sent_job(call, name, properties)
+def submit_job(workspace: Workspace, job: Job) -> JobRecord:
+    """Check a job and start a runner of its own for it."""
     config = read_config()
-    executor = load(config.backend)(call.workspace, Options(config.max_parallel, config.pass_env))
-    record: JobRecord = executor.detach(prepare(job, call.workspace))
+    executor = load(config.backend)(workspace, Options(config.max_parallel, config.pass_env))
+    record: JobRecord = executor.detach(prepare(job, workspace))
     return record
 
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from creditml.errors import CreditMLError
 from creditml.service import blobs, routes
 from creditml.service.call import Call, Storage
+from creditml.service.jobs import submit_job
 from creditml.service.keys import Keys
 from creditml.service.messages import Answer, Refusal, refusal
 from creditml.workspace import Workspace
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from creditml.model import Job
     from creditml.service.messages import Request
+    from creditml.workspace.records import JobRecord
 
 LARGEST_BODY = 1 << 28
 """Bytes; the SDK sends larger files in blocks."""
@@ -30,15 +33,22 @@ _log = logging.getLogger(__name__)
 class Service:
     """Answers requests about one workspace. May be called from any number of threads."""
 
-    def __init__(self, root: Path, storage: Storage, tracking_uri: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        storage: Storage,
+        tracking_uri: Callable[[], str],
+        submit: Callable[[Workspace, Job], JobRecord] = submit_job,
+    ) -> None:
         """For the workspace folder `root`.
 
         Args:
             root: the workspace's folder.
             storage: the storage account, as callers see it.
             tracking_uri: says where MLflow's server is, and starts it if need be.
+            submit: what becomes of a job that was sent.
         """
-        self._root, self.storage, self._tracking_uri = root, storage, tracking_uri
+        self._root, self.storage, self._tracking_uri, self._submit = root, storage, tracking_uri, submit
         self.keys = Keys(root)
 
     def answer(self, request: Request) -> Answer:
@@ -72,7 +82,7 @@ class Service:
             raise Refusal(501, "NotImplemented", f"creditml's local workspace does not serve {what}.")
         workspace = Workspace(self._root)
         try:
-            call = Call(request, found.scope, workspace, self.keys, self.storage, self._tracking_uri)
+            call = Call(request, found.scope, workspace, self.keys, self.storage, self._tracking_uri, self._submit)
             answer: Answer = found.handler(call, **found.names)
             return answer
         finally:

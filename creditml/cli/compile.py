@@ -1,0 +1,120 @@
+"""`creditml compile`: a pipeline written with `azure.ai.ml.dsl` as a YAML file."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import inspect
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from creditml.errors import CreditMLError, UsageError, near_miss
+from creditml.spec.yaml import scalar
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_DATA = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model")
+
+
+def main(command: str, words: list[str]) -> int:
+    """Compile a function."""
+    parser = argparse.ArgumentParser(
+        prog=f"creditml {command}",
+        description="Write a pipeline made with azure.ai.ml's dsl as YAML, just as Azure ML would be sent it.",
+        epilog="examples:\n  creditml compile my_pipeline.py:credit_defaults -o pipeline.yml\n"
+        "  creditml compile my_pipeline.py:credit_defaults -o pipeline.yml --set data=./data.csv --set ratio=0.25",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("function", metavar="FILE:FUNCTION", help="a function decorated with @dsl.pipeline, or a job")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the YAML file to write")
+    parser.add_argument(
+        "--set",
+        dest="values",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a value for a parameter of the function: a literal, or a path for one that is data",
+    )
+    arguments = parser.parse_args(words)
+    file, _, name = arguments.function.rpartition(":")
+    if not file or not name:
+        message = f"{arguments.function}: write FILE:FUNCTION, for example my_pipeline.py:credit_defaults."
+        raise UsageError(message)
+    values = dict(_pair(text) for text in arguments.values)
+    output = Path(arguments.output).absolute()
+    entity = _entity(Path(file), name, values)
+    from creditml.service.compiling import compiled, relative  # noqa: PLC0415  the SDK takes seconds
+    from creditml.spec.writer import write_job  # noqa: PLC0415
+
+    logging.getLogger("azure").setLevel(logging.ERROR)
+    print(write_job(relative(compiled(entity), output.parent), output.parent, output.name))
+    return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        message = f"--set {text}: write --set name=value."
+        raise UsageError(message)
+    return name, value
+
+
+def _entity(file: Path, name: str, values: dict[str, str]) -> Any:  # noqa: ANN401  a job of the SDK
+    module = _module(file)
+    made = getattr(module, name, None)
+    if made is None:
+        message = f"{file} has no '{name}'.{near_miss(name, [key for key in vars(module) if not key.startswith('_')])}"
+        raise CreditMLError(message)
+    if not inspect.isroutine(made) and not inspect.isfunction(made):
+        return made
+    try:
+        return made(**_arguments(made, values))
+    except TypeError as error:
+        message = f"{name} can't be called: {error}. Give its parameters by --set name=value."
+        raise CreditMLError(message) from error
+    except Exception as error:
+        message = f"{name} fails: {type(error).__name__}: {error}"
+        raise CreditMLError(message) from error
+
+
+def _arguments(function: Any, values: dict[str, str]) -> dict[str, Any]:  # noqa: ANN401  any function
+    """Values as the function takes them: what is declared to be data is, and so is a path of this machine."""
+    parameters = inspect.signature(function).parameters
+    unknown = [name for name in values if name not in parameters]
+    if unknown:
+        message = f"There is no parameter '{unknown[0]}'.{near_miss(unknown[0], parameters)}"
+        raise CreditMLError(message)
+    return {name: _value(parameters[name], text) for name, text in values.items()}
+
+
+def _value(parameter: inspect.Parameter, text: str) -> Any:  # noqa: ANN401  any literal, or an Input
+    from azure.ai.ml import Input  # noqa: PLC0415  the SDK takes seconds
+
+    declared = getattr(parameter.annotation, "type", None)
+    if declared in _DATA:
+        return Input(type=declared, path=text)
+    if declared is None and (Path(text).exists() or text.startswith(("https://", "azureml:"))):
+        return Input(type="uri_folder" if Path(text).is_dir() else "uri_file", path=text)
+    return text if parameter.annotation is str else scalar(text)
+
+
+def _module(file: Path) -> ModuleType:
+    if not file.is_file():
+        message = f"{file} does not exist."
+        raise CreditMLError(message)
+    sys.path.insert(0, str(file.absolute().parent))
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        message = f"{file} is no Python file."
+        raise CreditMLError(message)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        message = f"{file} can't be imported: {type(error).__name__}: {error}"
+        raise CreditMLError(message) from error
+    return module

@@ -1,0 +1,186 @@
+"""From a job of the genuine SDK to a `Job` whose code and data are where they were: what a file can say of it.
+
+The SDK submits it to a workspace that is thrown away, so that the graph is the one that Azure would have been sent.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from azure.ai.ml import Input, MLClient
+
+from creditml.engine.contract import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
+from creditml.engine.submit import prepare, submit
+from creditml.errors import CreditMLError
+from creditml.model import NOTHING, Command, Component, Data, Job, JobInput, Literal, Node, Pipeline
+from creditml.service.credential import LocalCredential
+from creditml.service.service import Service, in_process
+from creditml.service.transport import control_plane, serve_blobs
+from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from creditml.workspace.records import JobRecord
+
+_UPLOADED = "azureml://datastores/workspaceblobstore/paths/LocalUpload/"
+
+
+def compiled(entity: Any) -> Job:  # noqa: ANN401  a job of the SDK
+    """The job that Azure would be sent, with the local paths that the SDK uploads from.
+
+    Args:
+        entity: A pipeline job or command of `azure.ai.ml`; submitting changes it, so it is of no further use.
+
+    Raises:
+        CreditMLError: the SDK or the local workspace refuses it.
+    """
+    named = getattr(entity, "experiment_name", None)
+    places = list(_local_paths(entity))
+    kinds = {name: str(spec.type) for name, spec in _declared(entity).items()}
+    with TemporaryDirectory() as folder:
+        job = _captured(entity, Path(folder))
+        workspace = Workspace(Path(folder))
+        try:
+            origins = dict(_uploads(places, workspace))
+        finally:
+            workspace.close()
+    root = _Homecoming(origins).node(job.root)._replace(properties=NOTHING)
+    if isinstance(root.component, Pipeline) and kinds:
+        inputs = {
+            name: spec._replace(type=kinds.get(name, spec.type)) if spec.type == "string" else spec
+            for name, spec in root.component.inputs.items()
+        }
+        root = root._replace(component=root.component._replace(inputs=inputs))
+    return job._replace(root=root, name=None, experiment_name=named)
+
+
+def _captured(entity: Any, folder: Path) -> Job:  # noqa: ANN401  a job of the SDK
+    taken: list[Job] = []
+
+    def take(workspace: Workspace, job: Job) -> JobRecord:
+        prepared = prepare(job, workspace)
+        record, hold, _ = submit(prepared, workspace, "local")
+        hold.release()
+        taken.append(job)
+        return record
+
+    service = Service(folder, in_process(), lambda: "", take)
+    serve_blobs(service)
+    client = MLClient(
+        LocalCredential(service.keys),
+        SUBSCRIPTION,
+        RESOURCE_GROUP,
+        WORKSPACE_NAME,
+        transport=control_plane(service),
+        enable_telemetry=False,
+        show_progress=False,
+    )
+    try:
+        client.jobs.create_or_update(entity)
+    except Exception as error:
+        if not taken:
+            message = f"Azure ML's SDK refuses it: {error}"
+            raise CreditMLError(message) from error
+    return taken[0]
+
+
+def _declared(entity: Any) -> Mapping[str, Any]:  # noqa: ANN401  a job of the SDK
+    return getattr(getattr(entity, "component", None), "inputs", None) or {}
+
+
+def _local_paths(entity: Any) -> Iterator[tuple[str, str, tuple[str, ...]]]:  # noqa: ANN401  of the SDK
+    """What the SDK will upload: kind (`code`, or the type of data), place, and what is included beside code."""
+    component = getattr(entity, "component", None)
+    base = getattr(component, "base_path", None) or getattr(entity, "base_path", None) or Path.cwd()
+    code = getattr(component, "code", None)
+    if isinstance(code, str | os.PathLike) and not str(code).startswith(("azureml:", "/subscriptions/")):
+        includes = getattr(component, "additional_includes", None) or ()
+        yield "code", _at(base, code), tuple(_at(base, include) for include in includes)
+    for value in (getattr(entity, "inputs", None) or {}).values():
+        data = getattr(value, "_data", value)
+        path = data.path if isinstance(data, Input) else None
+        if isinstance(path, str | os.PathLike) and ":" not in str(path) and "${{" not in str(path):
+            yield str(data.type), _at(getattr(entity, "base_path", None) or Path.cwd(), path), ()
+    jobs = getattr(entity, "jobs", None) or getattr(component, "jobs", None) or {}
+    for child in jobs.values():
+        yield from _local_paths(child)
+
+
+def _at(base: Any, path: Any) -> str:  # noqa: ANN401  whatever the SDK takes
+    return str(os.path.normpath(os.path.join(os.fspath(base), os.fspath(path))))
+
+
+def _uploads(
+    places: list[tuple[str, str, tuple[str, ...]]], workspace: Workspace
+) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
+    """Under which names the workspace has what was uploaded from each place."""
+    for kind, place, includes in places:
+        if not os.path.exists(place):
+            continue
+        if kind == "code":
+            digest = workspace.content.snapshot_code(Path(place), [Path(include) for include in includes])
+            yield f"azureml:{digest}:1", (place, includes)
+        else:
+            yield workspace.data.keep(place, "uri_folder" if os.path.isdir(place) else "uri_file"), (place, ())
+
+
+class _Homecoming:
+    """Puts local paths back in the place of uploads."""
+
+    def __init__(self, origins: Mapping[str, tuple[str, tuple[str, ...]]]) -> None:
+        self._origins = origins
+        self._known: dict[str, Component] = {}
+
+    def node(self, node: Node) -> Node:
+        """A node or job, with all below it."""
+        component = node.component
+        changed = component if isinstance(component, str) else self._component(component)
+        return node._replace(component=changed, inputs={name: self._input(item) for name, item in node.inputs.items()})
+
+    def _component(self, component: Component) -> Component:
+        changed = self._changed(component)
+        return self._known.setdefault(repr(changed), changed)  # what is sent twice is one component
+
+    def _changed(self, component: Component) -> Component:
+        if isinstance(component, Command):
+            code, includes = self._origins.get(component.code or "", (component.code, ()))
+            return component._replace(code=code, additional_includes=includes)
+        return component._replace(jobs={name: self.node(child) for name, child in component.jobs.items()})
+
+    def _input(self, value: JobInput) -> JobInput:
+        if isinstance(value, Literal) or not value.path.startswith(_UPLOADED):
+            return value
+        place, _ = self._origins.get(value.path.rstrip("/"), (value.path, ()))
+        return Data(**{**value._asdict(), "path": place})
+
+
+def relative(job: Job, folder: Path) -> Job:
+    """A job whose local paths are relative to a folder, as a file in it should have them."""
+    return job._replace(root=_Relative(folder).node(job.root))
+
+
+class _Relative(_Homecoming):
+    def __init__(self, folder: Path) -> None:
+        super().__init__({})
+        self._folder = folder
+
+    def _changed(self, component: Component) -> Component:
+        changed = super()._changed(component)
+        if not isinstance(changed, Command) or not isinstance(component, Command):
+            return changed
+        includes = tuple(self._short(include) for include in component.additional_includes)
+        code = component.code and self._short(component.code)
+        return changed._replace(code=code, additional_includes=includes)
+
+    def _input(self, value: JobInput) -> JobInput:
+        return value if isinstance(value, Literal) else value._replace(path=self._short(value.path))
+
+    def _short(self, path: str) -> str:
+        if not os.path.isabs(path):
+            return path
+        short = os.path.relpath(path, self._folder)
+        return short if short.startswith("..") else f"./{short}"
