@@ -17,6 +17,7 @@ from creditml.names import run_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from hashlib import _Hash as Digest  # the name that the type stubs give it
     from pathlib import Path
 
 _IGNORE_FILES = (".amlignore", ".gitignore")
@@ -73,7 +74,7 @@ class Content:
         """Keep a copy of a file or folder as `<store>/<hash>/<name>`; returns the hash."""
         prefix = "" if source.is_file() else source.name + "/"
         files = list(self._tree(source, prefix, ignore_rules(source, ())))
-        digest = content_hash(files)
+        digest = upload_hash(files, source.name if prefix else None)
         _put(files, store / digest)
         return digest
 
@@ -189,14 +190,62 @@ def content_hash(files: list[File]) -> str:
     for file in ordered:
         digest.update(f"#{file.path}#{file.size}".encode())
     for file in ordered:
-        try:
-            with open(file.source, "rb") as stream:
-                while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
-        except OSError as error:  # noqa: PERF203  the message names the file
-            message = f"{file.source} can't be read: {error.strerror}."
-            raise CreditMLError(message) from error
+        _update(digest, file.source)
     return digest.hexdigest()
+
+
+def upload_hash(files: list[File], folder: str | None) -> str:
+    """Azure ML's hash of data that is uploaded (SDK: `get_object_hash`), so that it is uploaded once by either.
+
+    Args:
+        files: what is uploaded.
+        folder: the name that their paths begin with; None for a single file.
+    """
+    digest = sha256(b"Initialize for october 2021 AML CLI version")
+    if folder is None:
+        _update(digest, files[0].source)
+    else:
+        tree = _Tree()
+        for file in files:
+            tree.add(file.path.split("/")[1:], file.source)
+        tree.update(digest)
+    return digest.hexdigest()
+
+
+class _Tree:
+    """Files and folders by name."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Tree | str] = {}
+
+    def add(self, names: list[str], source: str) -> None:
+        """Note a file, by the names that lead to it."""
+        name, *rest = names
+        if not rest:
+            self._entries[name] = source
+            return
+        below = self._entries.setdefault(name, _Tree())
+        assert isinstance(below, _Tree)  # noqa: S101  a folder is no file
+        below.add(rest, source)
+
+    def update(self, digest: Digest) -> None:
+        """Add names and contents to a hash, folder by folder."""
+        for name, entry in sorted(self._entries.items(), key=lambda item: item[0].lower()):
+            digest.update(name.encode())
+            if isinstance(entry, _Tree):
+                entry.update(digest)
+            else:
+                _update(digest, entry)
+
+
+def _update(digest: Digest, source: str) -> None:
+    try:
+        with open(source, "rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        message = f"{source} can't be read: {error.strerror}."
+        raise CreditMLError(message) from error
 
 
 def copy_file(source: str | Path, target: str | Path) -> None:
