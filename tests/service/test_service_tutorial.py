@@ -1,0 +1,143 @@
+"""The tutorial's notebook: as it is, and with a client of its own, under `creditml exec` and without a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = Path("examples/credit_defaults/tutorial.ipynb")
+OWN_CLIENT = """
+from azure.ai.ml import MLClient
+from azure.identity import DefaultAzureCredential
+
+ml_client = MLClient(
+    DefaultAzureCredential(),
+    subscription_id="11111111-2222-3333-4444-555555555555",
+    resource_group_name="a-group",
+    workspace_name="a-workspace",
+)
+"""
+# For a folder on PYTHONPATH: whatever would leave this machine is written down, and refused.
+GUARD = """
+import ipaddress, os, sys
+
+EVENTS = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
+
+def is_here(host):
+    if host in (None, "", b"", "localhost", b"localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host).is_loopback
+    except ValueError:
+        return False
+
+def guard(event, arguments):
+    if event not in EVENTS:
+        return
+    place = arguments[0 if event.startswith("socket.get") else 1]
+    host = place[0] if isinstance(place, tuple) else place
+    local = isinstance(host, (str, bytes)) and os.sep in os.fsdecode(host)  # a socket of the file system
+    if not local and not isinstance(host, int) and not is_here(host):
+        with open(os.environ["TRIED"], "a") as file:
+            print(event, place, file=file)
+        raise PermissionError(f"{event}: {place} is not on this machine")
+
+sys.addaudithook(guard)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what the notebook needs, to run in."""
+    folder = tmp_path / "project"
+    for name in ("components", "examples"):
+        ignored = shutil.ignore_patterns("__pycache__", ".creditml", "downloads")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    return folder
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> dict[str, str]:
+    """An environment in which Python reaches only this machine, and writes into the file TRIED what it tried."""
+    (tmp_path / "guard").mkdir()
+    (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
+    home = str(tmp_path / "home")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CREDITML_", "AZURE", "MLFLOW_"))}
+    path = os.pathsep.join((str(tmp_path / "guard"), *filter(None, [kept.get("PYTHONPATH")])))
+    return {**kept, "PYTHONPATH": path, "TRIED": str(tmp_path / "tried.txt"), "CREDITML_HOME": home}
+
+
+@pytest.fixture
+def _private_jupyter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the kernels of whoever runs the tests nor his settings of IPython."""
+    for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+
+
+def run(project: Path, folder: Path) -> str:
+    """Execute the notebook in `folder`; returns what it printed."""
+    notebook = nbformat.read(project / NOTEBOOK, as_version=4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(project / folder)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    return "".join(output["text"] for output in outputs if output.get("name") == "stdout")
+
+
+def script(client: str) -> str:
+    """The notebook's cells, with `client` in the place of the one that makes the client."""
+    notebook = nbformat.read(ROOT / NOTEBOOK, as_version=4)
+    cells = [cell["source"] for cell in notebook.cells if cell["cell_type"] == "code"]
+    (own,) = [number for number, source in enumerate(cells) if "creditml" in source.split()]
+    cells[own] = client
+    return "\n\n".join(cells)
+
+
+@pytest.mark.usefixtures("_private_jupyter", "home")
+def test_the_notebook_runs_again_in_the_same_workspace(project: Path) -> None:
+    first, second = run(project, NOTEBOOK.parent), run(project, Path())
+
+    for printed, version in ((first, 1), (second, 2)):
+        lines = printed.splitlines()
+        assert "credit-card:initial" in lines
+        for name in ("data_prep_credit_defaults", "train_credit_defaults_model", "credit_defaults_tutorial_model"):
+            assert f"{name}:{version}" in lines
+
+
+def test_a_client_of_its_own_needs_no_change_and_no_network(
+    project: Path, guarded: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "tutorial.py").write_text(script(OWN_CLIENT), encoding="utf-8")
+    command = [sys.executable, "-m", "creditml.cli", "exec", "--", sys.executable, str(tmp_path / "tutorial.py")]
+
+    done = subprocess.run(command, cwd=project, env=guarded, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "a-workspace in local" in done.stdout
+    assert "credit_defaults_tutorial_model:1" in done.stdout.splitlines()
+    assert not Path(guarded["TRIED"]).exists(), Path(guarded["TRIED"]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    ["socket.create_connection(('192.0.2.1', 443), 1)", "socket.create_connection(('management.azure.com', 443), 1)"],
+)
+def test_the_guard_would_have_seen_it(attempt: str, guarded: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "creditml.cli", "exec", "--", sys.executable, "-c", f"import socket; {attempt}"]
+
+    done = subprocess.run(command, env=guarded, capture_output=True, text=True, check=False)
+
+    assert "is not on this machine" in done.stderr
+    assert Path(guarded["TRIED"]).exists()
+
+
+def test_no_outputs_are_kept_in_the_notebook() -> None:
+    notebook = nbformat.read(ROOT / NOTEBOOK, as_version=4)
+
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
