@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 _LAST_PORT = 65535
 _KERNEL = "creditml"
+# Modules in a notebook's folder must not be taken for others while the kernel starts.
+_START_KERNEL = (
+    "import sys; sys.path = [*filter(None, sys.path)]; from creditml.service.kernel import main; main(sys.argv[1:])"
+)
 _EXEC = """examples:
   creditml exec -- python submit.py         a script that makes its own MLClient(DefaultAzureCredential(), …)
   creditml exec -- jupyter lab              notebooks likewise
   creditml up && eval "$(creditml exec --print-env)"    every program started from this shell
-  creditml up && creditml exec --kernel     a Jupyter kernel 'creditml', for notebooks that an editor starts
+  creditml exec --kernel                    a Jupyter kernel 'creditml', for notebooks that an editor starts
 
 Any subscription, resource group and workspace name means the local workspace. Nothing is patched, and nothing leaves
 this machine: the variables lead Azure's SDK to a server on 127.0.0.1."""
@@ -56,7 +60,9 @@ def _exec(words: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--print-env", action="store_true", help="print the variables for a shell, after `creditml up`")
-    parser.add_argument("--kernel", action="store_true", help="install a Jupyter kernel with them, after `creditml up`")
+    parser.add_argument(
+        "--kernel", action="store_true", help="install a Jupyter kernel that has them, and starts the service"
+    )
     parser.add_argument(
         "--config", metavar="FOLDER", help="write a config.json for MLClient.from_config() into this folder first"
     )
@@ -71,13 +77,13 @@ def _exec(words: list[str]) -> int:
     if command:
         with _server(root) as place:
             return _run(command, root, place)
+    if arguments.kernel:
+        return _install_kernel(root)
     running = daemon.status(root)
     if running is None:
         message = "No service runs that the variables could lead to; start one with `creditml up`."
         raise CreditMLError(message)
     given = _variables(root, _Place(running.url, running.tracking_uri))
-    if arguments.kernel:
-        return _install_kernel(given)
     from creditml.service.variables import UNSET  # noqa: PLC0415  with the rest of the service
 
     print(f"unset {' '.join(UNSET)}")
@@ -139,15 +145,15 @@ def _write_config(folder: Path) -> None:
         print(f"{file} is there already and stays as it is.", file=sys.stderr)
 
 
-def _install_kernel(given: dict[str, str]) -> int:
-    """Write a kernelspec where Jupyter looks for those of a user."""
+def _install_kernel(root: Path) -> int:
+    """Write a kernelspec where Jupyter looks for those of a user. It names the workspace, and no server of today."""
     folder = Path(os.environ.get("JUPYTER_DATA_DIR") or _jupyter_data()) / "kernels" / _KERNEL
     folder.mkdir(parents=True, exist_ok=True)
     spec = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "argv": [sys.executable, "-c", _START_KERNEL, "-f", "{connection_file}"],
         "display_name": "Python (creditml: local Azure ML)",
         "language": "python",
-        "env": given,
+        "env": {"CREDITML_HOME": str(root)},
     }
     (folder / "kernel.json").write_text(json.dumps(spec, indent=1), encoding="utf-8")
     print(folder)

@@ -90,6 +90,12 @@ def run(project: Path, folder: Path) -> str:
     return "".join(output["text"] for output in outputs if output.get("name") == "stdout")
 
 
+def creditml(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command, in a folder where nothing is."""
+    command = [str(Path(sys.executable).with_name("creditml")), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def script(client: str) -> str:
     """The notebook's cells, with `client` in the place of the one that makes the client."""
     notebook = nbformat.read(ROOT / NOTEBOOK, as_version=4)
@@ -122,6 +128,25 @@ def test_a_client_of_its_own_needs_no_change_and_no_network(
     assert "a-workspace in local" in done.stdout
     assert "credit_defaults_tutorial_model:1" in done.stdout.splitlines()
     assert not Path(guarded["TRIED"]).exists(), Path(guarded["TRIED"]).read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("_private_jupyter")
+def test_a_kernel_for_editors_starts_the_service_that_it_needs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert creditml("exec", "--kernel").returncode == 0
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "11111111-2222-3333-4444-555555555555")
+    source = f"{OWN_CLIENT}\nprint(ml_client.workspaces.get('a-workspace').description)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    (Path.cwd() / "select.py").write_text("raise ImportError", encoding="utf-8")  # a notebook's neighbour
+
+    try:
+        NotebookClient(notebook, timeout=120, kernel_name="creditml").execute()
+
+        assert str(home) in notebook.cells[0]["outputs"][-1]["text"]
+        assert creditml("status").returncode == 0
+    finally:
+        creditml("down")
+        (Path.cwd() / "select.py").unlink()
 
 
 @pytest.mark.parametrize(
