@@ -7,8 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,9 +25,16 @@ COMMANDS = [
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One workspace: the commands follow on each other."""
-    return tmp_path_factory.mktemp("readme")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One workspace: the commands follow on each other. No service outlives them."""
+    folder = tmp_path_factory.mktemp("readme")
+    yield folder
+    subprocess.run(
+        [sys.executable, "-m", "creditml.cli", "down"],
+        env={**os.environ, "CREDITML_HOME": str(folder)},
+        capture_output=True,
+        check=True,
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -31,7 +42,8 @@ def test_the_command_works(command: str, home: Path) -> None:
     if "https://" in command:  # no test needs the network: the rest of the command is right if it validates
         command = command.replace("creditml run", "creditml job validate -f")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "CREDITML_HOME": str(home)}
+    places = {"CREDITML_HOME": str(home), "JUPYTER_DATA_DIR": str(home / "jupyter")}
+    environment = {**os.environ, "PATH": path, **places}
 
     done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
