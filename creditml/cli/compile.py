@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import inspect
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +49,6 @@ def main(command: str, words: list[str]) -> int:
     from creditml.service.compiling import compiled, relative  # noqa: PLC0415  the SDK takes seconds
     from creditml.spec.writer import write_job  # noqa: PLC0415
 
-    logging.getLogger("azure").setLevel(logging.ERROR)
     print(write_job(relative(compiled(entity), output.parent), output.parent, output.name))
     return 0
 
@@ -71,8 +69,9 @@ def _entity(file: Path, name: str, values: dict[str, str]) -> Any:  # noqa: ANN4
         raise CreditMLError(message)
     if not inspect.isroutine(made) and not inspect.isfunction(made):
         return made
+    given = _arguments(made, values)
     try:
-        return made(**_arguments(made, values))
+        return made(**given)
     except TypeError as error:
         message = f"{name} can't be called: {error}. Give its parameters by --set name=value."
         raise CreditMLError(message) from error

@@ -5,6 +5,7 @@ The SDK submits it to a workspace that is thrown away, so that the graph is the 
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +39,7 @@ def compiled(entity: Any) -> Job:  # noqa: ANN401  a job of the SDK
     Raises:
         CreditMLError: the SDK or the local workspace refuses it.
     """
+    logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)  # it warns of its own experimental classes
     named = getattr(entity, "experiment_name", None)
     places = list(_local_paths(entity))
     kinds = {name: str(spec.type) for name, spec in _declared(entity).items()}
@@ -83,9 +85,15 @@ def _captured(entity: Any, folder: Path) -> Job:  # noqa: ANN401  a job of the S
         client.jobs.create_or_update(entity)
     except Exception as error:
         if not taken:
-            message = f"Azure ML's SDK refuses it: {error}"
+            message = f"Azure ML's SDK refuses it: {_said(str(error))}"
             raise CreditMLError(message) from error
     return taken[0]
+
+
+def _said(text: str) -> str:
+    """What the SDK says of an error, without its advice for its own command line."""
+    marked = [line.partition("(x)")[2].strip() for line in text.splitlines() if line.strip().startswith("(x)")]
+    return " ".join(marked) or text.strip()
 
 
 def _declared(entity: Any) -> Mapping[str, Any]:  # noqa: ANN401  a job of the SDK

@@ -1,0 +1,131 @@
+"""`creditml exec`, `up`, `down` and `status`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from project import Project, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SUBMIT = """
+from azure.ai.ml import MLClient, command
+from azure.identity import DefaultAzureCredential
+ml = MLClient(DefaultAzureCredential(), "any", "group", "workspace")
+job = ml.jobs.create_or_update(command(command="echo hello", environment="azureml:python:1"))
+ml.jobs.stream(job.name)
+print("name:", job.name)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project", HOME=str(tmp_path / "home"))
+
+
+@pytest.fixture
+def served(project: Project) -> Iterator[Project]:
+    project.creditml("up")
+    yield project
+    project.creditml("down")
+
+
+def test_a_script_that_makes_its_own_client_runs_unchanged(project: Project) -> None:
+    project.write("submit.py", SUBMIT)
+    done = project.creditml("exec", "--", sys.executable, "submit.py")
+    name = done.out.rpartition("name:")[2].strip()
+    assert project.json("job", "show", "-n", name)["status"] == "Completed"
+    assert "hello" in (project.workspace / f"jobs/{name}/artifacts/user_logs/std_log.txt").read_text()
+
+
+@pytest.mark.parametrize(("command", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 128 + signal.SIGTERM)])
+def test_the_exit_code_is_the_commands(project: Project, command: str, code: int) -> None:
+    project.creditml("exec", "--", "bash", "-c", command, code=code)
+
+
+def test_what_would_lead_elsewhere_is_unset(project: Project) -> None:
+    project.variables |= {"AZURE_CLIENT_ID": "x", "AZURE_CLIENT_SECRET": "y", "AZUREML_CURRENT_CLOUD": "AzureCloud"}
+    shown = project.creditml("exec", "--", "env").out
+    assert "AZURE_CLIENT" not in shown
+    assert "AZUREML_CURRENT_CLOUD" not in shown
+    assert "IDENTITY_ENDPOINT=https://localhost:" in shown
+    assert "MLFLOW_TRACKING_URI=http://127.0.0.1:" in shown
+
+
+def test_the_command_ends_with_exec(project: Project) -> None:
+    with project.start("exec", "--", "bash", "-c", "echo $$ > pid; exec sleep 600") as process:
+        file = project.folder / "pid"
+        eventually(lambda: file.exists() and file.read_text().strip())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 128 + signal.SIGTERM
+    eventually(
+        lambda: (
+            subprocess.run(["kill", "-0", file.read_text().strip()], capture_output=True, check=False).returncode != 0
+        )
+    )
+
+
+def test_up_status_and_down(project: Project) -> None:
+    assert project.creditml("status", code=1).err.startswith("No service runs here")
+    first = project.creditml("up").out.split()[0]
+    assert first.startswith("https://localhost:")
+    assert project.creditml("up").out.split()[0] == first, "it is there already"
+    assert project.creditml("status").out.split()[0] == first
+    assert "has ended" in project.creditml("down").err
+    project.creditml("status", code=1)
+    assert "No service" in project.creditml("down").err
+
+
+def test_a_port_that_is_taken(served: Project, tmp_path: Path) -> None:
+    port = served.creditml("status").out.split()[0].rpartition(":")[2]
+    other = Project(tmp_path / "other")
+    assert "can't listen on port" in other.creditml("up", "--port", port, code=1).err
+    other.creditml("status", code=1)
+
+
+def test_the_variables_of_a_shell(served: Project) -> None:
+    served.write("submit.py", SUBMIT)
+    script = f'eval "$({sys.executable} -m creditml.cli exec --print-env)" && {sys.executable} submit.py'
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=served.folder, env=served.environment(), capture_output=True, text=True, check=True
+    )
+    assert "name:" in done.stdout
+
+
+def test_a_kernel_for_jupyter(served: Project, tmp_path: Path) -> None:
+    served.variables |= {"JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
+    folder = served.creditml("exec", "--kernel").out.strip()
+    assert folder == str(tmp_path / "jupyter/kernels/creditml")
+    spec = json.loads((tmp_path / "jupyter/kernels/creditml/kernel.json").read_text())
+    assert spec["argv"][0] == sys.executable
+    assert spec["env"]["IDENTITY_ENDPOINT"].startswith("https://localhost:")
+
+
+def test_a_config_is_written_once(project: Project) -> None:
+    project.creditml("exec", "--config", ".", "--", "true")
+    file = project.folder / "config.json"
+    assert set(json.loads(file.read_text())) == {"subscription_id", "resource_group", "workspace_name"}
+    file.write_text("mine")
+    assert "stays as it is" in project.creditml("exec", "--config", ".", "--", "true").err
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "code"),
+    [
+        ((), "give one of", 2),
+        (("--print-env", "--", "true"), "give one of", 2),
+        (("--print-env",), "creditml up", 1),
+        (("--kernel",), "creditml up", 1),
+        (("--", "nosuchcommand"), "nosuchcommand can't be started", 1),
+    ],
+)
+def test_calls_that_cant_be_meant(project: Project, words: tuple[str, ...], said: str, code: int) -> None:
+    assert said in project.creditml("exec", *words, code=code).err
