@@ -62,6 +62,12 @@ def _routes() -> Iterator[Route]:
 
 def _paths() -> Iterator[tuple[str, str, Handler]]:
     yield "GET", "/discovery", surroundings.discovery
+    yield "GET", r"/registrymanagement/v[\d.]+/registries/{registry}/discovery", surroundings.discover_registry
+    yield (
+        "GET",
+        rf".*/providers/{re.escape(PROVIDER)}/registries/{{registry}}/(?P<asset>.+)",
+        surroundings.refuse_registry,
+    )
     yield "GET", _LISTS, surroundings.list_workspaces
     yield "GET", _WORKSPACE, surroundings.get_workspace
     for plural in versions.KINDS:

@@ -124,5 +124,5 @@ class Service:
 
 
 def in_process() -> Storage:
-    """The storage account of a service that is reached within a process: a host that exists nowhere else."""
-    return Storage(f"creditml{os.getpid()}", "core.windows.net")
+    """A storage account for a service that is reached within a process: a host of its own, which exists nowhere."""
+    return Storage(f"creditml{os.urandom(6).hex()}", "core.windows.net")

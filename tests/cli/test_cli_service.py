@@ -45,6 +45,25 @@ def test_a_script_that_makes_its_own_client_runs_unchanged(project: Project) -> 
     assert "hello" in (project.workspace / f"jobs/{name}/artifacts/user_logs/std_log.txt").read_text()
 
 
+def test_a_registry_is_looked_for_here_and_nowhere_else(project: Project) -> None:
+    project.write(
+        "registry.py",
+        """
+        from azure.ai.ml import MLClient
+        from azure.core.exceptions import ResourceNotFoundError
+        from azure.identity import DefaultAzureCredential
+        registry = MLClient(DefaultAzureCredential(), registry_name="azureml")
+        try:
+            registry.environments.get("sklearn-1.5", version="1")
+        except ResourceNotFoundError as error:
+            print(error.message)
+        """,
+    )
+    said = project.creditml("exec", "--", sys.executable, "registry.py").out
+    assert "The registry 'azureml' can't be reached from here" in said
+    assert "environments/sklearn-1.5/versions/1" in said
+
+
 @pytest.mark.parametrize(("command", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 128 + signal.SIGTERM)])
 def test_the_exit_code_is_the_commands(project: Project, command: str, code: int) -> None:
     project.creditml("exec", "--", "bash", "-c", command, code=code)
