@@ -118,13 +118,13 @@ def test_the_variables_of_a_shell(served: Project) -> None:
     assert "name:" in done.stdout
 
 
-def test_a_kernel_for_jupyter(served: Project, tmp_path: Path) -> None:
-    served.variables |= {"JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
-    folder = served.creditml("exec", "--kernel").out.strip()
+def test_a_kernel_for_jupyter_names_the_workspace_and_no_server_of_today(project: Project, tmp_path: Path) -> None:
+    project.variables |= {"JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
+    folder = project.creditml("exec", "--kernel").out.strip()
     assert folder == str(tmp_path / "jupyter/kernels/creditml")
     spec = json.loads((tmp_path / "jupyter/kernels/creditml/kernel.json").read_text())
     assert spec["argv"][0] == sys.executable
-    assert spec["env"]["IDENTITY_ENDPOINT"].startswith("https://localhost:")
+    assert spec["env"] == {"CREDITML_HOME": str(project.workspace)}
 
 
 def test_a_config_is_written_once(project: Project) -> None:
@@ -142,7 +142,6 @@ def test_a_config_is_written_once(project: Project) -> None:
         ((), "give one of", 2),
         (("--print-env", "--", "true"), "give one of", 2),
         (("--print-env",), "creditml up", 1),
-        (("--kernel",), "creditml up", 1),
         (("--", "nosuchcommand"), "nosuchcommand can't be started", 1),
     ],
 )
