@@ -1,7 +1,8 @@
 """Content-addressed snapshots: code as Azure ML would upload it, and uploaded data.
 
 A snapshot's hash is Azure's own for code (SDK: get_content_hash: file count, `#path#` and size of each file, then the
-contents), so that the same folder has the same identity here and there. Snapshots are complete or absent: they are
+contents), so that the same folder has the same identity here and there. Uploaded data
+lies where Azure ML's clients put it, so that either may register it again. Snapshots are complete or absent: they are
 written beside their place and renamed.
 """
 
@@ -16,12 +17,13 @@ from creditml.errors import CreditMLError
 from creditml.names import run_id
 
 if TYPE_CHECKING:
+    import hashlib
     from collections.abc import Callable, Iterable, Iterator
-    from hashlib import _Hash as Digest  # the name that the type stubs give it
     from pathlib import Path
 
 _IGNORE_FILES = (".amlignore", ".gitignore")
 _CHUNK = 1 << 20
+_OBJECT_SEED = b"Initialize for october 2021 AML CLI version"
 
 
 class File(NamedTuple):
@@ -71,11 +73,17 @@ class Content:
         return digest
 
     def upload(self, source: Path, store: Path) -> str:
-        """Keep a copy of a file or folder as `<store>/<hash>/<name>`; returns the hash."""
+        """Keep a copy of a file or folder as `<store>/<hash>/<name>`; returns the hash.
+
+        It is that of Azure ML's clients, which different content can share, unless other files lie there already.
+        """
         prefix = "" if source.is_file() else source.name + "/"
-        files = list(self._tree(source, prefix, ignore_rules(source, ())))
-        digest = upload_hash(files, source.name if prefix else None)
-        _put(files, store / digest)
+        rules = ignore_rules(source, ())
+        files = list(self._tree(source, prefix, rules))
+        digest = object_hash(source, rules, self._own)
+        if not _holds(store / digest / source.name, files):
+            digest = content_hash(files)
+        _put(files, store / digest / source.name, source.name)
         return digest
 
     def _own(self, entry: os.DirEntry[str]) -> bool:
@@ -121,8 +129,8 @@ def _file(entry: os.DirEntry[str], path: str) -> File:
     raise CreditMLError(message)
 
 
-def _put(files: list[File], target: Path) -> None:
-    """Copy files to a folder that is complete or absent."""
+def _put(files: list[File], target: Path, within: str = "") -> None:
+    """Copy files to a folder that is complete or absent; `within` is what of them becomes the target."""
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -134,12 +142,21 @@ def _put(files: list[File], target: Path) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             copy_file(file.source, place)
         try:
-            partial.rename(target)
+            (partial / within).rename(target)
         except OSError:
             if not target.exists():  # somebody else was first: the content is the same
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _holds(target: Path, files: list[File]) -> bool:
+    """Whether nothing lies there, or these files, as far as their names and sizes tell."""
+    if not target.exists():
+        return True
+    found = [target] if target.is_file() else [path for path in target.rglob("*") if path.is_file()]
+    there = {(path.relative_to(target.parent).as_posix(), path.stat().st_size) for path in found}
+    return there == {(file.path, file.size) for file in files}
 
 
 def ignore_rules(folder: Path, always: tuple[str, ...] = ("__pycache__",)) -> Callable[[str], bool]:
@@ -190,61 +207,36 @@ def content_hash(files: list[File]) -> str:
     for file in ordered:
         digest.update(f"#{file.path}#{file.size}".encode())
     for file in ordered:
-        _update(digest, file.source)
+        _feed(digest, file.source)
     return digest.hexdigest()
 
 
-def upload_hash(files: list[File], folder: str | None) -> str:
-    """Azure ML's hash of data that is uploaded (SDK: `get_object_hash`), so that it is uploaded once by either.
+def object_hash(source: Path, ignored: Callable[[str], bool], own: Callable[[os.DirEntry[str]], bool]) -> str:
+    """The hash under which Azure ML's clients upload data (SDK: `get_object_hash`), which know no `own` folders."""
+    digest = sha256(_OBJECT_SEED)
 
-    Args:
-        files: what is uploaded.
-        folder: the name that their paths begin with; None for a single file.
-    """
-    digest = sha256(b"Initialize for october 2021 AML CLI version")
-    if folder is None:
-        _update(digest, files[0].source)
-    else:
-        tree = _Tree()
-        for file in files:
-            tree.add(file.path.split("/")[1:], file.source)
-        tree.update(digest)
-    return digest.hexdigest()
-
-
-class _Tree:
-    """Files and folders by name."""
-
-    def __init__(self) -> None:
-        self._entries: dict[str, _Tree | str] = {}
-
-    def add(self, names: list[str], source: str) -> None:
-        """Note a file, by the names that lead to it."""
-        name, *rest = names
-        if not rest:
-            self._entries[name] = source
+    def add(place: str, path: str) -> None:
+        if os.path.isfile(place):
+            _feed(digest, place)
             return
-        below = self._entries.setdefault(name, _Tree())
-        assert isinstance(below, _Tree)  # noqa: S101  a folder is no file
-        below.add(rest, source)
+        with os.scandir(place) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.path.lower()):
+                inner = f"{path}{entry.name}"
+                if not ignored(inner) and not (entry.is_dir() and (own(entry) or _loops(entry))):
+                    digest.update(entry.name.encode())
+                    add(entry.path, inner + "/")
 
-    def update(self, digest: Digest) -> None:
-        """Add names and contents to a hash, folder by folder."""
-        for name, entry in sorted(self._entries.items(), key=lambda item: item[0].lower()):
-            digest.update(name.encode())
-            if isinstance(entry, _Tree):
-                entry.update(digest)
-            else:
-                _update(digest, entry)
+    add(os.fspath(source), "")
+    return digest.hexdigest()
 
 
-def _update(digest: Digest, source: str) -> None:
+def _feed(digest: hashlib._Hash, file: str) -> None:
     try:
-        with open(source, "rb") as stream:
+        with open(file, "rb") as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
     except OSError as error:
-        message = f"{source} can't be read: {error.strerror}."
+        message = f"{file} can't be read: {error.strerror}."
         raise CreditMLError(message) from error
 
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 SDK = """
 import sys
-from azure.ai.ml._utils._asset_utils import get_content_hash
+from azure.ai.ml._utils._asset_utils import get_content_hash, get_ignore_file, get_object_hash
 from azure.ai.ml.entities._component.code import ComponentIgnoreFile
 for folder in sys.argv[1:]:
-    print(get_content_hash(folder, ComponentIgnoreFile(folder)))
+    print(get_content_hash(folder, ComponentIgnoreFile(folder)), get_object_hash(folder, get_ignore_file(folder)))
 """
 TREES = {
     "order": {
@@ -93,11 +93,39 @@ def test_hashes_are_those_of_azure_s_sdk(workspace: Workspace, tmp_path: Path) -
         [sys.executable, "-c", SDK, *map(str, folders)], capture_output=True, text=True, check=True
     ).stdout.split()
 
-    ours = [workspace.content.snapshot_code(folder) for folder in folders]
+    code = {folder.name: workspace.content.snapshot_code(folder) for folder in folders}
+    data = {folder.name: workspace.content.upload(folder, tmp_path / "store") for folder in folders}
 
-    assert dict(zip([folder.name for folder in folders], ours, strict=True)) == dict(
-        zip([folder.name for folder in folders], theirs, strict=True)
-    )
+    assert code == dict(zip(code, theirs[::2], strict=True))
+    assert data == dict(zip(data, theirs[1::2], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [({"a": "bc"}, {"ab": "c"}), ({"a": "1", "b": "2"}, {"a": "1"})],
+    ids=["the same hash", "an upload that was broken off"],
+)
+def test_data_never_takes_other_data_s_place(
+    workspace: Workspace, tmp_path: Path, one: dict[str, str], other: dict[str, str]
+) -> None:
+    store = tmp_path / "store"
+    wanted = grow(tmp_path / "wanted" / "data", one)
+    place = store / workspace.content.upload(wanted, tmp_path / "elsewhere") / "data"
+    grow(place, other)
+
+    uploaded = store / workspace.content.upload(wanted, store) / "data"
+
+    assert files(uploaded) == files(wanted)
+    assert files(place) == {path: text.encode() for path, text in other.items()}
+
+
+def test_files_of_the_same_content_keep_their_names(workspace: Workspace, tmp_path: Path) -> None:
+    folder = grow(tmp_path / "data", {"a.csv": "1", "b.csv": "1"})
+
+    hashes = {workspace.content.upload(folder / name, tmp_path / "store") for name in ("a.csv", "b.csv")}
+
+    assert len(hashes) == 1
+    assert files(tmp_path / "store" / hashes.pop()) == {"a.csv": b"1", "b.csv": b"1"}
 
 
 def test_a_snapshot_holds_what_is_not_ignored(workspace: Workspace, tmp_path: Path) -> None:
