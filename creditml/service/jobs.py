@@ -142,7 +142,7 @@ def _resource(call: Call, record: JobRecord) -> dict[str, Any]:
         "status": record.status,
         "tags": dict(record.tags),
         "properties": dict(record.properties),
-        "services": services,
+        "services": {**properties.get("services", {}), **services},
         "isArchived": record.archived,
     }
     return resource(call.scope, place, record.name, properties, made)

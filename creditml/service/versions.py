@@ -115,7 +115,8 @@ def _component(call: Call, _name: str, sent: Mapping[str, Any]) -> dict[str, Any
 
 
 def _component_sent(call: Call, asset: Asset) -> dict[str, Any]:
-    spec = {key: value for key, value in asset.spec.items() if key != "properties"} | {"version": asset.version}
+    named = {"name": asset.name, "version": asset.version}
+    spec = {key: value for key, value in asset.spec.items() if key != "properties"} | named
     return {"componentSpec": component_spec(spec, WorkspaceReferences(call.scope, call.workspace))}
 
 

@@ -24,6 +24,7 @@ PRIORITIES = {"1": "low", "2": "medium", "3": "high"}
 IDENTITIES = {"AMLToken": "aml_token", "Managed": "managed_identity", "UserIdentity": "user_identity"}
 DISTRIBUTIONS = {"Mpi": "mpi", "PyTorch": "pytorch", "TensorFlow": "tensorflow", "Ray": "ray"}
 SERVICES = {"SSH": "ssh", "JupyterLab": "jupyter_lab", "TensorBoard": "tensor_board", "VSCode": "vs_code"}
+TOLD_SERVICES = ("Studio", "Tracking")  # every job's answer has them; submitted again, they say nothing
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 PLAIN = ("display_name", "description", "tags", "properties", "comment", "environment_variables", "is_deterministic")
 

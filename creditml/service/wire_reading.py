@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from creditml.service.scope import parse_id, short_uri
+from creditml.service.scope import ANONYMOUS_COMPONENT, ARTIFACT_STORE, parse_id, short_uri
 from creditml.service.wire import (
     DISTRIBUTIONS,
     HUMP,
@@ -19,6 +19,7 @@ from creditml.service.wire import (
     PRIORITIES,
     SERVICES,
     TIERS,
+    TOLD_SERVICES,
     snake,
     some,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _SERVERLESS = "serverless"
+_OWN_ARTIFACTS = f"azureml://datastores/{ARTIFACT_STORE}/ExperimentRun/"
 
 
 def job_of(name: str, properties: Mapping[str, Any], references: References) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def component_of(spec: Mapping[str, Any], references: References) -> dict[str, A
     fields = dict(spec)
     component = some(
         type=fields.get("type"),
-        name=fields.get("name"),
+        name=None if fields.get("name") == ANONYMOUS_COMPONENT else fields.get("name"),
         **{key: fields.get(key) for key in PLAIN},
         command=fields.get("command"),
         inputs=fields.get("inputs"),
@@ -101,7 +103,8 @@ def _common(fields: Mapping[str, Any]) -> dict[str, Any]:
     )
     given = {name: _input(value) for name, value in (fields.get("inputs") or {}).items()}
     inputs = {name: value for name, value in given.items() if value is not None}
-    outputs = {name: _output(value) for name, value in (fields.get("outputs") or {}).items()}
+    sent = {name: value for name, value in (fields.get("outputs") or {}).items() if not _told(name, value)}
+    outputs = {name: _output(value) for name, value in sent.items()}
     return values | ({"inputs": inputs} if inputs else {}) | ({"outputs": outputs} if outputs else {})
 
 
@@ -121,6 +124,11 @@ def _input(sent: Any) -> Any:  # noqa: ANN401  dict or literal
         mode=mode,
         path_on_compute=fields.get("path_on_compute"),
     )
+
+
+def _told(name: str, sent: Any) -> bool:  # noqa: ANN401  dict, str or None
+    """Whether an output is what every job's answer tells: where its artifacts are. Submitted again, it says nothing."""
+    return name == "default" and isinstance(sent, dict) and str(sent.get("uri") or "").startswith(_OWN_ARTIFACTS)
 
 
 def _output(sent: Any) -> Any:  # noqa: ANN401  dict, str or None
@@ -214,6 +222,8 @@ def _services(sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
     for name, value in sent.items():
         fields = some(**snake(value))
         kind = fields.pop("job_service_type", None)
+        if kind in TOLD_SERVICES:
+            continue
         properties = dict(fields.pop("properties", None) or {})
         extra = {"ssh_public_keys": properties.pop("sshPublicKeys", None), "log_dir": properties.pop("logDir", None)}
         nodes = fields.pop("nodes", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from creditml.service.wire import DISTRIBUTIONS, IDENTITIES, MODES, PLAIN, PRIORITIES, TIERS, camel, some
+from creditml.service.wire import DISTRIBUTIONS, IDENTITIES, MODES, PLAIN, PRIORITIES, SERVICES, TIERS, camel, some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,7 @@ def job_properties(spec: Mapping[str, Any], references: References) -> dict[str,
         experimentName=spec.get("experiment_name"),
         computeId=_compute_id(spec.get("compute"), scope),
         identity=_sent_identity(spec.get("identity"), humped=True),
+        services=_sent_services(spec.get("services"), humped=True),
     )
     properties |= {
         "inputs": {name: _sent_input(value, scope, humped=True) for name, value in (spec.get("inputs") or {}).items()},
@@ -35,13 +36,13 @@ def job_properties(spec: Mapping[str, Any], references: References) -> dict[str,
     if kind == "pipeline":
         component = spec.get("component")
         jobs = spec.get("jobs") or {}
-        if isinstance(component, dict):
-            jobs = component.get("jobs") or {}
-        elif component:
+        if component:
             properties["componentId"] = references.component_id(component)
         settings = dict(spec.get("settings") or {})
         if settings.get("default_compute"):
             settings["default_compute"] = _compute_id(settings["default_compute"], scope)
+        if settings.get("default_datastore"):
+            settings["default_datastore"] = _resource_id("datastores", settings["default_datastore"], scope)
         properties["jobs"] = {name: node_sent(name, node, references) for name, node in jobs.items()}
         return properties | {"settings": settings}
     limits = spec.get("limits")
@@ -53,7 +54,7 @@ def job_properties(spec: Mapping[str, Any], references: References) -> dict[str,
         limits={"jobLimitsType": "Command", "timeout": f"PT{limits['timeout']}S"} if limits else None,
         resources=camel(spec.get("resources") or {}),
         distribution=_sent_distribution(spec.get("distribution"), humped=True),
-        queueSettings=_sent_queue_settings(spec.get("queue_settings")),
+        queueSettings=camel(_sent_queue_settings(spec.get("queue_settings")) or {}),
     )
 
 
@@ -93,12 +94,17 @@ def node_sent(name: str, node: Mapping[str, Any], references: References) -> dic
         distribution=_sent_distribution(node.get("distribution"), humped=False),
         queue_settings=_sent_queue_settings(node.get("queue_settings")),
         identity=_sent_identity(node.get("identity"), humped=False),
+        services=_sent_services(node.get("services"), humped=False),
         _source="REMOTE.WORKSPACE.COMPONENT",
     )
 
 
 def _compute_id(value: str | None, scope: Scope) -> str | None:
-    return scope.id("computes", value.removeprefix("azureml:")) if value else None
+    return _resource_id("computes", value, scope) if value else None
+
+
+def _resource_id(kind: str, value: str, scope: Scope) -> str:
+    return scope.id(kind, value.removeprefix("azureml:"))
 
 
 def _sent_input(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  # noqa: ANN401  dict or literal
@@ -162,3 +168,19 @@ def _sent_queue_settings(value: Mapping[str, Any] | None) -> dict[str, Any] | No
     priorities = {ours: int(sent) for sent, ours in PRIORITIES.items()}
     tier, priority = value.get("job_tier"), value.get("priority")
     return some(job_tier=tiers.get(tier or ""), priority=priorities.get(priority or ""))
+
+
+def _sent_services(value: Mapping[str, Any] | None, *, humped: bool) -> dict[str, Any] | None:
+    kinds = {ours: sent for sent, ours in SERVICES.items()}
+    services = {}
+    for name, fields in (value or {}).items():
+        own = some(sshPublicKeys=fields.get("ssh_public_keys"), logDir=fields.get("log_dir"))
+        sent = some(
+            job_service_type=kinds.get(fields.get("type"), fields.get("type")),
+            port=fields.get("port"),
+            properties={**(fields.get("properties") or {}), **own},
+        )
+        if fields.get("nodes"):
+            sent["nodes"] = camel({"nodes_value_type": "All"}) if humped else {"nodes_value_type": "All"}
+        services[name] = camel(sent) if humped else sent
+    return services
