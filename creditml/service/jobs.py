@@ -48,7 +48,7 @@ def read_sent_job(call: Call, name: str, properties: Mapping[str, Any]) -> Job:
     spec = job_of(name, properties, WorkspaceReferences(call.scope, call.workspace))
     reading = read_job_document(Document("", from_plain(spec), []), call.workspace.root)
     if reading.job is None or any(not problem.warning for problem in reading.problems):
-        raise SpecError(reading.problems)
+        raise SpecError([problem._replace(place=None) for problem in reading.problems])  # there is no file
     return reading.job._replace(source=None)
 
 

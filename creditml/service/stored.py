@@ -21,12 +21,13 @@ from creditml import tracking
 from creditml.errors import NotFound
 from creditml.service.keys import FOLDER
 from creditml.service.messages import Refusal
-from creditml.service.scope import ARTIFACT_STORE, artifact_path
+from creditml.service.scope import ARTIFACT_STORE, artifact_path, short_uri
 from creditml.workspace.data import DEFAULT_DATASTORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from creditml.service.call import Call
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
 
@@ -83,6 +84,20 @@ def blobs(workspace: Workspace, container: str, prefix: str) -> Iterator[tuple[s
         if name.startswith(prefix):
             found[name] = file
     yield from sorted(found.items())
+
+
+def uploaded(call: Call, uri: str) -> str:
+    """What was uploaded to the default datastore, by its blob's URL: a place of this machine; other URIs stay."""
+    blob = uri.removeprefix(f"{call.storage.url}/{BLOBSTORE}/")
+    return short_uri(uri) if blob == uri else str(blob_file(call.workspace, BLOBSTORE, blob.rstrip("/"))[0])
+
+
+def uploaded_uri(call: Call, path: str) -> str:
+    """The blob's URL of a folder in the default datastore; other paths stay."""
+    place, store = Path(path), call.workspace.data.datastore(DEFAULT_DATASTORE)
+    if not place.is_absolute() or not place.is_relative_to(store):
+        return call.scope.uri(path)
+    return f"{call.storage.url}/{BLOBSTORE}/{place.relative_to(store).as_posix()}/"
 
 
 def local_uri(workspace: Workspace, path: str) -> str | None:

@@ -11,8 +11,9 @@ from creditml.engine.submit import freeze_component
 from creditml.errors import Conflict, NotFound, SpecError
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.service.references import WorkspaceReferences, kind_of
-from creditml.service.scope import resource, short_uri
-from creditml.service.stored import local_uri, model_uri
+from creditml.service.scope import ANONYMOUS_COMPONENT, resource, short_uri
+from creditml.service.stored import local_uri, model_uri, uploaded, uploaded_uri
+from creditml.service.wire import camel, snake
 from creditml.service.wire_reading import component_of
 from creditml.service.wire_writing import component_spec
 from creditml.spec.reader import read_component_document
@@ -67,7 +68,7 @@ def _model_sent(call: Call, asset: Asset) -> dict[str, Any]:
     return sent | {names[key]: spec[key] for key in names if spec.get(key)}
 
 
-def _environment(_call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+def _environment(call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {"name": name}
     if sent.get("image"):
         kept["image"] = sent["image"]
@@ -79,12 +80,13 @@ def _environment(_call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, A
             raise Refusal(400, "UserError", f"The conda file is no YAML: {error}") from None
     if sent.get("build"):
         build = sent["build"]
-        path = short_uri(build["contextUri"])
+        path = uploaded(call, build["contextUri"])
         kept["build"] = {"path": path, "dockerfile_path": build.get("dockerfilePath") or "Dockerfile"}
-    if sent.get("osType"):
-        kept["os_type"] = sent["osType"].lower()
+    system = str(sent.get("osType") or "linux").lower()
+    if system != "linux":  # the default: the SDK takes what says so and what doesn't for the same
+        kept["os_type"] = system
     if sent.get("inferenceConfig"):
-        kept["inference_config"] = sent["inferenceConfig"]
+        kept["inference_config"] = snake(sent["inferenceConfig"])
     return kept
 
 
@@ -97,20 +99,22 @@ def _environment_sent(call: Call, asset: Asset) -> dict[str, Any]:
         sent["condaFile"] = yaml.safe_dump(spec["conda_file"], sort_keys=False)
     if spec.get("build"):
         build = spec["build"]
-        sent["build"] = {"contextUri": call.scope.uri(build["path"]), "dockerfilePath": build.get("dockerfile_path")}
+        sent["build"] = {"contextUri": uploaded_uri(call, build["path"]), "dockerfilePath": build["dockerfile_path"]}
     if spec.get("inference_config"):
-        sent["inferenceConfig"] = spec["inference_config"]
+        sent["inferenceConfig"] = camel(spec["inference_config"])
     return sent
 
 
-def _component(call: Call, _name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+def _component(call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
     spec = component_of(sent["componentSpec"], WorkspaceReferences(call.scope, call.workspace))
     component, problems, _ = read_component_document(Document("component", from_plain(spec), []), call.workspace.root)
     found = [*problems, *(check_component(component) if component else ())]
     if component is None or any(not problem.warning for problem in found):
-        raise SpecError(found)
+        raise SpecError([problem._replace(place=None) for problem in found])  # there is no file
     kept = component_dict(freeze_component(component, call.workspace))
     kept.pop("version", None)
+    if name == ANONYMOUS_COMPONENT:  # in Python the SDK sends the name that it had in its file, from YAML it does not
+        kept.pop("name", None)
     return kept
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from creditml.service.scope import ANONYMOUS_COMPONENT, ARTIFACT_STORE, parse_id, short_uri
+from creditml.service.scope import ARTIFACT_STORE, parse_id, short_uri
 from creditml.service.wire import (
     DISTRIBUTIONS,
     HUMP,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from creditml.service.wire import References
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
+_PARENT_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.(\S+?)\s*\}\}")
+_PYTHON = "DSL"
 _SERVERLESS = "serverless"
 _OWN_ARTIFACTS = f"azureml://datastores/{ARTIFACT_STORE}/ExperimentRun/"
 
@@ -50,7 +52,10 @@ def job_of(name: str, properties: Mapping[str, Any], references: References) -> 
             job["component"] = references.component(fields["component_id"])
         else:
             job["jobs"] = {key: _node(node, references) for key, node in (properties.get("jobs") or {}).items()}
-        settings = {key: value for key, value in (fields.get("settings") or {}).items() if key != "_source"}
+        settings = dict(fields.get("settings") or {})
+        if settings.pop("_source", None) == _PYTHON:
+            for node in job.get("jobs", {}).values():
+                _leave_out(node, job.get("inputs", {}))
         for key in ("default_compute", "default_datastore"):
             if settings.get(key):
                 settings[key] = _resource(settings[key])
@@ -67,7 +72,7 @@ def component_of(spec: Mapping[str, Any], references: References) -> dict[str, A
     fields = dict(spec)
     component = some(
         type=fields.get("type"),
-        name=None if fields.get("name") == ANONYMOUS_COMPONENT else fields.get("name"),
+        name=fields.get("name"),
         **{key: fields.get(key) for key in PLAIN},
         command=fields.get("command"),
         inputs=fields.get("inputs"),
@@ -87,6 +92,15 @@ def _node(sent: Mapping[str, Any], references: References) -> dict[str, Any]:
     node = {"type": str(fields.get("type", "command")).lower(), **_common(fields)}
     reference = fields.get("component_id") or fields.get("component")
     return node | ({"component": references.component(reference)} if reference else {})
+
+
+def _leave_out(node: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Take out what is bound to an optional parameter that wasn't given: of a function in Python, none is sent."""
+    for name, value in list(node.get("inputs", {}).items()):
+        text = value.get("path") if isinstance(value, dict) else value
+        match = _PARENT_INPUT.fullmatch(str(text))
+        if match and match[1] not in given:
+            del node["inputs"][name]
 
 
 def _common(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -110,4 +110,6 @@ def _environment(context: Context, document: Document) -> dict[str, Any]:
         ENVIRONMENT.read(context, document.root)
         return {}
     found = environment(context, document.root)
+    if found and found.os_type == "linux":  # the default, which need not be said
+        found = found._replace(os_type=None)
     return environment_value(found) if found else {}
