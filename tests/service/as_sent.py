@@ -49,15 +49,18 @@ def moot(job: Job) -> Job:
         value = value._replace(inputs=inputs, outputs={**value.outputs, **outputs})
         if isinstance(value, Pipeline):
             return value._replace(jobs={key: visit(child) for key, child in value.jobs.items()})
-        return value._replace(
-            distribution=None if node.distribution else value.distribution,
-            resources=None if node.resources else value.resources,
-        )
+        tags = {key: tag for key, tag in value.tags.items() if node.tags.get(key) != tag}
+        return value._replace(distribution=None, resources=None, tags=tags)
 
     def visit(node: Node) -> Node:
         assert not isinstance(node.component, str)
+        own = node.component
+        if isinstance(own, Command):
+            node = node._replace(
+                distribution=node.distribution or own.distribution, resources=node.resources or own.resources
+            )
         outputs = {key: value for key, value in node.outputs.items() if value != JobOutput("uri_folder")}
-        return node._replace(component=component(node.component, node), outputs=outputs)
+        return node._replace(component=component(own, node), outputs=outputs)
 
     return job._replace(root=visit(job.root))
 
@@ -68,8 +71,7 @@ def _node(node: Node, workspace: Workspace) -> Node:
     if isinstance(component, Pipeline):
         component = component._replace(jobs={key: _node(child, workspace) for key, child in component.jobs.items()})
     if node.name:
-        for rule in COMPONENT_RULES:
-            component = rule.change(component, workspace)
+        component = _anonymous(component, workspace)
     node = node._replace(component=component)
     for rule in NODE_RULES:
         node = rule.change(node, workspace)
@@ -153,7 +155,13 @@ def _identity(node: Node, _workspace: Workspace) -> Node:
 
 
 def _description(node: Node, _workspace: Workspace) -> Node:
-    return node._replace(description=None) if node.name else node
+    own = node.component
+    assert not isinstance(own, str)
+    if not node.name or not node.description:
+        return node
+    if isinstance(own, Command) and not own.name and not own.description:  # written in place
+        own = own._replace(description=node.description)
+    return node._replace(description=None, component=own)
 
 
 def _resources(node: Node, _workspace: Workspace) -> Node:
@@ -180,10 +188,7 @@ def _data(value: JobInput, workspace: Workspace) -> JobInput:
     path = workspace.data.keep(value.path, value.type)
     if path != value.path and value.type == "uri_folder":
         path += "/"
-    if "@" in path and path.startswith("azureml:"):
-        asset = workspace.assets.resolve("data", path)
-        path = f"azureml:{asset.name}:{asset.version}"
-    return value._replace(path=path, datastore=None)
+    return value._replace(path=_version(path, "data", workspace), datastore=None)
 
 
 def _outputs(node: Node, _workspace: Workspace) -> Node:
@@ -194,35 +199,51 @@ def _outputs(node: Node, _workspace: Workspace) -> Node:
     return node._replace(outputs=typed)
 
 
+def _environment(node: Node, workspace: Workspace) -> Node:
+    own = node.component
+    if not isinstance(own, Command) or own.environment is None or _registered(own, workspace):
+        return node
+    environment = own.environment
+    if isinstance(environment, str):
+        return node._replace(component=own._replace(environment=_version(environment, "environment", workspace)))
+    build = environment.build
+    if build:
+        store = workspace.data.datastore("workspaceblobstore")
+        kept = workspace.data.keep(build.path, "uri_folder").removeprefix(f"azureml://datastores/{store.name}/paths/")
+        build = build._replace(path=f"{store}/{kept}")
+    system = None if environment.os_type == "linux" else environment.os_type
+    environment = environment._replace(name=None, version=None, build=build, os_type=system)
+    return node._replace(component=own._replace(environment=environment))
+
+
+def _anonymous(component: Component, workspace: Workspace) -> Component:
+    return component if _registered(component, workspace) else component._replace(name=None, version=None)
+
+
+def _registered(component: Component, workspace: Workspace) -> bool:
+    known = workspace.assets.entries("component", component.name, archived=True) if component.name else []
+    return any(asset.version == component.version for asset in known)
+
+
+def _version(reference: str, kind: str, workspace: Workspace) -> str:
+    """A reference by label, by version."""
+    if "@" not in reference or not reference.startswith("azureml:"):
+        return reference
+    asset = workspace.assets.resolve(kind, reference)
+    return f"azureml:{asset.name}:{asset.version}"
+
+
 _KEPT_BACK = ("locations", "max_instance_count")
 NODE_RULES = (
+    Rule(
+        _environment,
+        "an environment in place is sent without name and version, its context uploaded, Linux being the default",
+    ),
     Rule(_compute, "computes are sent as ids, so that `azureml:` may be written or not"),
     Rule(_identity, "`managed` and `managed_identity` are one thing"),
-    Rule(_description, "a node's description isn't sent"),
+    Rule(_description, "a node's description isn't sent, or as that of the component that is made of it"),
     Rule(_resources, "of resources the locations and the greatest count aren't sent"),
     Rule(_distribution, "TensorFlow's count of parameter servers is sent with its default"),
     Rule(_inputs, "local data is uploaded, a label becomes a version, and what a component doesn't declare isn't sent"),
     Rule(_outputs, "an output of which nothing is said isn't sent, and one without a type is sent as a folder"),
-)
-
-
-# -- components
-
-
-def _anonymous(component: Component, workspace: Workspace) -> Component:
-    known = workspace.assets.entries("component", component.name, archived=True) if component.name else []
-    if any(asset.version == component.version for asset in known):
-        return component
-    return component._replace(name=None, version=None)
-
-
-def _environment(component: Component, _workspace: Workspace) -> Component:
-    if not isinstance(component, Command) or component.environment is None or isinstance(component.environment, str):
-        return component
-    return component._replace(environment=component.environment._replace(name=None, version=None))
-
-
-COMPONENT_RULES = (
-    Rule(_anonymous, "a component that isn't registered is sent without its name and version"),
-    Rule(_environment, "an environment that is written in place is sent without its name and version"),
 )

@@ -1,16 +1,23 @@
-"""A genuine MLClient on a workspace of a test's own."""
+"""What the tests of the service share."""
 
 from __future__ import annotations
 
 import logging
 import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from capturing import ENTRY_POINT
+from sides import Sides
+
+import creditml
+from creditml.cli import main
+from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from azure.ai.ml import MLClient
 
@@ -32,6 +39,41 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def ml(home: Path) -> MLClient:  # noqa: ARG001  the workspace is in the environment
     """`creditml.connect()`."""
     logging.getLogger("azure").setLevel(logging.ERROR)
-    import creditml  # noqa: PLC0415  the SDK takes seconds
-
     return creditml.connect(show_progress=False)
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
+    folder = tmp_path_factory.mktemp("oracle")
+    (folder / "capturing-1.dist-info").mkdir()
+    (folder / "capturing-1.dist-info" / "entry_points.txt").write_text(ENTRY_POINT, encoding="utf-8")
+    logging.disable(logging.WARNING)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        patch.setenv("CREDITML_BACKEND", "capturing")
+        patch.setenv("CREDITML_HOME", str(folder / "theirs"))
+        client = creditml.connect("local")
+        sides = Sides(Workspace(folder / "ours").create(), Workspace(folder / "theirs"), client)
+        yield sides
+        sides.ours.close()
+        sides.theirs.close()
+    logging.disable(logging.NOTSET)
+
+
+ASSETS = (("environment", "environment.yml"), ("data", "words.yml"), ("component", "copy.yml"))
+
+
+@pytest.fixture(scope="module")
+def jobs(sides: Sides, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Jobs in a folder that is in no git repository, since the SDK tells of that; what they need is registered."""
+    folder = Path(shutil.copytree(Path(__file__).parent / "jobs", tmp_path_factory.mktemp("jobs") / "jobs"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for workspace in (sides.ours, sides.theirs):
+            patch.setenv("CREDITML_HOME", str(workspace.root))
+            for kind, file in ASSETS:
+                assert main([kind, "create", "-f", file]) == 0
+            there = workspace.data.datastore("workspaceblobstore") / "there" / "x.txt"
+            there.parent.mkdir(parents=True, exist_ok=True)
+            there.write_text("x", encoding="utf-8")
+    return folder

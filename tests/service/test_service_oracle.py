@@ -1,35 +1,33 @@
 """The job that the service gets is the one that the reader makes, and what it answers with is that job again.
 
-For every valid file of the corpus and of the examples the genuine SDK loads and submits what our reader reads.
+For every valid file of the corpus and of the examples the genuine SDK loads and submits what our reader reads; and for
+files of this folder (jobs/), which show what else there is to say.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 from as_sent import as_sent, moot
-from capturing import ENTRY_POINT, JOBS, Capturing
 from differences import differences
 
-import creditml
 from creditml.cli import main
-from creditml.engine.submit import prepare
-from creditml.spec.reader import read_job, read_job_dict
-from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
+
+    from sides import Sides
 
     from creditml.model import Job
 
 TOP = Path(__file__).parents[2]
 CORPUS = TOP / "tests" / "corpus" / "valid"
 FILES = sorted([*CORPUS.glob("*/pipeline.yml"), *CORPUS.glob("*/job.yml"), *(TOP / "examples").glob("*/pipeline.yml")])
+OWN = ("bound_settings", "command_job", "environments", "in_place", "of_component", "paths")
 LOST = {
     "component_only": [  # the SDK reads no description of a pipeline job
         ".root.description: 'Shown on the job, which has none of its own.' is not None"
@@ -40,51 +38,6 @@ LOST = {
 }
 """What the SDK itself loses or makes up when it reads a job that it was answered."""
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-class Sides(NamedTuple):
-    """Two workspaces: ours, and the one that the genuine SDK's client is bound to."""
-
-    ours: Workspace
-    theirs: Workspace
-    client: Any
-
-    def read(self, file: Path, overrides: tuple[str, ...] = ()) -> Job:
-        """The job that our reader makes of a file, as it is recorded."""
-        reading = read_job(file, overrides)
-        assert reading.job
-        record = Capturing(self.ours).detach(prepare(reading.job, self.ours, reading.problems))
-        assert list(differences(JOBS[record.name]._replace(name=record.name, source=None), recorded(record.spec))) == []
-        return JOBS[record.name]
-
-    def sent(self, entity: Any) -> Job:  # noqa: ANN401  an entity of the SDK
-        """The job that the service gets when the SDK submits."""
-        name = self.client.jobs.create_or_update(entity).name
-        assert list(differences(JOBS[name], recorded(self.theirs.jobs.get(name).spec))) == []
-        return JOBS[name]
-
-
-def recorded(spec: Any) -> Job:  # noqa: ANN401  a mapping
-    """The job that is run: a runner reads the record."""
-    return read_job_dict(spec)
-
-
-@pytest.fixture(scope="module")
-def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
-    folder = tmp_path_factory.mktemp("oracle")
-    (folder / "capturing-1.dist-info").mkdir()
-    (folder / "capturing-1.dist-info" / "entry_points.txt").write_text(ENTRY_POINT, encoding="utf-8")
-    logging.disable(logging.WARNING)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        patch.setenv("CREDITML_BACKEND", "capturing")
-        patch.setenv("CREDITML_HOME", str(folder / "theirs"))
-        client = creditml.connect("local")
-        sides = Sides(Workspace(folder / "ours").create(), Workspace(folder / "theirs"), client)
-        yield sides
-        sides.ours.close()
-        sides.theirs.close()
-    logging.disable(logging.NOTSET)
 
 
 class Case:
@@ -114,6 +67,23 @@ class Case:
                 assert main([asset["kind"], "create", "-f", asset["file"]]) == 0
 
 
+def both(file: Path, sides: Sides, overrides: Mapping[str, str]) -> tuple[Job, Job]:
+    """A file's job, as the service should get it and as it does."""
+    from azure.ai.ml import load_job  # noqa: PLC0415  it takes seconds
+
+    ours = sides.read(file, tuple(f"{key}={value}" for key, value in overrides.items()))
+    theirs = sides.sent(load_job(file, params_override=[{key: value} for key, value in overrides.items()]))
+    assert theirs.name
+    return as_sent(ours, sides.theirs, theirs.name), theirs
+
+
+def answered_again(job: Job, sides: Sides) -> list[str]:
+    """What differs when a job is got from the service and submitted again."""
+    got = sides.client.jobs.get(job.name)
+    got.name = None
+    return list(differences(job._replace(name=None), sides.sent(got)._replace(name=None), ordered=False))
+
+
 @pytest.fixture(params=FILES, ids=[file.parent.name for file in FILES])
 def case(request: pytest.FixtureRequest, sides: Sides, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     case = Case(request.param, tmp_path, monkeypatch)
@@ -121,27 +91,18 @@ def case(request: pytest.FixtureRequest, sides: Sides, tmp_path: Path, monkeypat
     return case
 
 
-def test_the_service_gets_the_job_that_the_reader_makes(case: Case, sides: Sides) -> None:
-    from azure.ai.ml import load_job  # noqa: PLC0415  it takes seconds
+def test_the_service_gets_and_answers_with_the_job_that_the_reader_makes(case: Case, sides: Sides) -> None:
+    ours, theirs = both(case.file, sides, case.set)
 
-    ours = sides.read(case.file, tuple(f"{key}={value}" for key, value in case.set.items()))
-    theirs = sides.sent(load_job(case.file, params_override=[{key: value} for key, value in case.set.items()]))
-
-    assert theirs.name
-    assert list(differences(as_sent(ours, sides.ours, theirs.name), moot(theirs), ordered=False)) == []
+    assert list(differences(ours, moot(theirs), ordered=False)) == []
+    assert answered_again(theirs, sides) == LOST.get(case.file.parent.name, [])
 
 
-def test_what_the_service_answers_is_the_same_job_when_it_is_submitted_again(case: Case, sides: Sides) -> None:
-    from azure.ai.ml import load_job  # noqa: PLC0415  it takes seconds
+@pytest.mark.parametrize("name", OWN)
+def test_so_it_does_for_our_own_jobs(name: str, jobs: Path, sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(jobs)
 
-    first = sides.sent(load_job(case.file, params_override=[{key: value} for key, value in case.set.items()]))
-    got = sides.client.jobs.get(first.name)
-    got.name = None
-    again = sides.sent(got)
+    ours, theirs = both(jobs / f"{name}.yml", sides, {})
 
-    lost = LOST.get(case.file.parent.name, [])
-    assert list(differences(nameless(first), nameless(again), ordered=False)) == lost
-
-
-def nameless(job: Job) -> Job:
-    return job._replace(name=None)
+    assert list(differences(ours, moot(theirs), ordered=False)) == []
+    assert answered_again(theirs, sides) == LOST.get(name, [])

@@ -1,0 +1,44 @@
+"""The two sides of the service's oracle: our reader, and the genuine SDK before the service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from capturing import JOBS, Capturing
+from differences import differences
+
+from creditml.engine.submit import prepare
+from creditml.spec.reader import read_job, read_job_dict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from creditml.model import Job
+    from creditml.workspace import Workspace
+
+
+class Sides(NamedTuple):
+    """Two workspaces: ours, and the one that the genuine SDK's client is bound to."""
+
+    ours: Workspace
+    theirs: Workspace
+    client: Any
+
+    def read(self, file: Path, overrides: tuple[str, ...] = ()) -> Job:
+        """The job that our reader makes of a file, as it is recorded."""
+        reading = read_job(file, overrides)
+        assert reading.job
+        record = Capturing(self.ours).detach(prepare(reading.job, self.ours, reading.problems))
+        assert list(differences(JOBS[record.name]._replace(name=record.name, source=None), recorded(record.spec))) == []
+        return JOBS[record.name]
+
+    def sent(self, entity: Any) -> Job:  # noqa: ANN401  an entity of the SDK
+        """The job that the service gets when the SDK submits."""
+        name = self.client.jobs.create_or_update(entity).name
+        assert list(differences(JOBS[name], recorded(self.theirs.jobs.get(name).spec))) == []
+        return JOBS[name]
+
+
+def recorded(spec: Any) -> Job:  # noqa: ANN401  a mapping
+    """The job that is run: a runner reads the record."""
+    return read_job_dict(spec)
