@@ -146,12 +146,13 @@ class _Homecoming:
     def node(self, node: Node) -> Node:
         """A node or job, with all below it."""
         component = node.component
-        changed = component if isinstance(component, str) else self._component(component)
+        changed = component if isinstance(component, str) else self._component(component, node.name)
         return node._replace(component=changed, inputs={name: self._input(item) for name, item in node.inputs.items()})
 
-    def _component(self, component: Component) -> Component:
+    def _component(self, component: Component, user: str) -> Component:
+        """Once what is sent twice; one without a name is called after the first node that has it."""
         changed = self._changed(component)
-        return self._known.setdefault(repr(changed), changed)  # what is sent twice is one component
+        return self._known.setdefault(repr(changed), changed._replace(name=changed.name or user or None))
 
     def _changed(self, component: Component) -> Component:
         if isinstance(component, Command):

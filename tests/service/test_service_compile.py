@@ -68,11 +68,11 @@ def compiled(project: Project) -> Path:
 
 
 def test_the_files_say_where_code_and_data_are(compiled: Path) -> None:
-    assert {file.name for file in compiled.iterdir()} == {"pipeline.yml", "inner.yml", "count.yml"}
+    assert {file.name for file in compiled.iterdir()} == {"pipeline.yml", "one.yml", "first.yml"}
     text = (compiled / "pipeline.yml").read_text()
     for line in ("path: ../data.txt", "rate: 0.5", "flag: true", "timeout: 60", "description: counts", "a: b"):
         assert line in text
-    assert "code: ../src" in (compiled / "count.yml").read_text()
+    assert "code: ../src" in (compiled / "first.yml").read_text()
 
 
 def test_the_files_are_taken_by_the_sdk_too(compiled: Path) -> None:
