@@ -43,7 +43,10 @@ def main(command: str, words: list[str]) -> int:
     arguments = parser.parse_args(words)
     workspace = Workspace.find()
     executor = executor_of(arguments, workspace)
-    return run(executor, prepared_job(arguments.file, overrides_of(arguments), workspace))
+    try:
+        return run(executor, prepared_job(arguments.file, overrides_of(arguments), workspace))
+    finally:
+        workspace.close()
 
 
 def run(executor: LocalJobs, prepared: Prepared) -> int:

@@ -147,6 +147,7 @@ def run_detached(arguments: list[str]) -> int:
     with Runner(workspace, record, plan(read_job_dict(record.spec)), launcher, hold, options) as runner:
         while runner.advance():
             pass
+    workspace.close()
     return 0 if runner.status == "Completed" else 1
 
 
