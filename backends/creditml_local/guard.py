@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from creditml_local import messages, processes
 from creditml_local.memory import out_of_memory_kills
 from creditml_local.messages import Order, Report
-from creditml_local.protection import plan, ways
+from creditml_local.protection import plan, real, ways
 from creditml_local.starting import start
 
 if sys.platform == "linux":
@@ -149,7 +149,7 @@ class Guard:
             what = plan(order.protected, order.writable, (order.log, order.env.get("TMPDIR", "")))
             if self._ways is None:
                 self._ways = ways(what)
-            mounts = tuple((os.path.realpath(source), link) for source, link in order.mounts)
+            mounts = tuple((real(source), link) for source, link in order.mounts)
             return start(order, log, what._replace(mounts=mounts), self._ways)
         finally:
             os.close(log)

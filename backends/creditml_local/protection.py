@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  nothing is made there
-
-_TEMPORARY = {path: os.path.realpath(path) for path in TEMPORARY}
 
 
 class Protection(NamedTuple):
@@ -49,7 +48,20 @@ def plan(protected: Iterable[str], writable: Iterable[str], usable: Iterable[str
 
 
 def _real(paths: Iterable[str]) -> tuple[str, ...]:
-    return tuple(_TEMPORARY.get(path) or os.path.realpath(path) for path in paths if os.path.exists(path))
+    return tuple(real(path) for path in paths if os.path.exists(path))
+
+
+def real(path: str) -> str:
+    """As `os.path.realpath`, for an absolute path; folders are looked at once, for the life of this process."""
+    if os.path.islink(path) or ".." in path:
+        return os.path.realpath(path)
+    folder, name = os.path.split(os.path.normpath(path))
+    return os.path.join(_real_folder(folder), name) if name else folder
+
+
+@lru_cache(maxsize=256)
+def _real_folder(path: str) -> str:
+    return real(path)
 
 
 def beneath(path: str, folder: str) -> bool:

@@ -57,6 +57,7 @@ class CommandRun:
         self.artifacts = self.folder / "artifacts"
         self.log = self.artifacts / "user_logs" / "std_log.txt"
         self.deadline: float | None = None
+        self.noted = False  # in the journal
         self._targets: dict[str, Target] = {}
         self._inputs = Inputs({}, (), {})
         self._supply: dict[str, Supply] = {}
@@ -113,12 +114,11 @@ class CommandRun:
             self.root = self.folder
 
     def begin(self, outputs: Mapping[tuple[str, str], str]) -> Outcome | None:
-        """Record the step and find its data; the outcome if that failed.
+        """Find the step's data; the outcome if that failed.
 
         Args:
             outputs: where the outputs of earlier steps lie, by step and name.
         """
-        self.runner.journal.step_began(self)
         try:
             os.makedirs(self.log.parent, exist_ok=True)
             if not self._prepared:

@@ -244,6 +244,8 @@ class Runner:
             run = CommandRun(self, self.plan.steps[path])
         self.states[path] = StepState(path, "Running", run.run_id, now(), log=str(run.log))
         self._changed.append(path)
+        if self.tracking.started:  # MLflow must know the run before its step can ask for it
+            self._note(run)
         failure = run.begin(self._outputs)
         if failure is not None:
             self._finish(run, failure)
@@ -254,8 +256,15 @@ class Runner:
         else:
             self._launch(run)
 
+    def _note(self, run: CommandRun) -> None:
+        """Record a step that was taken up; if nobody asks for its run, then while it runs."""
+        if not run.noted:
+            run.noted = True
+            self.journal.step_began(run)
+
     def _watch(self, run: CommandRun) -> None:
         self._running[run.path] = run
+        self._note(run)
         self._selector.register(run.fileno(), selectors.EVENT_READ, lambda: self._on_event(run))
 
     def _unwatch(self, run: CommandRun) -> None:
@@ -290,6 +299,7 @@ class Runner:
 
     def _finish(self, run: CommandRun, outcome: Outcome) -> None:
         path = run.path
+        self._note(run)
         for name, place in outcome.outputs.items():
             self._outputs[path, name] = place
         state = self.states[path]
