@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from creditml.errors import BackendUnavailable, near_miss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 GROUP = "creditml.executors"
 DEFAULT = "local"
@@ -22,6 +22,13 @@ DEFAULT = "local"
 def available(folders: Iterable[str] | None = None) -> Mapping[str, str]:
     """The installed backends: name -> `module:attribute`."""
     found: dict[str, str] = {}
+    for name, value in _installed(folders):
+        found.setdefault(name, value)
+    return found
+
+
+def _installed(folders: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
+    """Backends as they are found, the first of a name counts."""
     for folder in sys.path if folders is None else folders:
         try:
             names = [name for name in os.listdir(folder or ".") if name.endswith((".dist-info", ".egg-info"))]
@@ -35,9 +42,7 @@ def available(folders: Iterable[str] | None = None) -> Mapping[str, str]:
             except OSError:
                 continue
             if GROUP in text:
-                for key, value in _section(text).items():
-                    found.setdefault(key, value)
-    return found
+                yield from _section(text).items()
 
 
 def load(name: str) -> Any:  # noqa: ANN401  an executor class: what it is made with is the backend's affair
@@ -46,16 +51,17 @@ def load(name: str) -> Any:  # noqa: ANN401  an executor class: what it is made 
     Raises:
         BackendUnavailable: there is none of that name, or it can't be imported.
     """
-    known = available()
-    if name not in known:
+    place = next((value for known, value in _installed() if known == name), None)
+    if place is None:
+        known = available()
         listed = ", ".join(sorted(known)) or "none; is creditml installed in this environment?"
         message = f"There is no backend '{name}'. Installed: {listed}.{near_miss(name, known)}"
         raise BackendUnavailable(message)
-    module, _, attribute = known[name].partition(":")
+    module, _, attribute = place.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        message = f"The backend '{name}' ({known[name]}) can't be loaded: {error}."
+        message = f"The backend '{name}' ({place}) can't be loaded: {error}."
         raise BackendUnavailable(message) from error
 
 

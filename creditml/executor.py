@@ -112,6 +112,10 @@ class Running(Protocol):
 class Launcher(Protocol):
     """Starts commands on this machine. Not for use from several threads at once."""
 
+    def get_ready(self) -> None:
+        """Expect a start soon: what can be done before its command is known is best done now, beside other work."""
+        ...
+
     def see(self, root: str) -> str:
         """Return the path under which a step sees its root.
 

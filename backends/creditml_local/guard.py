@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from creditml_local import messages, processes
 from creditml_local.memory import out_of_memory_kills
 from creditml_local.messages import Order, Report
-from creditml_local.protection import plan, real, ways
+from creditml_local.protection import Protection, plan, real, ways
 from creditml_local.starting import start
 
 if sys.platform == "linux":
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 
     from creditml_local.protection import Way
 
-PATIENCE = 5.0  # seconds in which all that was killed must be gone; what isn't can't be killed, and is left alone
-
+_SAMPLE = Protection((os.path.dirname(os.path.realpath(__file__)),))  # something that is there for certain
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1  # seconds, between attempts to kill what is left
 _SHELL_SAYS_KILLED = 128 + signal.SIGKILL
 
@@ -109,6 +108,7 @@ class Guard:
     def __init__(self, orders: int, reports: int) -> None:
         """Get ready; the arguments are ends of pipes."""
         self._orders, self._reports = orders, reports
+        self._machine = os.open("/", os.O_RDONLY)  # as it is mounted now: a way of protection may have read-only mounts
         self._adopts = processes.adopt_orphans()
         self._ways: list[Way] | None = None
         self._woken = _wake_on_child()
@@ -119,7 +119,9 @@ class Guard:
     def serve(self) -> None:
         """Go on until the launcher is gone, or a step has left something that can't be killed."""
         while (message := messages.receive(self._orders)) is not None:
-            if isinstance(message, str):  # a wish about a step that has just ended
+            if isinstance(message, str):  # else a wish about a step that has just ended
+                if message == messages.GET_READY:
+                    self._ways = ways(_SAMPLE)
                 continue
             report = self._run(Order(*message))
             with suppress(BrokenPipeError):
@@ -144,7 +146,7 @@ class Guard:
         )
 
     def _start(self, order: Order) -> int:
-        log = os.open(order.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        log = os.open(real(order.log).lstrip("/"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666, dir_fd=self._machine)
         try:
             what = plan(order.protected, order.writable, (order.log, order.env.get("TMPDIR", "")))
             if self._ways is None:
@@ -162,7 +164,7 @@ class Guard:
 
     def _end(self, step: _Step) -> bool:
         """Kill what is left of a step; say whether it is gone."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + processes.PATIENCE
         pause = _SHORTEST_PAUSE
         while self._is_left(step):
             if time.monotonic() > deadline:

@@ -25,7 +25,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml_local import linux
-from creditml_local.protection import NoProtectionError, link
+from creditml_local.protection import NoProtectionError, existing, link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -102,13 +102,16 @@ class Landlock:
             os.close(rules)
 
     def rest(self) -> None:
-        """Nothing was taken."""
+        """There is nothing to clear up."""
+
+    def leave(self) -> None:
+        """There is nothing to leave."""
 
     def _make_rules(self, what: Protection) -> int:
         beside = self._beside(what.protected)
         rules = linux.syscall("landlock_create_ruleset", _CREATE_RULESET, linux.structure("=Q", self._rights), 8, 0)
         try:
-            for path in (*beside, *what.writable, *what.usable):
+            for path in (*beside, *what.writable, *existing(what.usable)):
                 self._allow(rules, path)
         except OSError:
             os.close(rules)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from creditml.errors import BackendError
 from creditml.executor import Exit
 from creditml_local import messages, processes
-from creditml_local.guard import PATIENCE, run_guard
 from creditml_local.messages import Order, Report
 from creditml_local.preparing import Links, check, clear_the_way, is_safe
 
@@ -28,7 +27,8 @@ if TYPE_CHECKING:
 class LocalLauncher:
     """Starts steps as processes of this machine; see `creditml.executor.Launcher`.
 
-    A guard that is done with a step takes the next one, so as many are forked (some 2 ms each) as steps run at once.
+    A guard that is done with a step takes the next one, so hardly more are forked (some 2 ms
+    each) than steps run at once.
     Their pipes must not leak: the process may start others, but not fork without executing while a launcher is open.
     """
 
@@ -39,6 +39,14 @@ class LocalLauncher:
         self._idle: list[_Guard] = []
         self._running: dict[str, LocalRunning] = {}
         self._links = Links(f"creditml-{self._token}")
+
+    def get_ready(self) -> None:
+        """Have a guard that waits for an order."""
+        if not self._idle:
+            with suppress(BackendError, BrokenPipeError):  # `start` will tell if there is still no room
+                guard = _Guard()
+                self._idle.append(guard)
+                messages.send(guard.orders, messages.GET_READY)
 
     def see(self, root: str) -> str:
         """Return the root itself, or a link to it if bash wouldn't take its name without quotes."""
@@ -75,13 +83,23 @@ class LocalLauncher:
 
     def _give(self, order: Order) -> _Guard:
         while True:
-            guard = self._idle.pop() if self._idle else _Guard()
+            guard = self._pick(order.cwd)
             try:
                 messages.send(guard.orders, order)
             except BrokenPipeError:  # someone has killed it while it was idle
                 guard.dismiss()
             else:
+                guard.cwd = order.cwd
                 return guard
+
+    def _pick(self, cwd: str) -> _Guard:
+        """A guard that is idle, if possible the one that the last step in this folder had: it is prepared for it."""
+        if not self._idle:
+            return _Guard()
+        known = {guard.cwd: guard for guard in reversed(self._idle)}
+        guard = known.get(cwd) or known.get("") or self._idle[0]
+        self._idle.remove(guard)
+        return guard
 
     def _take_back(self, token: str, guard: _Guard, reusable: bool) -> None:  # noqa: FBT001  one caller
         del self._running[token]
@@ -131,7 +149,7 @@ class LocalRunning:
         if self._exit is None:
             message = messages.receive(self._guard.reports)
             if message is None:  # the guard was killed
-                processes.end_marked(self._token, PATIENCE)
+                processes.end_marked(self._token, processes.PATIENCE)
             report = Report(*message) if message else Report(None, reusable=False)
             self._exit, self._error = _exit(report, vanished=message is None), report.error
             self._give_back(report.reusable)
@@ -155,7 +173,9 @@ class LocalRunning:
 
 
 class _Guard:
-    """The launcher's hold on a guard: the process, and the ends of two pipes."""
+    """The launcher's hold on a guard: the process, the ends of two pipes, and where its last step ran."""
+
+    cwd = ""
 
     def __init__(self) -> None:
         """Fork a guard.
@@ -194,7 +214,12 @@ def _fork_guard(orders: int, reports: int) -> int:
             warnings.simplefilter("ignore", DeprecationWarning)
             process = os.fork()
         if process == 0:
-            run_guard(orders, reports)
+            try:
+                from creditml_local.guard import run_guard  # noqa: PLC0415  in its own time, not in the runner's
+
+                run_guard(orders, reports)
+            finally:
+                os._exit(1)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return process

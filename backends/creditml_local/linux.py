@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
+_MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -93,3 +94,13 @@ def change_mount(target: str, flags: int) -> None:
         OSError: The kernel won't.
     """
     _checked(_libc.mount(None, _word(target), None, ctypes.c_ulong(flags), None), f"mount {target}")
+
+
+def detach_mount(target: str) -> None:
+    """Take away what is mounted at a path, which may be in use yet.
+
+    Raises:
+        OSError: Nothing is mounted there (EINVAL), or nothing is there (ENOENT).
+    """
+    flags = _MNT_DETACH | _UMOUNT_NOFOLLOW
+    _checked(_libc.umount2(_word(target), ctypes.c_int(flags)), f"umount {target}")

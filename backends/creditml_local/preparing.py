@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from creditml.errors import BackendError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from creditml.executor import Step
 
 _SAFE = re.compile(r"[A-Za-z0-9_./+:@%=,-]+")  # what bash takes as it is, without quotes
@@ -44,12 +46,18 @@ def check(step: Step) -> str:
             " put what is long into a file, and name the file"
         )
         raise BackendError(message)
-    for folder in ("/bin", *os.get_exec_path()):
-        shell = os.path.join(folder, "bash")
+    for shell in _shells():
         if os.access(shell, os.X_OK):
             return shell
     message = "there is no bash, which runs the commands of steps: install it, or put its folder on PATH"
     raise BackendError(message)
+
+
+def _shells() -> Iterator[str]:
+    """Where bash may be."""
+    yield "/bin/bash"
+    for folder in os.get_exec_path():
+        yield os.path.join(folder, "bash")
 
 
 def clear_the_way(step: Step) -> None:

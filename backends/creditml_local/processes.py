@@ -14,19 +14,19 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-if sys.platform == "linux":
-    from creditml_local import linux
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MARKER = "CREDITML_GUARD"
+PATIENCE = 5.0  # seconds in which all that was killed must be gone; what isn't can't be killed, and is left alone
 PS = ("ps", "-axwwE", "-o", "pid=,command=")  # macOS: -E adds the environment to the command
 
 
 def adopt_orphans() -> bool:
     """Make the calling process the parent of every orphan among its descendants; say whether the system can do it."""
     if sys.platform == "linux":
+        from creditml_local import linux  # noqa: PLC0415  for guards only
+
         try:
             linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
         except OSError:

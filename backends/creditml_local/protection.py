@@ -20,10 +20,10 @@ TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  nothing is made ther
 
 
 class Protection(NamedTuple):
-    """What a step may write and what not. All paths are absolute and without symbolic links.
+    """What a step may write and what not. All paths are absolute.
 
     Attributes:
-        protected: Files and folders to protect, none beneath another.
+        protected: Files and folders to protect, none beneath another; without symbolic links, as the next.
         writable: What stays writable though it may lie in something protected.
         usable: What must stay writable at any price, even if protection for what lies in it is lost.
         mounts: Files and folders, each with a link to it. A way that can shows the thing itself, read-only, where the
@@ -38,16 +38,17 @@ class Protection(NamedTuple):
 
 def plan(protected: Iterable[str], writable: Iterable[str], usable: Iterable[str]) -> Protection:
     """Bring paths into the form that the ways of protection need, leaving out what can't or need not be protected."""
-    exempt = _real(writable)
+    exempt = existing(writable)
     outermost: list[str] = []
-    for path in sorted(_real(protected)):
+    for path in sorted(existing(protected)):
         covered = any(beneath(path, folder) for folder in (*outermost, *exempt))
         if not covered and path != "/":
             outermost.append(path)
-    return Protection(tuple(outermost), exempt, _real((*TEMPORARY, *usable)))
+    return Protection(tuple(outermost), exempt, (*TEMPORARY, *filter(None, usable)))
 
 
-def _real(paths: Iterable[str]) -> tuple[str, ...]:
+def existing(paths: Iterable[str]) -> tuple[str, ...]:
+    """Those that are there, without symbolic links."""
     return tuple(real(path) for path in paths if os.path.exists(path))
 
 
@@ -94,7 +95,11 @@ class Way(Protocol):
         ...
 
     def rest(self) -> None:
-        """Give back what the last start took, now that nobody waits: another one may follow after the process's end."""
+        """Clear up after the last start, now that its process has ended and nobody waits."""
+        ...
+
+    def leave(self) -> None:
+        """Be as if nothing had been started: the next process is to be protected from nothing."""
         ...
 
 

@@ -16,14 +16,16 @@ What this gives up, and `landlock` doesn't:
 from __future__ import annotations
 
 import os
+import select
 from contextlib import ExitStack
+from errno import EINVAL, ENOENT
 from typing import TYPE_CHECKING
 
 from creditml_local import linux
 from creditml_local.protection import NoProtectionError, beneath
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from creditml_local.protection import Protection
 
@@ -55,23 +57,100 @@ class ReadOnlyMounts:
             raise OSError(message)
         self._mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY)
         self._root = os.open("/", os.O_RDONLY)
+        self._inside: _Inside | None = None
 
     def start(self, what: Protection, spawn: Callable[[], int]) -> int:
-        """Start a process from within the step's mounts, and stay there: leaving takes a while if nobody else is left.
+        """Start a process from within the step's mounts, and stay there: the next step may need the same.
 
         Raises:
             NoProtectionError: The mounts can't be made.
         """
         try:
-            _enter_own_mounts(what)
+            if self._inside is None or not self._inside.serves(what):
+                self.leave()
+                self._inside = _Inside(what)
+            self._inside.show(what.mounts)
         except OSError as error:
-            self.rest()
+            self.leave()
+            _go_back(self._mounts, self._root)  # even if it had not come to an inside
             raise NoProtectionError from error
         return spawn()
 
     def rest(self) -> None:
-        """Go back to the machine's mounts, which lets go of the step's."""
-        _go_back(self._mounts, self._root)
+        """Take away what the step was shown; if there is more that changed, leave its mounts for good."""
+        if self._inside is not None and not self._inside.clear():
+            self.leave()
+
+    def leave(self) -> None:
+        """Go back to the machine's mounts."""
+        if self._inside is not None:
+            self._inside.close()
+            self._inside = None
+            _go_back(self._mounts, self._root)
+
+
+class _Inside:
+    """A mount namespace that the calling process is in: what is protected is read-only there.
+
+    It takes about as long to make or to leave one as to start a small program, so it is kept as long as it serves.
+    """
+
+    def __init__(self, what: Protection) -> None:
+        """Move into a new one.
+
+        Raises:
+            OSError: It can't be made; the process may be in it all the same.
+        """
+        self._protected, self._writable = what.protected, what.writable
+        self._shown: list[str] = []
+        _enter_own_mounts(what)
+        # Its events tell that something was mounted, also by the step or by the machine.
+        self._list = os.open("/proc/self/mounts", os.O_RDONLY | os.O_CLOEXEC)
+        self._events = select.poll()
+        self._events.register(self._list, select.POLLPRI)
+
+    def serves(self, what: Protection) -> bool:
+        """Whether this is what `what` needs, and untouched."""
+        return (what.protected, what.writable) == (self._protected, self._writable) and not self._events.poll(0)
+
+    def show(self, mounts: Iterable[tuple[str, str]]) -> None:
+        """Show things, read-only, in the place of the links to them.
+
+        Raises:
+            OSError: Something can't be shown.
+        """
+        for source, link in mounts:
+            tree = _clone(source)
+            try:
+                _make_read_only(tree)
+                _make_mount_point(source, link)
+                _attach(tree, link)
+            finally:
+                os.close(tree)
+            self._shown.append(link)
+        self._events.poll(0)  # these are our own
+
+    def clear(self) -> bool:
+        """Take away what was shown; False if something else was mounted or is left."""
+        if self._events.poll(0):
+            return False
+        while self._shown:
+            try:
+                linux.detach_mount(self._shown.pop())
+            except OSError as error:  # noqa: PERF203  hardly ever
+                if error.errno not in (EINVAL, ENOENT):  # it went with its mount point
+                    return False
+        self._events.poll(0)
+        return True
+
+    def close(self) -> None:
+        """Stop watching."""
+        os.close(self._list)
+
+
+def _clone(path: str) -> int:
+    flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_RECURSIVE
+    return linux.syscall("open_tree", _OPEN_TREE, _AT_FDCWD, path, flags)
 
 
 def _enter_own_mounts(what: Protection) -> None:
@@ -82,23 +161,17 @@ def _enter_own_mounts(what: Protection) -> None:
     with ExitStack() as trees:
 
         def clone(path: str) -> int:
-            flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_RECURSIVE
-            tree = linux.syscall("open_tree", _OPEN_TREE, _AT_FDCWD, path, flags)
+            tree = _clone(path)
             trees.callback(os.close, tree)
             return tree
 
         still_writable = [(path, clone(path)) for path in exempt]
-        shown = [(link, clone(source)) for source, link in what.mounts]
         for path in what.protected:
             tree = clone(path)
             _make_read_only(tree)
             _attach(tree, path)
         for path, tree in still_writable:
             _attach(tree, path)
-        for (source, link), (_, tree) in zip(what.mounts, shown, strict=True):
-            _make_read_only(tree)
-            _make_mount_point(source, link)
-            _attach(tree, link)
 
 
 def _make_mount_point(source: str, link: str) -> None:
@@ -132,7 +205,7 @@ def _works(sample: Protection, prepare: Callable[[], None]) -> bool:
         try:
             prepare()
             mounts, root = os.open("/proc/self/ns/mnt", os.O_RDONLY), os.open("/", os.O_RDONLY)
-            _enter_own_mounts(sample._replace(mounts=()))
+            _enter_own_mounts(sample)
             _go_back(mounts, root)
             failed = 0
         finally:

@@ -41,7 +41,10 @@ def start(order: Order, log: int, what: Protection, ways: Iterable[Way]) -> int:
         ValueError: A zero byte in the command, or the like.
     """
     spawn = partial(_spawn, order, log)
-    for way in ways if what.protected else ():
+    for way in ways:
+        if not what.protected:
+            way.leave()
+            continue
         with suppress(NoProtectionError):
             return way.start(what, spawn)
     link(what.mounts)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _COLOURS = {"Completed": "green", "Failed": "bold red", "Canceled": "yellow", "Running": "cyan", "NotStarted": "dim"}
 _MARKS = {"Completed": "✓", "Failed": "✗", "Canceled": "■", "Running": "●", "NotStarted": "·"}
 _TAIL_BYTES = 2048
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 _CANCELING = ": steps are asked to end; Ctrl-C again kills them"
 _IDLE = 3600.0
 _COLUMNS = (("", ""), ("step", ""), ("after", "dim"), ("state", ""), ("time", ""), ("last line", "dim"))
@@ -206,5 +206,5 @@ def last_line(log: str) -> str:
             lines = stream.read().decode(errors="replace").replace("\r", "\n").split("\n")
     except OSError:
         return ""
-    shown = (_CONTROL.sub("", line).strip() for line in reversed(lines))
+    shown = (re.sub(_CONTROL, "", line).strip() for line in reversed(lines))
     return next((line for line in shown if line), "")

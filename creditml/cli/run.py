@@ -43,9 +43,11 @@ def main(command: str, words: list[str]) -> int:
     arguments = parser.parse_args(words)
     workspace = Workspace.find()
     executor = executor_of(arguments, workspace)
+    executor.get_ready()
     try:
         return run(executor, prepared_job(arguments.file, overrides_of(arguments), workspace))
     finally:
+        executor.close()
         workspace.close()
 
 

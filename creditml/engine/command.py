@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ class CommandRun:
         self.deadline: float | None = None
         self.noted = False  # in the journal
         self._targets: dict[str, Target] = {}
+        self._outputs: Mapping[str, str] | None = None  # where the step sees each
         self._inputs = Inputs({}, (), {})
         self._supply: dict[str, Supply] = {}
         self._see = ""
@@ -93,13 +95,17 @@ class CommandRun:
         return self._ended
 
     def prepare(self) -> None:
-        """Make a root with the code in it, while the step waits. What fails now is told when it is tried again."""
+        """Make the step's folders, its code in them, while it waits. What fails now is told when it is tried again."""
         code = self.step.component.code
         folder = code_folder(code, self.runner.workspace) if code else None
         if folder and is_much([folder]):  # that is for a thread
             return
         try:
-            self.root = self.runner.roots.take()
+            self.runner.launcher.get_ready()
+            self._move_in()
+            if not any(output.path for output in self.step.outputs.values()):  # those may be the user's folders
+                self._make_outputs()
+                os.makedirs(self.folder / "outputs", exist_ok=True)
             if folder:
                 self._copy_code(folder)
         except (CreditMLError, OSError):
@@ -111,7 +117,11 @@ class CommandRun:
         """Let go of what was prepared, for a step that will not run."""
         if self.root != self.folder:
             self.runner.roots.give_back(self.root)
-            self.root = self.folder
+            self.root, self._outputs = self.folder, None
+            with suppress(OSError):  # it may not have come to that
+                os.unlink(self.log)
+                os.removedirs(self.log.parent)
+                os.removedirs(self.folder / "outputs")
 
     def begin(self, outputs: Mapping[tuple[str, str], str]) -> Outcome | None:
         """Find the step's data; the outcome if that failed.
@@ -120,10 +130,8 @@ class CommandRun:
             outputs: where the outputs of earlier steps lie, by step and name.
         """
         try:
-            os.makedirs(self.log.parent, exist_ok=True)
             if not self._prepared:
-                self.root = self.runner.roots.take()
-            self._see = self.runner.launcher.see(str(self.root))
+                self._move_in()
             self._supply = self._supplies(outputs)
         except (CreditMLError, OSError) as error:
             return not_started(error)
@@ -221,6 +229,19 @@ class CommandRun:
 
     # -- before
 
+    def _move_in(self) -> None:
+        """Take a root, and make what will be kept of the step."""
+        os.makedirs(self.log.parent, exist_ok=True)
+        os.close(os.open(self.log, os.O_WRONLY | os.O_CREAT, 0o666))
+        self.root = self.runner.roots.take()
+        self._see = self.runner.launcher.see(str(self.root))
+
+    def _make_outputs(self) -> None:
+        runner, step = self.runner, self.step
+        datastore = (runner.plan.job.settings.default_datastore or DEFAULT_DATASTORE).removeprefix("azureml:")
+        self._targets = targets(step, runner.workspace, self.folder, self.run_id, datastore)
+        self._outputs = make_outputs(self._targets, dict(step.outputs), self.root, self._see)
+
     def _stage(self) -> None:
         try:
             code = self.step.component.code
@@ -253,10 +274,9 @@ class CommandRun:
 
     def _step(self) -> Step:
         runner, step, see = self.runner, self.step, self._see
-        datastore = (runner.plan.job.settings.default_datastore or DEFAULT_DATASTORE).removeprefix("azureml:")
-        self._targets = targets(step, runner.workspace, self.folder, self.run_id, datastore)
-        seen_outputs = make_outputs(self._targets, dict(step.outputs), self.root, see)
-        values = Values(self._literals(), self._inputs.seen, seen_outputs)
+        if self._outputs is None:
+            self._make_outputs()
+        values = Values(self._literals(), self._inputs.seen, self._outputs or {})
         return Step(
             run_id=self.run_id,
             command=command_line(step, values),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -46,6 +45,7 @@ class LocalJobs:
         """Work in a workspace, by default the one of the current folder."""
         self.workspace = workspace or Workspace.find()
         self.options = options or Options()
+        self._launcher: Launcher | None = None
 
     # -- the Executor protocol
 
@@ -89,13 +89,27 @@ class LocalJobs:
 
     # -- here and now, or detached
 
+    def get_ready(self) -> None:
+        """Expect a `run` soon: its launcher gets ready while the job is read. To be closed."""
+        self._launcher = self._launcher or type(self).launcher()
+        self._launcher.get_ready()
+
+    def close(self) -> None:
+        """Give back what `get_ready` took; calling it again does nothing."""
+        if self._launcher is not None:
+            self._launcher.close()
+            self._launcher = None
+
     def run(self, prepared: Prepared) -> Runner:
         """Record a job, with this process as its runner: a context manager, to be advanced."""
         record, hold, job = submit(prepared, self.workspace, self.name)
-        return Runner(self.workspace, record, plan(job), type(self).launcher(), hold, self.options)
+        launcher, self._launcher = self._launcher or type(self).launcher(), None
+        return Runner(self.workspace, record, plan(job), launcher, hold, self.options)
 
     def detach(self, prepared: Prepared) -> JobRecord:
         """Record a job and start a runner of its own for it."""
+        import subprocess  # noqa: PLC0415  3 ms, and `run` doesn't need it
+
         record, hold, _ = submit(prepared, self.workspace, self.name)
         maker = type(self).launcher
         command = [sys.executable, "-m", "creditml.engine", str(self.workspace.root), record.name, str(hold.descriptor)]
@@ -143,6 +157,7 @@ def run_detached(arguments: list[str]) -> int:
     record = workspace.jobs.get(name)
     module, _, attribute = maker.partition(":")
     launcher: Any = getattr(importlib.import_module(module), attribute)()
+    launcher.get_ready()
     options = Options(int(parallel) or None, tuple(pass_env))
     with Runner(workspace, record, plan(read_job_dict(record.spec)), launcher, hold, options) as runner:
         while runner.advance():

@@ -187,7 +187,7 @@ class Runner:
         else:
             self.status = "Failed"
         self._look_ahead()
-        closing = threading.Thread(target=self.roots.close)  # takes as long as the record to reach the disk
+        closing = threading.Thread(target=self._tidy)  # takes as long as the record to reach the disk
         closing.start()
         self.journal.end(self.status, self.states, self._outputs)
         closing.join()
@@ -198,13 +198,16 @@ class Runner:
         if self.tracking.failure:
             self.warnings.append(self.tracking.failure)
 
+    def _tidy(self) -> None:
+        self.roots.close()
+        self.launcher.close()
+
     def _close(self) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(-1)
-        self.launcher.close()
+        self._tidy()
         self._flusher.close()
-        self.roots.close()
         self.tracking.close()
         self._selector.close()
         for descriptor in self._wakeup:

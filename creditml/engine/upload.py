@@ -41,9 +41,13 @@ def is_much(places: Iterable[str | Path]) -> bool:
     rest = MANY
     folders: list[str | Path] = []
     for place in places:
-        if os.path.islink(place):
+        try:
+            mode = os.lstat(place).st_mode
+        except OSError:
+            continue
+        if stat.S_ISLNK(mode):
             return True
-        if os.path.isdir(place):
+        if stat.S_ISDIR(mode):
             folders.append(place)
     try:
         while folders:

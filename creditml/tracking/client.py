@@ -6,7 +6,6 @@ import json
 import select
 import selectors
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ from creditml.tracking import lease
 from creditml.tracking.lease import Channel, Message
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
@@ -179,6 +179,8 @@ class Tracking:
 
     def _spawn(self) -> Channel:
         """Start a server that inherits a control socket, and connect to that. The mutex is held."""
+        import subprocess  # noqa: PLC0415  3 ms, and many jobs need no server
+
         log = lease.log(self._root)
         with suppress(FileNotFoundError):
             if log.stat().st_size > _MAX_LOG:

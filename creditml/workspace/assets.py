@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 ANONYMOUS = "anonymous_"
 """Begins the kinds of components and environments without a name: their versions are hashes, and no list has them."""
 MUTABLE = ("description", "tags", "properties", "display_name", "stage")
-_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}")
+# compiled when they are first used: that takes longer than a command may
+_NAME = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}"
 _COUNTED_DIGITS = 18
-_VERSION = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,29}")
-_REFERENCE = re.compile(r"azureml:(?!//)(?P<name>[^:@/]+)(?::(?P<version>[^:@/]+)|@(?P<label>[^:@/]+))?")
-_ARM = re.compile(
-    r"(?:azureml:)?/subscriptions/.*/(?P<kind>[a-z]+)/(?P<name>[^/]+)/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))",
-    re.IGNORECASE,
+_VERSION = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,29}"
+_REFERENCE = r"azureml:(?!//)(?P<name>[^:@/]+)(?::(?P<version>[^:@/]+)|@(?P<label>[^:@/]+))?"
+_ARM = (
+    r"(?i)(?:azureml:)?/subscriptions/.*/(?P<kind>[a-z]+)/(?P<name>[^/]+)"
+    r"/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))"
 )
 _CURRENT_FIRST = "ORDER BY created_at DESC, seq DESC"
 TITLES = {"data": "data asset", "environment": "environment", "component": "component", "model": "model"}
@@ -46,7 +47,7 @@ class Reference(NamedTuple):
 
 def parse_reference(text: str) -> Reference | None:
     """Read `azureml:name:version`, `azureml:name@label`, `azureml:name` or an ARM id; None if it is none of these."""
-    match = _REFERENCE.fullmatch(text) or _ARM.fullmatch(text)
+    match = re.fullmatch(_REFERENCE, text) or re.fullmatch(_ARM, text)
     return Reference(match["name"], match["version"], match["label"]) if match else None
 
 
@@ -66,13 +67,13 @@ class Assets:
         Raises:
             Conflict: that version exists with another content.
         """
-        if not _NAME.fullmatch(name):
+        if not re.fullmatch(_NAME, name):
             message = (
                 f"'{name}' can't be the name of any {TITLES[kind]}: "
                 "letters, digits, '_', '-' and '.', at most 255 of them."
             )
             raise CreditMLError(message)
-        if version is not None and not kind.startswith(ANONYMOUS) and not _VERSION.fullmatch(version):
+        if version is not None and not kind.startswith(ANONYMOUS) and not re.fullmatch(_VERSION, version):
             message = f"'{version}' is no version: letters, digits, '_', '-' and '.', at most 30 of them."
             raise CreditMLError(message)
         with self._database.transaction() as db:

@@ -27,15 +27,13 @@ if TYPE_CHECKING:
     from creditml.workspace.jobs import Jobs
 
 DEFAULT_DATASTORE = "workspaceblobstore"
-_DATASTORE = re.compile(
-    r"azureml://(?:subscriptions/.*?/)?datastores/(?P<store>[^/]+)(?:/paths/(?P<path>.*))?", re.IGNORECASE
+# compiled when they are first used: that takes longer than a command may
+_DATASTORE = r"(?i)azureml://(?:subscriptions/.*?/)?datastores/(?P<store>[^/]+)(?:/paths/(?P<path>.*))?"
+_JOB_OUTPUT = (
+    r"(?i)azureml://(?:subscriptions/.*?/)?jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths/(?P<path>.*))?"
 )
-_JOB_OUTPUT = re.compile(
-    r"azureml://(?:subscriptions/.*?/)?jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths/(?P<path>.*))?",
-    re.IGNORECASE,
-)
-_STORED_OUTPUT = re.compile(r"azureml/(?P<job>[^/]+)/(?P<output>[^/]+)(?:/(?P<path>.*))?", re.DOTALL)
-_RUN = re.compile(r"runs:/(?P<job>[^/]+)/(?P<path>.*)")
+_STORED_OUTPUT = r"(?s)azureml/(?P<job>[^/]+)/(?P<output>[^/]+)(?:/(?P<path>.*))?"
+_RUN = r"runs:/(?P<job>[^/]+)/(?P<path>.*)"
 _REMOTE = ("wasbs", "wasb", "abfss", "abfs", "adl", "s3", "gs", "hdfs", "dbfs")
 _FOLDER_TYPES = ("uri_folder", "mltable", "mlflow_model", "triton_model")
 DEFAULT_ARTIFACTS = ("default", "artifacts")
@@ -126,7 +124,7 @@ class DataPaths:
 
         Azure ML docs: outputs go to `azureml/<job-name>/<output_name>/` of the default datastore.
         """
-        match = _STORED_OUTPUT.fullmatch(path)
+        match = re.fullmatch(_STORED_OUTPUT, path)
         if match is None:
             return None
         try:
@@ -142,16 +140,16 @@ class DataPaths:
         if ".." in path.split("/"):
             message = f"{path} leads out of where it starts; there is nothing above it. Write it without '..'."
             raise NotFound(message)
-        if match := _DATASTORE.fullmatch(path):
+        if match := re.fullmatch(_DATASTORE, path):
             inside = match["path"] or ""
             output = self.stored_output(inside) if match["store"] == DEFAULT_DATASTORE else None
             if output is None:
                 return str(self.datastore(match["store"]) / inside)
             rest = inside.removeprefix(output.prefix).strip("/")
             return str(output.place / rest if rest and output.place.is_dir() else output.place)
-        if match := _JOB_OUTPUT.fullmatch(path):
+        if match := re.fullmatch(_JOB_OUTPUT, path):
             return str(self._output(match["job"], match["output"], match["path"] or ""))
-        if match := _RUN.fullmatch(path):
+        if match := re.fullmatch(_RUN, path):
             return str(self._output(match["job"], "artifacts", match["path"]))
         if path.startswith("azureml://registries/"):
             message = f"{path}: assets of a registry can't be read from here. Download it and use the local path."
