@@ -83,19 +83,18 @@ def clear_the_way(step: Step) -> None:
 
 
 def _clear(link: str, source: str) -> None:
-    if os.path.islink(link) and os.path.realpath(link) == os.path.realpath(
-        source
-    ):  # from an earlier start of the same step
-        return
-    if os.path.lexists(link):
-        with suppress(OSError):  # likewise, where it was mounted on; anything else stays, and is in the way
-            if os.path.isdir(source):
-                os.rmdir(link)
-            elif not os.path.islink(link) and os.path.getsize(link) == 0:
-                os.unlink(link)
-        if os.path.lexists(link):
-            raise FileExistsError(EEXIST, os.strerror(EEXIST))
+    if os.path.lexists(link) and not _is_in_place(link, source):
+        raise FileExistsError(EEXIST, os.strerror(EEXIST))
     os.makedirs(os.path.dirname(link), exist_ok=True)
+
+
+def _is_in_place(link: str, source: str) -> bool:
+    """Whether the source was there already, as a link or as something empty to mount it on: from an earlier step."""
+    if os.path.islink(link):
+        return os.path.realpath(link) == os.path.realpath(source)
+    if os.path.isdir(source):
+        return os.path.isdir(link) and not os.listdir(link)
+    return os.path.isfile(link) and os.path.getsize(link) == 0
 
 
 class Links:

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creditml import tracking
-from creditml.engine.contract import DATA_FOLDER, WORKING_FOLDER, Identity, Values, command_line, step_environment
+from creditml.engine.contract import (
+    DATA_FOLDER,
+    INPUT_PREFIX,
+    WORKING_FOLDER,
+    Identity,
+    Values,
+    command_line,
+    step_environment,
+)
 from creditml.engine.outcome import Outcome, failed, not_kept, not_started
 from creditml.engine.roots import ARTIFACT_FOLDERS
 from creditml.engine.stage import (
@@ -59,6 +67,7 @@ class CommandRun:
         self.log = self.artifacts / "user_logs" / "std_log.txt"
         self.deadline: float | None = None
         self.noted = False  # in the journal
+        self.began: int | None = None  # when its command was started, in ns since 1970
         self._targets: dict[str, Target] = {}
         self._outputs: Mapping[str, str] | None = None  # where the step sees each
         self._inputs = Inputs({}, (), {})
@@ -98,16 +107,14 @@ class CommandRun:
         """Make the step's folders, its code in them, while it waits. What fails now is told when it is tried again."""
         code = self.step.component.code
         folder = code_folder(code, self.runner.workspace) if code else None
-        if folder and is_much([folder]):  # that is for a thread
+        if folder and is_much([folder]) and not self.runner.roots.holds(folder):  # that is for a thread
             return
         try:
             self.runner.launcher.get_ready()
-            self._move_in()
+            self._move_in(folder)
             if not any(output.path for output in self.step.outputs.values()):  # those may be the user's folders
                 self._make_outputs()
                 os.makedirs(self.folder / "outputs", exist_ok=True)
-            if folder:
-                self._copy_code(folder)
         except (CreditMLError, OSError):
             self.give_up()
         else:
@@ -152,7 +159,9 @@ class CommandRun:
         try:
             if self._mishap is not None:
                 raise self._mishap
-            self._running = self.runner.launcher.start(self._step())
+            step = self._step()
+            self.began = time.time_ns()
+            self._running = self.runner.launcher.start(step)
         except Canceled:
             return Outcome("Canceled", "The step was canceled.", "Canceled")
         except (CreditMLError, OSError) as error:
@@ -229,11 +238,12 @@ class CommandRun:
 
     # -- before
 
-    def _move_in(self) -> None:
+    def _move_in(self, code: Path | None = None) -> None:
         """Take a root, and make what will be kept of the step."""
         os.makedirs(self.log.parent, exist_ok=True)
         os.close(os.open(self.log, os.O_WRONLY | os.O_CREAT, 0o666))
-        self.root = self.runner.roots.take()
+        places = {*self.step.outputs, *(INPUT_PREFIX + name for name in self.step.inputs)}
+        self.root = self.runner.roots.take(code, places)
         self._see = self.runner.launcher.see(str(self.root))
 
     def _make_outputs(self) -> None:
@@ -246,18 +256,11 @@ class CommandRun:
         try:
             code = self.step.component.code
             if code and not self._prepared:
-                self._copy_code(code_folder(code, self.runner.workspace))
+                self.runner.roots.put(code_folder(code, self.runner.workspace), self.root)
             supplies = {name: self._fetched(supply) for name, supply in self._supply.items()}
             self._inputs = stage_inputs(supplies, self.root, self._see, str(self.runner.workspace.root))
         except Exception as error:  # noqa: BLE001  `launch` raises it where it can be told
             self._mishap = error
-
-    def _copy_code(self, code: Path) -> None:
-        working = self.root / WORKING_FOLDER
-        for name in ARTIFACT_FOLDERS:
-            if (code / name).is_file():  # code may hold files of these names
-                (working / name).rmdir()
-        copy_tree(code, working)
 
     def _fetched(self, supply: Supply) -> Supply:
         if not supply.remote:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WORKING_FOLDER = "exe/wd"
 DATA_FOLDER = "cap/data-capability/wd"
+INPUT_PREFIX = "INPUT_"
+"""Begins the names of inputs in the data folder."""
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 RESOURCE_GROUP = "local"
 WORKSPACE_NAME = "local"

@@ -86,7 +86,7 @@ class Runner:
         self._places = max(1, options.max_parallel or os.cpu_count() or 1)
         self._running: dict[str, CommandRun] = {}
         self._next: CommandRun | None = None
-        self._used: list[Path] = []  # roots to be cleared
+        self._used: list[CommandRun] = []  # whose roots are to be cleared
         self._outputs: dict[tuple[str, str], str] = {}
         self._selector = selectors.DefaultSelector()
         self._changed: list[str] = []
@@ -230,7 +230,8 @@ class Runner:
     def _look_ahead(self) -> None:
         """Clear up after the steps that have ended and prepare the next one, while others run."""
         while self._used:
-            self.roots.give_back(self._used.pop())
+            used = self._used.pop()
+            self.roots.give_back(used.root, used.began)
         path = self._schedule.upcoming() if self._running else None
         if self._next is not None and self._next.path != path:
             self._next.give_up()
@@ -310,7 +311,7 @@ class Runner:
         self._changed.append(path)
         well = outcome.status == "Completed"
         if well:
-            self._used.append(run.root)
+            self._used.append(run)
         if well and outcome.outputs:
             self._flusher.submit(run, outcome)  # it is recorded when they are on disk; what needs them starts now
         else:

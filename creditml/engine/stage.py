@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from creditml.engine.contract import DATA_FOLDER
+from creditml.engine.contract import DATA_FOLDER, INPUT_PREFIX
 from creditml.engine.upload import as_uploaded
 from creditml.errors import OutputMissing
 from creditml.executor import Mount
@@ -92,9 +92,10 @@ def stage_inputs(supplies: dict[str, Supply], root: Path, see: str, workspace: s
         if not os.path.lexists(supply.path):
             message = f"The input '{name}' has no data: {supply.path} does not exist."
             raise OutputMissing(message)
-        target = f"{DATA_FOLDER}/INPUT_{name}"
-        if os.path.isfile(supply.path):
-            target += f"/{os.path.basename(supply.path)}"
+        target = f"{DATA_FOLDER}/{INPUT_PREFIX}{name}"
+        file = os.path.basename(supply.path) if os.path.isfile(supply.path) else ""
+        _clear_but(root / target, file if supply.mode not in _DOWNLOADS else "")
+        target += f"/{file}" if file else ""
         if supply.mode == "direct":
             seen[name] = Path(supply.path).as_uri()
             before[supply.path] = fingerprint(supply.path, workspace)
@@ -106,6 +107,14 @@ def stage_inputs(supplies: dict[str, Supply], root: Path, see: str, workspace: s
                 mounts.append(Mount(supply.path, target))
                 before[supply.path] = fingerprint(supply.path, workspace)
     return Inputs(seen, tuple(mounts), before, workspace)
+
+
+def _clear_but(place: Path, name: str) -> None:
+    """Of an input's place that a root has kept, leave at most an empty file of the input's name."""
+    if os.path.isdir(place):
+        for other in os.listdir(place):
+            if other != name:
+                os.unlink(place / other)
 
 
 def link_again(mounts: tuple[Mount, ...], root: Path) -> None:
