@@ -134,15 +134,10 @@ def _variables(root: Path, place: _Place) -> dict[str, str]:
 
 
 def _write_config(folder: Path) -> None:
-    from creditml.engine.contract import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME  # noqa: PLC0415
+    from creditml.service.variables import write_config  # noqa: PLC0415
 
-    file = folder / "config.json"
-    names = {"subscription_id": SUBSCRIPTION, "resource_group": RESOURCE_GROUP, "workspace_name": WORKSPACE_NAME}
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            json.dump(names, stream, indent=2)
-    except FileExistsError:
-        print(f"{file} is there already and stays as it is.", file=sys.stderr)
+    if not write_config(folder):
+        print(f"{folder / 'config.json'} is there already and stays as it is.", file=sys.stderr)
 
 
 def _install_kernel(root: Path) -> int:

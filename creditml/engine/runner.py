@@ -15,14 +15,15 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml import tracking
+from creditml.engine.access import NAMES, Access
 from creditml.engine.command import CommandRun
 from creditml.engine.contract import host_environment
 from creditml.engine.flush import Flusher
 from creditml.engine.journal import Journal
+from creditml.engine.naming import named
 from creditml.engine.outcome import Outcome
 from creditml.engine.roots import Roots
 from creditml.engine.schedule import Schedule
-from creditml.engine.submit import code_folder
 from creditml.workspace.records import now
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
 
 GRACE = 10.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SCANNED = (".py", ".r", ".sh", ".ipynb", ".yml", ".yaml", ".toml", ".cfg")
-_SCAN_LIMIT = 1 << 20
+_MLFLOW = b"mlflow"
 _SYNC = 20.0
 _FINAL = ("Completed", "Failed", "Canceled")
 
@@ -94,6 +94,7 @@ class Runner:
         self._killed = False
         self._abandoned = False
         self._flusher = Flusher()
+        self._access: Access | None = None
         self._handlers: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
         self._wakeup = (-1, -1)
 
@@ -171,8 +172,13 @@ class Runner:
     def _begin(self) -> None:
         self.journal.begin()
         self.status = "Running"
-        if any(self._uses_mlflow(folder) for folder in self._code_folders()) or self._command_uses_mlflow():
+        names = named(self.plan, self.workspace, NAMES | {_MLFLOW})
+        if _MLFLOW in names:
             self.tracking.start()
+        if names & NAMES:
+            log = self.workspace.jobs.folder(self.record) / "service.log"
+            self._access = Access(self.workspace.root, self.tracking.uri, log)
+            self._selector.register(self._access, selectors.EVENT_READ, self._on_access)
         if self.workspace.jobs.cancel_requested(self.record.name):
             self.cancel()
 
@@ -208,6 +214,8 @@ class Runner:
         signal.set_wakeup_fd(-1)
         self._tidy()
         self._flusher.close()
+        if self._access is not None:
+            self._access.close()
         self.tracking.close()
         self._selector.close()
         for descriptor in self._wakeup:
@@ -222,6 +230,8 @@ class Runner:
 
     def _fill(self) -> bool:
         began = False
+        if self._access is not None and not self._access.ready:
+            return began
         while len(self._running) < self._places and (path := self._schedule.take()) is not None:
             self._start(path)
             began = True
@@ -360,6 +370,14 @@ class Runner:
     def _on_tracking(self) -> None:
         self.tracking.attend()
 
+    def _on_access(self) -> None:
+        assert self._access is not None  # noqa: S101  it has something to say
+        self._selector.unregister(self._access)
+        self._access.attend()
+        self.host = self._access.applied(self.host)
+        if self._access.failure:
+            self.warnings.append(self._access.failure)
+
     def _patience(self, timeout: float) -> float:
         deadlines = [run.deadline for run in self._running.values() if run.deadline is not None]
         return max(0.0, min([timeout, *(deadline - time.monotonic() for deadline in deadlines)]))
@@ -371,22 +389,3 @@ class Runner:
                     self._kill(run)
                 else:
                     run.overdue()
-
-    # -- does anything here use MLflow?
-
-    def _code_folders(self) -> set[Path]:
-        return {
-            code_folder(step.component.code, self.workspace) for step in self.plan.steps.values() if step.component.code
-        }
-
-    def _command_uses_mlflow(self) -> bool:
-        return any("mlflow" in step.component.command for step in self.plan.steps.values())
-
-    @staticmethod
-    def _uses_mlflow(folder: Path) -> bool:
-        for file in folder.rglob("*"):
-            if file.suffix.lower() in _SCANNED and file.is_file():
-                with file.open("rb") as stream:
-                    if b"mlflow" in stream.read(_SCAN_LIMIT):
-                        return True
-        return False

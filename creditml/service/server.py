@@ -36,8 +36,13 @@ _READY = 10.0  # seconds in which the server must accept connections
 class Server:
     """Serves a workspace in a thread of its own, from `start` to `stop`."""
 
-    def __init__(self, root: Path, port: int = 0) -> None:
+    def __init__(self, root: Path, port: int = 0, tracking_uri: str | None = None) -> None:
         """Bind a port of 127.0.0.1, by default any free one.
+
+        Args:
+            root: the workspace's folder.
+            port: on 127.0.0.1; 0 for any.
+            tracking_uri: where MLflow's server is, if its socket is another process's affair.
 
         Raises:
             BackendError: the port is taken.
@@ -50,9 +55,8 @@ class Server:
         self.port = int(self._listener.getsockname()[1])
         self.url = f"https://{HOST}:{self.port}"
         storage = Storage(f"{HOST}:{self.port}/blob/creditml", SUFFIX)
-        mlflow = MLflow(root)
-        self.service = Service(root, storage, mlflow.uri)
-        self.tracking_uri = mlflow.uri()
+        self.tracking_uri = tracking_uri or MLflow(root).uri()
+        self.service = Service(root, storage, lambda: self.tracking_uri)
         self.certificates = certificates(root)
         application = _Application(self)
         config = uvicorn.Config(

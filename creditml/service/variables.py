@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
+from creditml.engine.contract import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
 from creditml.service.certificates import Certificates, bundle
 from creditml.service.keys import Keys
 
@@ -42,8 +44,9 @@ def variables(root: Path, url: str, found: Certificates, tracking_uri: str) -> d
         tracking_uri: where MLflow's server is.
     """
     trust = str(bundle(found, os.environ))
-    exempt = [host for host in os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",") if host]
-    no_proxy = ",".join(dict.fromkeys([*exempt, *_LOOPBACK]))
+    exempt = os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).strip()
+    # a star means all hosts, but only if it stands alone
+    no_proxy = "*" if exempt == "*" else ",".join(dict.fromkeys(filter(None, [*exempt.split(","), *_LOOPBACK])))
     return {
         **dict.fromkeys(_TRUST, trust),
         "ARM_CLOUD_METADATA_URL": f"{url}/metadata/endpoints?api-version=2019-05-01",
@@ -64,3 +67,14 @@ def variables(root: Path, url: str, found: Certificates, tracking_uri: str) -> d
 def applied(environment: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
     """An environment with the variables set, and the others unset."""
     return {**{name: value for name, value in environment.items() if name not in UNSET}, **given}
+
+
+def write_config(folder: Path) -> bool:
+    """A config.json for `MLClient.from_config()` in a folder; False if there is one, which stays as it is."""
+    names = {"subscription_id": SUBSCRIPTION, "resource_group": RESOURCE_GROUP, "workspace_name": WORKSPACE_NAME}
+    try:
+        with (folder / "config.json").open("x", encoding="utf-8") as stream:
+            json.dump(names, stream, indent=2)
+    except FileExistsError:
+        return False
+    return True
