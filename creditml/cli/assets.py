@@ -16,6 +16,7 @@ from creditml.workspace import Workspace
 from creditml.workspace.assets import TITLES
 
 if TYPE_CHECKING:
+    from creditml.workspace.assets import Assets
     from creditml.workspace.records import Asset
 
 _EXAMPLES = {
@@ -61,6 +62,9 @@ def main(command: str, words: list[str]) -> int:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         _FLAGS[name](sub, command)
+        sub.add_argument(
+            "--registry-name", default="", metavar="REGISTRY", help="in a registry kept here, not in the workspace"
+        )
         sub.set_defaults(function=function, kind=command)
     arguments = parser.parse_args(words)
     result: int = arguments.function(arguments)
@@ -112,7 +116,7 @@ def _create_component(workspace: Workspace, arguments: argparse.Namespace, given
         print(problem, file=sys.stderr)
     spec = component_dict(freeze_component(component, workspace))
     spec.pop("version", None)
-    return workspace.assets.create("component", component.name, component.version, spec)
+    return _assets(workspace, arguments).create("component", component.name, component.version, spec)
 
 
 def _create_other(workspace: Workspace, arguments: argparse.Namespace, given: dict[str, Any]) -> Asset:
@@ -132,20 +136,26 @@ def _create_other(workspace: Workspace, arguments: argparse.Namespace, given: di
     if kind in ("data", "model"):
         spec["path"] = workspace.data.keep(spec["path"], spec["type"])
     version = spec.pop("version", None)
-    return workspace.assets.create(kind, spec["name"], version, spec)
+    return _assets(workspace, arguments).create(kind, spec["name"], version, spec)
+
+
+def _assets(workspace: Workspace, arguments: argparse.Namespace) -> Assets:
+    return workspace.registry(arguments.registry_name)
 
 
 def _list(arguments: argparse.Namespace) -> int:
     workspace = Workspace.find()
     archived = True if arguments.include_archived else None if arguments.archived_only else False
-    found = workspace.assets.entries(arguments.kind, arguments.name, archived=archived) if workspace.exists else []
+    assets = _assets(workspace, arguments) if workspace.exists else None
+    found = assets.entries(arguments.kind, arguments.name, archived=archived) if assets else []
     output.show([asset_view(asset) for asset in found[: arguments.max_results]], arguments, ASSET_COLUMNS)
     return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
     _refuse_both(arguments)
-    asset = Workspace.existing().assets.get(arguments.kind, arguments.name, arguments.version, arguments.label)
+    assets = _assets(Workspace.existing(), arguments)
+    asset = assets.get(arguments.kind, arguments.name, arguments.version, arguments.label)
     output.show(asset_view(asset), arguments, ASSET_COLUMNS)
     return 0
 
@@ -158,7 +168,7 @@ def _refuse_both(arguments: argparse.Namespace) -> None:
 
 def _archive(arguments: argparse.Namespace) -> int:
     _refuse_both(arguments)
-    assets = Workspace.existing().assets
+    assets = _assets(Workspace.existing(), arguments)
     version = arguments.version
     if arguments.label:
         version = assets.get(arguments.kind, arguments.name, None, arguments.label).version

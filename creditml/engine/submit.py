@@ -267,13 +267,6 @@ class _Resolver:
         return component
 
     def _load(self, reference: str, path: tuple[str, ...]) -> Component | None:
-        if reference.startswith("azureml://registries/"):
-            self._error(
-                path,
-                f"{reference}: components of a registry can't be fetched here; "
-                "register a copy with `creditml component create`.",
-            )
-            return None
         try:
             asset = self._workspace.assets.resolve("component", reference)
         except CreditMLError as error:

@@ -52,6 +52,7 @@ class _Blob:
 
     def __init__(self, workspace: Workspace, container: str, blob: str) -> None:
         self.file, self.writable = blob_file(workspace, container, blob)
+        self._named_folder = blob.endswith("/")  # the SDK asks for such a name to see whether there is a folder
         digest = hashlib.sha256(f"{container}/{blob}".encode()).hexdigest()
         own = workspace.root / FOLDER
         self._notes = own / "metadata" / f"{digest}.json"
@@ -154,7 +155,7 @@ class _Blob:
             raise Refusal(403, "AuthorizationPermissionMismatch", "What a job has written can't be changed.")
 
     def _stat(self) -> os.stat_result:
-        if not self.file.is_file():
+        if self._named_folder or not self.file.is_file():
             raise Refusal(404, "BlobNotFound", "The specified blob does not exist.")
         return self.file.stat()
 

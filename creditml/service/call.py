@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from creditml.service.messages import Request
     from creditml.service.scope import Scope
     from creditml.workspace import Workspace
+    from creditml.workspace.assets import Assets
     from creditml.workspace.records import JobRecord
 
 
@@ -42,3 +43,8 @@ class Call(NamedTuple):
     storage: Storage
     tracking_uri: Callable[[], str]
     submit: Callable[[Workspace, Job], JobRecord]
+
+    @property
+    def assets(self) -> Assets:
+        """Those of the workspace or the registry that is asked for."""
+        return self.workspace.registry(self.scope.registry)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from creditml.errors import NotFound
-from creditml.service.keys import path_of_account
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.service.scope import resource
-from creditml.service.stored import CONTENT, UPLOAD, upload_folder
+from creditml.service.stored import BLOBSTORE, CONTENT, UPLOAD, discard, own_upload
 from creditml.workspace.content import File
 from creditml.workspace.records import now
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from creditml.service.call import Call
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -31,7 +28,7 @@ def list_codes(call: Call, name: str) -> Answer:
     if digest:
         known = _DIGEST.fullmatch(digest) and call.workspace.content.folder(digest).is_dir()
         return answer({"value": [_resource(call, digest, digest)] if known else []})
-    found = call.workspace.assets.entries("code", name, archived=True)
+    found = call.assets.entries("code", name, archived=True)
     return answer({"value": [_resource(call, name, asset.spec["digest"]) for asset in found]})
 
 
@@ -39,7 +36,7 @@ def get_code(call: Call, name: str, version: str) -> Answer:
     """One code asset."""
     if _DIGEST.fullmatch(name) and call.workspace.content.folder(name).is_dir():
         return answer(_resource(call, name, name))
-    asset = call.workspace.assets.get("code", name, version)
+    asset = call.assets.get("code", name, version)
     return answer(_resource(call, name, asset.spec["digest"]))
 
 
@@ -62,34 +59,37 @@ def start_upload(call: Call, plural: str, name: str, version: str) -> Answer:  #
     )
 
 
+def lend(call: Call, name: str, version: str) -> Answer:  # noqa: ARG001  the route's
+    """Access to the blobs of an asset of a registry, for whoever downloads it."""
+    url = f"{call.storage.url}/{BLOBSTORE}"
+    signed = call.keys.signed_url(url, call.storage.account, "rl")
+    credential = {"credentialType": "SAS", "sasUri": signed}
+    return answer({"blobReferenceForConsumption": {"blobUri": url, "credential": credential}})
+
+
 def put_code(call: Call, name: str, version: str) -> Answer:
     """Make a snapshot of what was uploaded."""
     uri = call.request.properties().get("codeUri") or ""
-    place = unquote(urlsplit(uri).path).lstrip("/").removeprefix(path_of_account(call.storage.account))
-    container, _, prefix = place.partition("/")
-    if container == CONTENT:  # it is known already
-        digest = prefix.partition("/")[0]
-    elif container.startswith(UPLOAD):
-        digest = _snapshot(call, container, prefix)
+    known = uri.removeprefix(f"{call.storage.url}/{CONTENT}/")
+    if known != uri:
+        digest = known.partition("/")[0]
+    elif source := own_upload(call, uri):
+        digest = _snapshot(call, source)
     else:
         raise Refusal(400, "UserError", f"{uri} is no place where code was uploaded to.")
     if not call.workspace.content.folder(digest).is_dir():
         message = f"There is no code at {uri}."
         raise NotFound(message)
-    call.workspace.assets.create("code", name, version, {"name": name, "digest": digest})
-    return answer(_resource(call, name, digest), 201)
+    call.assets.create("code", name, version, {"name": name, "digest": digest})
+    return answer(_resource(call, name, digest), 200 if call.scope.registry else 201)
 
 
-def _snapshot(call: Call, container: str, prefix: str) -> str:
-    top = upload_folder(call.workspace, container)
-    source = Path(os.path.normpath(top / prefix))
-    if not source.is_relative_to(top) or not source.exists():
-        raise Refusal(404, "UserError", "Nothing was uploaded there.")
+def _snapshot(call: Call, source: Path) -> str:
     base = source if source.is_dir() else source.parent
     found = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
     files = [File(str(path), path.relative_to(base).as_posix(), path.stat().st_size) for path in found]
     digest = call.workspace.content.store(files)
-    shutil.rmtree(top, ignore_errors=True)
+    discard(call.workspace, source)
     return digest
 
 

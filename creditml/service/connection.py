@@ -29,7 +29,8 @@ def connect(backend: str | None = None, **settings: Any) -> MLClient:  # noqa: A
         backend: `local` for the local workspace, `azureml` for the real one (its config.json, or AZURE_SUBSCRIPTION_ID,
             AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE; DefaultAzureCredential). By default what CREDITML_BACKEND or
             creditml.yml says, else the local one.
-        settings: Further arguments of MLClient.
+        settings: Further arguments of MLClient. With `registry_name` the client is of a registry, which the local
+            workspace keeps as far as somebody has put something there.
 
     Raises:
         BackendError: The real workspace is named nowhere, or the SDK isn't one that this release knows.
@@ -50,11 +51,10 @@ def _local(settings: dict[str, Any]) -> MLClient:
     workspace.close()
     service = Service(root, in_process(), MLflow(root).uri)
     serve_blobs(service)
+    names = () if settings.get("registry_name") else (SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE_NAME)
     return MLClient(
         LocalCredential(service.keys),
-        SUBSCRIPTION,
-        RESOURCE_GROUP,
-        WORKSPACE_NAME,
+        *names,
         **{"transport": control_plane(service), "enable_telemetry": False, **settings},
     )
 
@@ -64,6 +64,8 @@ def _azure(settings: dict[str, Any]) -> MLClient:
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415
 
     credential = settings.pop("credential", None) or DefaultAzureCredential()
+    if settings.get("registry_name"):
+        return MLClient(credential, **settings)
     names = [os.environ.get(name) for name in ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")]
     if all(names):
         return MLClient(credential, *names, **settings)

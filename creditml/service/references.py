@@ -27,11 +27,12 @@ def kind_of(kind: str, name: str) -> str:
 
 
 class WorkspaceReferences:
-    """References into one workspace; see `wire.References`."""
+    """References into one workspace, and into the registries that it keeps; see `wire.References`."""
 
     def __init__(self, scope: Scope, workspace: Workspace) -> None:
-        """`scope` is the workspace as the caller names it."""
+        """`scope` is the workspace, or the registry, as the caller names it."""
         self.scope, self._workspace = scope, workspace
+        self._assets = workspace.registry(scope.registry)
 
     def component(self, sent: str) -> Any:  # noqa: ANN401  str or dict
         """A component's id; an anonymous one stands in place."""
@@ -47,14 +48,16 @@ class WorkspaceReferences:
         name, version = (found.name, found.version) if found else (sent.removeprefix("azureml:").partition(":")[0], "1")
         if _DIGEST.fullmatch(name):
             return f"azureml:{name}:1"
-        return f"azureml:{self._workspace.assets.get('code', name, version).spec['digest']}:1"
+        assets = self._workspace.registry(found.registry if found else "")
+        return f"azureml:{assets.get('code', name, version).spec['digest']}:1"
 
     def _meaning(self, kind: str, sent: str) -> Any:  # noqa: ANN401  str or dict
         found = parse_id(sent)
         if found is None:
             return sent if sent.startswith("azureml:") else f"azureml:{sent}"
         if found.name in _ANONYMOUS:
-            spec = dict(self._workspace.assets.get(kind_of(kind, found.name), found.name, found.version).spec)
+            assets = self._workspace.registry(found.registry)
+            spec = dict(assets.get(kind_of(kind, found.name), found.name, found.version).spec)
             if kind == "environment":
                 spec.pop("name", None)
             return spec
@@ -82,12 +85,12 @@ class WorkspaceReferences:
         if name and version and self._is(kind.removesuffix("s"), name, version, value):
             return self.scope.id(kind, name, version)
         version = _version(value)
-        self._workspace.assets.create(_ANONYMOUS[anonymous], anonymous, version, {**value})
+        self._assets.create(_ANONYMOUS[anonymous], anonymous, version, {**value})
         return self.scope.id(kind, anonymous, version)
 
     def _has(self, kind: str, name: str, version: str) -> bool:
         try:
-            self._workspace.assets.get(kind, name, version)
+            self._assets.get(kind, name, version)
         except NotFound:
             return False
         return True
@@ -95,7 +98,7 @@ class WorkspaceReferences:
     def _is(self, kind: str, name: str, version: str, value: Mapping[str, Any]) -> bool:
         """Whether a definition is that of a registered version: a file may say so of another one."""
         try:
-            known = self._workspace.assets.get(kind, name, version).spec
+            known = self._assets.get(kind, name, version).spec
         except NotFound:
             return False
         return _lasting(known) == _lasting(value)

@@ -20,10 +20,16 @@ _WORKSPACE = (
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
     rf"/providers/{re.escape(PROVIDER)}/workspaces/(?P<workspace>[^/]+)"
 )
+# What the discovery of a registry leads to has a path of its own before it.
+_REGISTRY = (
+    r"(?:/mferp/managementfrontend)?/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
+    rf"/providers/{re.escape(PROVIDER)}/registries/(?P<registry>[^/]+)"
+)
 _LISTS = (
     r"/subscriptions/(?P<subscription>[^/]+)(?:/resourceGroups/(?P<group>[^/]+))?"
     rf"/providers/{re.escape(PROVIDER)}/workspaces"
 )
+_PLACE = ("subscription", "group", "workspace")
 _DATA_PLANE = r"/(?:history|data|modelregistry)/v[\d.]+"
 
 
@@ -49,8 +55,8 @@ def find(method: str, path: str) -> Found | None:
         match = route.pattern.fullmatch(path) if route.method == method else None
         if match:
             names = match.groupdict()
-            place = (names.pop("subscription", None), names.pop("group", None), names.pop("workspace", None))
-            return Found(route.handler, Scope(*(part or "local" for part in place)), names)
+            subscription, group, workspace = (names.pop(part, None) or "local" for part in _PLACE)
+            return Found(route.handler, Scope(subscription, group, workspace, names.pop("registry", "")), names)
     return None
 
 
@@ -63,28 +69,9 @@ def _routes() -> Iterator[Route]:
 def _paths() -> Iterator[tuple[str, str, Handler]]:
     yield "GET", "/discovery", surroundings.discovery
     yield "GET", r"/registrymanagement/v[\d.]+/registries/{registry}/discovery", surroundings.discover_registry
-    yield (
-        "GET",
-        rf".*/providers/{re.escape(PROVIDER)}/registries/{{registry}}/(?P<asset>.+)",
-        surroundings.refuse_registry,
-    )
     yield "GET", _LISTS, surroundings.list_workspaces
     yield "GET", _WORKSPACE, surroundings.get_workspace
-    for plural in versions.KINDS:
-        container = f"{_WORKSPACE}/{plural}/{{name}}"
-        version = f"{container}/versions/{{version}}"
-        yield "GET", f"{_WORKSPACE}/{plural}", partial(versions.list_containers, plural=plural)
-        yield "GET", container, partial(versions.get_container, plural=plural)
-        yield "PUT", container, partial(versions.put_container, plural=plural)
-        yield "GET", f"{container}/versions", partial(versions.list_versions, plural=plural)
-        yield "GET", version, partial(versions.get_version, plural=plural)
-        yield "PUT", version, partial(versions.put_version, plural=plural)
-        yield "POST", f"{version}/startPendingUpload", partial(codes.start_upload, plural=plural)
-    code = f"{_WORKSPACE}/codes/{{name}}/versions"
-    yield "GET", code, codes.list_codes
-    yield "GET", f"{code}/{{version}}", codes.get_code
-    yield "PUT", f"{code}/{{version}}", codes.put_code
-    yield "POST", f"{code}/{{version}}/startPendingUpload", partial(codes.start_upload, plural="codes")
+    yield from _assets(_WORKSPACE)
     compute = f"{_WORKSPACE}/computes"
     yield "GET", compute, surroundings.list_computes
     yield "GET", f"{compute}/{{name}}", surroundings.get_compute
@@ -110,6 +97,30 @@ def _paths() -> Iterator[tuple[str, str, Handler]]:
     yield "POST", f"{plane}/rundata", runs.get_run_data
     yield "PATCH", f"{plane}/experiments/{{experiment}}/runs/{{run}}", runs.change_run
     yield "POST", f"{plane}/dataversion/batchGetResolvedUris", runs.resolve_data
+    yield from _assets(_REGISTRY)
+    upload = f"{_REGISTRY}/tempdatarefs/{{name}}/versions/{{version}}"
+    yield "PUT", upload, partial(codes.start_upload, plural="tempdatarefs")
+    yield "POST", f"{_REGISTRY}/datarefs/{{name}}/versions/{{version}}", codes.lend
+    yield "POST", f"{_REGISTRY}/import", versions.share
+
+
+def _assets(base: str) -> Iterator[tuple[str, str, Handler]]:
+    """What a workspace and a registry have alike."""
+    for plural in versions.KINDS:
+        container = f"{base}/{plural}/{{name}}"
+        version = f"{container}/versions/{{version}}"
+        yield "GET", f"{base}/{plural}", partial(versions.list_containers, plural=plural)
+        yield "GET", container, partial(versions.get_container, plural=plural)
+        yield "PUT", container, partial(versions.put_container, plural=plural)
+        yield "GET", f"{container}/versions", partial(versions.list_versions, plural=plural)
+        yield "GET", version, partial(versions.get_version, plural=plural)
+        yield "PUT", version, partial(versions.put_version, plural=plural)
+        yield "POST", f"{version}/startPendingUpload", partial(codes.start_upload, plural=plural)
+    code = f"{base}/codes/{{name}}/versions"
+    yield "GET", code, codes.list_codes
+    yield "GET", f"{code}/{{version}}", codes.get_code
+    yield "PUT", f"{code}/{{version}}", codes.put_code
+    yield "POST", f"{code}/{{version}}/startPendingUpload", partial(codes.start_upload, plural="codes")
 
 
 _ROUTES = tuple(_routes())

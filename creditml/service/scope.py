@@ -24,15 +24,21 @@ _ID = re.compile(
     rf"(?:azureml:)?{_SCOPE}/(?P<kind>[a-z]+)/(?P<name>[^/]+)(?:/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+)))?",
     re.IGNORECASE,
 )
+_REGISTRY_ID = re.compile(
+    r"(?:azureml:)?azureml://registries/(?P<registry>[^/]+)/(?P<kind>[a-z]+)/(?P<name>[^/]+)"
+    r"/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))",
+    re.IGNORECASE,
+)
 _LONG_DATASTORE = re.compile(r"azureml://subscriptions/[^/]+/resourcegroups/[^/]+/workspaces/[^/]+/", re.IGNORECASE)
 
 
 class Scope(NamedTuple):
-    """The workspace as the caller names it: any names will do."""
+    """The workspace as the caller names it: any names will do. Or a registry, which the workspace keeps."""
 
     subscription: str
     group: str
     workspace: str
+    registry: str = ""
 
     @property
     def path(self) -> str:
@@ -48,9 +54,14 @@ class Scope(NamedTuple):
         return str(uuid5(NAMESPACE_URL, self.path.lower()))
 
     def id(self, kind: str, name: str, version: str | None = None) -> str:
-        """The id of something in the workspace."""
+        """The id of something in the workspace, or in the registry."""
         tail = f"/versions/{version}" if version is not None else ""
-        return f"{self.path}/{kind}/{name}{tail}"
+        return f"{self.base}/{kind}/{name}{tail}"
+
+    @property
+    def base(self) -> str:
+        """What ids begin with."""
+        return f"azureml://registries/{self.registry}" if self.registry else self.path
 
     def uri(self, short: str) -> str:
         """The long form of an `azureml://datastores/…` path, which the service answers with; others stay."""
@@ -68,16 +79,22 @@ class Id(NamedTuple):
     name: str
     version: str | None = None
     label: str | None = None
+    registry: str = ""
 
     @property
     def reference(self) -> str:
-        """As the spec language writes it: `azureml:name:version`, `azureml:name@label` or `azureml:name`."""
+        """As the spec language writes it: `azureml:name:version`, `azureml:name@label`, `azureml:name`, or a URI."""
+        if self.registry:
+            tail = f"labels/{self.label}" if self.label else f"versions/{self.version}"
+            return f"azureml://registries/{self.registry}/{self.kind}/{self.name}/{tail}"
         tail = f":{self.version}" if self.version else f"@{self.label}" if self.label else ""
         return f"azureml:{self.name}{tail}"
 
 
 def parse_id(text: str) -> Id | None:
-    """Read an ARM id, with or without `azureml:` before it; None if it is none."""
+    """Read an ARM id or that of a registry's asset, with or without `azureml:` before it; None if it is none."""
+    if match := _REGISTRY_ID.fullmatch(text):
+        return Id(match["kind"], match["name"], match["version"], match["label"], match["registry"])
     match = _ID.fullmatch(text)
     return Id(match["kind"], match["name"], match["version"], match["label"]) if match else None
 
@@ -129,9 +146,9 @@ def resource(scope: Scope, kind: str, name: str, properties: dict[str, Any], mad
     """An ARM resource; `made` are the times of creation and of the last change."""
     kinds = kind.split("/")
     return {
-        "id": f"{scope.path}/{kind}",
+        "id": f"{scope.base}/{kind}",
         "name": name,
-        "type": f"{PROVIDER}/workspaces/{'/'.join(kinds[::2])}",
+        "type": f"{PROVIDER}/{'registries' if scope.registry else 'workspaces'}/{'/'.join(kinds[::2])}",
         "properties": properties,
         "systemData": system_data(*made),
     }

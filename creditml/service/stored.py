@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from creditml import tracking
 from creditml.errors import NotFound
@@ -86,8 +88,43 @@ def blobs(workspace: Workspace, container: str, prefix: str) -> Iterator[tuple[s
     yield from sorted(found.items())
 
 
+def own_upload(call: Call, uri: str) -> Path | None:
+    """What was uploaded to a container made for it (`codes.start_upload`), by its blob's URL; None for other URIs.
+
+    Raises:
+        Refusal: nothing was.
+    """
+    place = uri.removeprefix(f"{call.storage.url}/")
+    container, _, prefix = unquote(urlsplit(place).path).partition("/")
+    if place == uri or not container.startswith(UPLOAD):
+        return None
+    top = upload_folder(call.workspace, container)
+    source = Path(os.path.normpath(top / prefix))
+    if not source.is_relative_to(top) or not source.exists():
+        raise Refusal(404, "UserError", "Nothing was uploaded there.")
+    return source
+
+
+def kept_uri(call: Call, uri: str, kind: str) -> str:
+    """The path that an asset records: what was uploaded for it goes to the default datastore."""
+    source = own_upload(call, uri)
+    if source is None:
+        return short_uri(uri)
+    kept = call.workspace.data.keep(str(source), kind)
+    discard(call.workspace, source)
+    return kept
+
+
+def discard(workspace: Workspace, source: Path) -> None:
+    """Remove the container of an upload that is kept elsewhere now."""
+    uploads = upload_folder(workspace, "")
+    shutil.rmtree(uploads / source.relative_to(uploads).parts[0], ignore_errors=True)
+
+
 def uploaded(call: Call, uri: str) -> str:
-    """What was uploaded to the default datastore, by its blob's URL: a place of this machine; other URIs stay."""
+    """What was uploaded, by its blob's URL: a place of this machine, in the default datastore; other URIs stay."""
+    if own_upload(call, uri) is not None:
+        return call.workspace.data.source(kept_uri(call, uri, "uri_folder"))
     blob = uri.removeprefix(f"{call.storage.url}/{BLOBSTORE}/")
     return short_uri(uri) if blob == uri else str(blob_file(call.workspace, BLOBSTORE, blob.rstrip("/"))[0])
 
@@ -98,6 +135,19 @@ def uploaded_uri(call: Call, path: str) -> str:
     if not place.is_absolute() or not place.is_relative_to(store):
         return call.scope.uri(path)
     return f"{call.storage.url}/{BLOBSTORE}/{place.relative_to(store).as_posix()}/"
+
+
+def registry_uri(call: Call, path: str) -> str:
+    """What a registry says of a place in the default datastore, for the SDK to download it (see `codes.lend`).
+
+    The SDK takes what follows the host and the container for the blob's name, so an account's path is left out.
+    """
+    place, store = Path(path), call.workspace.data.datastore(DEFAULT_DATASTORE)
+    if not place.is_relative_to(store):
+        return path
+    end = "" if place.is_file() else "/"
+    host = call.storage.url.partition("://")[2].partition("/")[0]
+    return f"https://{host}/{BLOBSTORE}/{place.relative_to(store).as_posix()}{end}"
 
 
 def local_uri(workspace: Workspace, path: str) -> str | None:

@@ -39,27 +39,18 @@ def discovery(call: Call) -> Answer:
     return answer(dict.fromkeys(_SERVICES, call.request.base))
 
 
-def discover_registry(call: Call, registry: str) -> Answer:
+def discover_registry(call: Call) -> Answer:
     """Where a registry is: here, so that no client looks for it elsewhere."""
     scope = call.scope
     return answer(
         {
-            "registryName": registry,
+            "registryName": scope.registry,
             "primaryRegion": LOCATION,
             "primaryRegionResourceProviderUri": f"{call.request.base}/",
             "resourceGroup": scope.group,
             "subscriptionId": scope.subscription,
         }
     )
-
-
-def refuse_registry(_call: Call, registry: str, asset: str) -> Answer:
-    """No registry can be reached from here, and none is copied."""
-    message = (
-        f"The registry '{registry}' can't be reached from here, so there is no {asset}. "
-        "Register a copy in the workspace, and name that."
-    )
-    raise Refusal(404, "UserError", message)
 
 
 def _workspace(call: Call) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
@@ -11,8 +12,8 @@ from creditml.engine.submit import freeze_component
 from creditml.errors import Conflict, NotFound, SpecError
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.service.references import WorkspaceReferences, kind_of
-from creditml.service.scope import ANONYMOUS_COMPONENT, resource, short_uri
-from creditml.service.stored import local_uri, model_uri, uploaded, uploaded_uri
+from creditml.service.scope import ANONYMOUS_COMPONENT, resource
+from creditml.service.stored import kept_uri, local_uri, model_uri, registry_uri, uploaded, uploaded_uri
 from creditml.service.wire import camel, snake
 from creditml.service.wire_reading import component_of
 from creditml.service.wire_writing import component_spec
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _VIEWS = {"ActiveOnly": False, "ArchivedOnly": None, "All": True}
 _DEFAULT = "azureml_default"
+_SHARED = re.compile(r"/(?P<plural>[a-z]+)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)$")
 _COMMON = ("description", "tags", "properties")
 
 
@@ -43,8 +45,9 @@ class Kind(NamedTuple):
 # -- what each kind is
 
 
-def _data(_call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": name, "type": sent.get("dataType", "uri_folder"), "path": short_uri(sent["dataUri"])}
+def _data(call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+    kind = sent.get("dataType", "uri_folder")
+    return {"name": name, "type": kind, "path": kept_uri(call, sent["dataUri"], kind)}
 
 
 def _data_sent(call: Call, asset: Asset) -> dict[str, Any]:
@@ -52,17 +55,21 @@ def _data_sent(call: Call, asset: Asset) -> dict[str, Any]:
     return {"dataType": asset.spec.get("type"), "dataUri": local_uri(call.workspace, path) or call.scope.uri(path)}
 
 
-def _model(_call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+def _model(call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {"MLFlowModel": "mlflow_model", "CustomModel": "custom_model", "TritonModel": "triton_model"}
     kind = sent.get("modelType") or "custom_model"
-    kept = {"name": name, "type": kinds.get(kind, kind), "path": short_uri(sent["modelUri"])}
+    kind = kinds.get(kind, kind)
+    kept = {"name": name, "type": kind, "path": kept_uri(call, sent["modelUri"], kind)}
     return kept | {key: sent[key] for key in ("flavors", "stage") if sent.get(key)}
 
 
 def _model_sent(call: Call, asset: Asset) -> dict[str, Any]:
     spec = asset.spec
     path = str(spec["path"])
-    uri = call.scope.uri(model_uri(call.workspace, path, spec.get("job_name")) or path)
+    if call.scope.registry:
+        uri = registry_uri(call, call.workspace.data.source(path))
+    else:
+        uri = call.scope.uri(model_uri(call.workspace, path, spec.get("job_name")) or path)
     sent = {"modelType": spec.get("type"), "modelUri": uri, "flavors": spec.get("flavors") or {}}
     names = {"job_name": "jobName", "stage": "stage"}
     return sent | {names[key]: spec[key] for key in names if spec.get(key)}
@@ -145,7 +152,7 @@ def put_version(call: Call, plural: str, name: str, version: str) -> Answer:
     except KeyError as error:
         raise Refusal(400, "UserError", f"The property {error} is missing.") from None
     spec |= {key: sent[key] for key in _COMMON if sent.get(key)}
-    assets = call.workspace.assets
+    assets = call.assets
     known = any(asset.version == version for asset in assets.entries(ours, name, archived=True))
     try:
         asset = assets.create(ours, name, version, spec)
@@ -156,25 +163,44 @@ def put_version(call: Call, plural: str, name: str, version: str) -> Answer:
     if known and "isArchived" in sent and bool(sent["isArchived"]) != asset.archived:
         assets.archive(ours, name, version, archived=bool(sent["isArchived"]))
         asset = assets.get(ours, name, version)
-    return answer(_resource(call, plural, asset), 200 if known else 201)
+    # what a registry has begun to make (201) its clients would wait for
+    return answer(_resource(call, plural, asset), 200 if known or call.scope.registry else 201)
 
 
 def get_version(call: Call, plural: str, name: str, version: str) -> Answer:
     """One version. What the SDK asks for if none is named is the latest one."""
     wanted = None if version == _DEFAULT else version
-    return answer(_resource(call, plural, call.workspace.assets.get(kind_of(KINDS[plural].kind, name), name, wanted)))
+    return answer(_resource(call, plural, call.assets.get(kind_of(KINDS[plural].kind, name), name, wanted)))
 
 
 def list_versions(call: Call, plural: str, name: str) -> Answer:
     """The versions of a name, newest first."""
     query = call.request.query
     view = _VIEWS.get(query.get("listViewType", "ActiveOnly"), False)
-    found = call.workspace.assets.entries(kind_of(KINDS[plural].kind, name), name, archived=view)
+    found = call.assets.entries(kind_of(KINDS[plural].kind, name), name, archived=view)
     if query.get("version"):
         found = [asset for asset in found if asset.version == query["version"]]
     if "asc" in query.get("$orderBy", query.get("orderBy", "")).lower():
         found = found[::-1]
     return answer({"value": [_resource(call, plural, asset) for asset in found[: _top(query)]]})
+
+
+def share(call: Call) -> Answer:
+    """Copy a version of the workspace to a registry (the SDK's `share`)."""
+    sent = call.request.properties()
+    found = _SHARED.search(str(sent.get("sourceAssetId", "")))
+    if found is None or found["plural"] not in KINDS:
+        message = "The 'sourceAssetId' is that of no data, model, environment or component of the workspace."
+        raise Refusal(400, "UserError", message)
+    kind = KINDS[found["plural"]].kind
+    source = call.workspace.assets.get(kind, found["name"], found["version"])
+    name, version = sent.get("destinationName") or source.name, sent.get("destinationVersion") or source.version
+    spec = {**source.spec, "name": name}
+    if kind in ("data", "model"):
+        data = call.workspace.data
+        spec["path"] = data.keep(str(data.locate(spec["path"], spec["type"])), spec["type"])
+    call.assets.create(kind, name, version, spec)
+    return Answer(200, {}, b"")  # the SDK then asks for the version
 
 
 # -- containers
@@ -183,9 +209,9 @@ def list_versions(call: Call, plural: str, name: str) -> Answer:
 def get_container(call: Call, plural: str, name: str) -> Answer:
     """What there is of a name: its latest version, and the one that comes next."""
     kind = kind_of(KINDS[plural].kind, name)
-    versions = call.workspace.assets.entries(kind, name, archived=True)
+    versions = call.assets.entries(kind, name, archived=True)
     if not versions:
-        call.workspace.assets.get(kind, name)  # says that there is none, and what to do
+        call.assets.get(kind, name)  # says that there is none, and what to do
         raise NotFound(name)
     return answer(_container(call, plural, versions))
 
@@ -194,7 +220,7 @@ def put_container(call: Call, plural: str, name: str) -> Answer:
     """Archive or restore all of a name."""
     kind = kind_of(KINDS[plural].kind, name)
     archived = bool(call.request.properties().get("isArchived"))
-    call.workspace.assets.archive(kind, name, None, archived=archived)
+    call.assets.archive(kind, name, None, archived=archived)
     return get_container(call, plural, name)
 
 
@@ -202,7 +228,7 @@ def list_containers(call: Call, plural: str) -> Answer:
     """Every name."""
     query = call.request.query
     view = _VIEWS.get(query.get("listViewType", "ActiveOnly"), False)
-    assets = call.workspace.assets
+    assets = call.assets
     kind = KINDS[plural].kind
     names = [asset.name for asset in assets.entries(kind, archived=view)]
     found = [_container(call, plural, assets.entries(kind, name, archived=True)) for name in names[: _top(query)]]
@@ -231,7 +257,7 @@ def _container(call: Call, plural: str, versions: list[Asset]) -> dict[str, Any]
         "properties": {},
         "isArchived": all(asset.archived for asset in versions),
         "latestVersion": active.version,
-        "nextVersion": call.workspace.assets.next_version(newest.kind, newest.name),
+        "nextVersion": call.assets.next_version(newest.kind, newest.name),
     }
     if plural == "data":
         properties["dataType"] = newest.spec.get("type")

@@ -109,6 +109,10 @@ class Workspace:
         """Data, environments, components and models."""
         return Assets(self.database, self._registered_models)
 
+    def registry(self, name: str) -> Assets:
+        """The assets of a registry, as far as somebody has put them here; those of the workspace if `name` is empty."""
+        return Assets(self.database, registry=name) if name else self.assets
+
     @cached_property
     def jobs(self) -> Jobs:
         """Jobs and their children."""

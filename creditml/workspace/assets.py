@@ -2,6 +2,9 @@
 
 A version can't be changed but for its description, tags and properties. Without a version the container's next one is
 taken ("1" for a new name); `@latest` is the version created last, not the highest (Azure ML docs: 'Core YAML syntax').
+
+A registry is a set of assets beside the workspace's own ones. Nothing is fetched: what is in a registry here, somebody
+has put there.
 """
 
 from __future__ import annotations
@@ -32,31 +35,53 @@ _ARM = (
     r"(?i)(?:azureml:)?/subscriptions/.*/(?P<kind>[a-z]+)/(?P<name>[^/]+)"
     r"/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))"
 )
+_REGISTRY = (
+    r"(?i)azureml://registries/(?P<registry>[^/]+)/(?P<kind>data|environments|components|models)/(?P<name>[^/]+)"
+    r"/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))"
+)
 _CURRENT_FIRST = "ORDER BY created_at DESC, seq DESC"
+_KEY = "registry=? AND kind=? AND name=? AND version=?"
 TITLES = {"data": "data asset", "environment": "environment", "component": "component", "model": "model"}
 _SHOWN = 60  # characters of a value in a message
 
 
 class Reference(NamedTuple):
-    """What names an asset: a version, or a label, or neither."""
+    """What names an asset: a version, or a label, or neither; in a registry, or in the workspace."""
 
     name: str
     version: str | None = None
     label: str | None = None
+    registry: str = ""
+    kind: str | None = None  # where the text says it
 
 
 def parse_reference(text: str) -> Reference | None:
-    """Read `azureml:name:version`, `azureml:name@label`, `azureml:name` or an ARM id; None if it is none of these."""
+    """Read `azureml:name:version`, `azureml:name@label`, `azureml:name`, an ARM id, or the URI of a registry's asset.
+
+    Returns:
+        What it names; None if it is none of these.
+    """
+    if match := re.fullmatch(_REGISTRY, text):
+        kind = match["kind"].lower().removesuffix("s")
+        return Reference(match["name"], match["version"], match["label"], match["registry"], kind)
     match = re.fullmatch(_REFERENCE, text) or re.fullmatch(_ARM, text)
     return Reference(match["name"], match["version"], match["label"]) if match else None
 
 
 class Assets:
-    """The assets of a workspace. `extra` may add what lies elsewhere (MLflow's registry, for models)."""
+    """The assets of a workspace, or of a registry."""
 
-    def __init__(self, database: Database, extra: Callable[[str], Iterable[Asset]] | None = None) -> None:
-        """Ask nothing yet."""
-        self._database = database
+    def __init__(
+        self, database: Database, extra: Callable[[str], Iterable[Asset]] | None = None, registry: str = ""
+    ) -> None:
+        """Ask nothing yet.
+
+        Args:
+            database: the workspace's.
+            extra: may add what lies elsewhere (MLflow's registry, for models).
+            registry: the registry's name; none for the workspace itself.
+        """
+        self._database, self._registry = database, registry
         self._extra = extra or (lambda _kind: ())
 
     def create(self, kind: str, name: str, version: str | None, spec: Mapping[str, Any]) -> Asset:
@@ -82,12 +107,12 @@ class Assets:
             existing = self._find(kind, name, version)
             if existing:
                 return self._update(db, existing, spec)
-            return self._insert(db, Asset(kind, name, version, dict(spec), now(), now()))
+            return self._insert(db, Asset(kind, name, version, dict(spec), now(), now(), registry=self._registry))
 
     def next_version(self, kind: str, name: str) -> str:
         """The version that the next one of that name gets."""
         row = self._database.connection.execute(
-            "SELECT next_version FROM containers WHERE kind=? AND name=?", (kind, name)
+            "SELECT next_version FROM containers WHERE registry=? AND kind=? AND name=?", (self._registry, kind, name)
         ).fetchone()
         numbers = [int(a.version) for a in self._extra(kind) if a.name == name and a.version.isdecimal()]
         return str(max([row[0] if row else 1, *(n + 1 for n in numbers)]))
@@ -116,10 +141,15 @@ class Assets:
             CreditMLError: the text is no reference.
         """
         reference = parse_reference(text)
-        if reference is None:
-            message = f"'{text}' refers to no {TITLES[kind]}; write azureml:<name>:<version> or azureml:<name>@latest."
+        if reference is None or reference.kind not in (None, kind):
+            plural = kind if kind == "data" else f"{kind}s"
+            form = "azureml:<name>:<version> or azureml:<name>@latest"
+            if "://" in text:
+                form = f"azureml://registries/<registry>/{plural}/<name>/versions/<version> or …/labels/latest"
+            message = f"'{text}' refers to no {TITLES[kind]}; write {form}."
             raise CreditMLError(message)
-        return self.get(kind, *reference)
+        assets = Assets(self._database, registry=reference.registry) if reference.registry else self
+        return assets.get(kind, reference.name, reference.version, reference.label)
 
     def entries(self, kind: str, name: str | None = None, *, archived: bool | None = False) -> list[Asset]:
         """Versions of one name, or the latest version of each; newest first.
@@ -144,27 +174,30 @@ class Assets:
             raise NotFound(self._not_found(kind, name, version))
         with self._database.transaction() as db:
             if version is None:
-                db.execute("INSERT OR IGNORE INTO containers (kind, name) VALUES (?, ?)", (kind, name))
-                db.execute("UPDATE containers SET archived=? WHERE kind=? AND name=?", (archived, kind, name))
+                self._name(db, kind, name)
+                db.execute(
+                    "UPDATE containers SET archived=? WHERE registry=? AND kind=? AND name=?",
+                    (archived, self._registry, kind, name),
+                )
                 return
-            if not db.execute(
-                "SELECT 1 FROM assets WHERE kind=? AND name=? AND version=?", (kind, name, version)
-            ).fetchone():
+            key = (self._registry, kind, name, version)
+            known = db.execute(f"SELECT 1 FROM assets WHERE {_KEY}", key).fetchone()  # noqa: S608  a constant of ours
+            if not known:
                 self._insert(db, asset[0])
-            db.execute(
-                "UPDATE assets SET archived=? WHERE kind=? AND name=? AND version=?", (archived, kind, name, version)
-            )
+            db.execute(f"UPDATE assets SET archived=? WHERE {_KEY}", (archived, *key))  # noqa: S608  likewise
 
     def _all(self, kind: str, name: str | None) -> Iterable[Asset]:
-        where, values = ("AND name=?", (kind, name)) if name is not None else ("", (kind,))
+        where, values = "", [self._registry, kind]
+        if name is not None:
+            where, values = "AND name=?", [*values, name]
         rows = self._database.connection.execute(
-            f"SELECT * FROM assets WHERE kind=? {where} {_CURRENT_FIRST}",  # noqa: S608  constants of ours
+            f"SELECT * FROM assets WHERE registry=? AND kind=? {where} {_CURRENT_FIRST}",  # noqa: S608  constants of ours
             values,
         ).fetchall()
         hidden = {
             row[0]
             for row in self._database.connection.execute(
-                "SELECT name FROM containers WHERE kind=? AND archived", (kind,)
+                "SELECT name FROM containers WHERE registry=? AND kind=? AND archived", (self._registry, kind)
             )
         }
         own = [_asset(row) for row in rows]
@@ -176,16 +209,23 @@ class Assets:
     def _find(self, kind: str, name: str, version: str) -> Asset | None:
         return next((a for a in self._all(kind, name) if a.version == version), None)
 
+    def _name(self, db: sqlite3.Connection, kind: str, name: str) -> None:
+        """See that there is a container of that name."""
+        values = (self._registry, kind, name)
+        db.execute("INSERT OR IGNORE INTO containers (registry, kind, name) VALUES (?, ?, ?)", values)
+
     def _insert(self, db: sqlite3.Connection, asset: Asset) -> Asset:
-        db.execute("INSERT OR IGNORE INTO containers (kind, name) VALUES (?, ?)", (asset.kind, asset.name))
+        self._name(db, asset.kind, asset.name)
+        values = (asset.kind, asset.name, asset.version, json.dumps(asset.spec), asset.created_at, asset.modified_at)
         db.execute(
-            "INSERT INTO assets (kind, name, version, spec, created_at, modified_at) VALUES (?, ?, ?, ?, ?, ?)",
-            (asset.kind, asset.name, asset.version, json.dumps(asset.spec), asset.created_at, asset.modified_at),
+            "INSERT INTO assets (registry, kind, name, version, spec, created_at, modified_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self._registry, *values),
         )
         if asset.version.isdecimal() and len(asset.version) <= _COUNTED_DIGITS:
             db.execute(
-                "UPDATE containers SET next_version=MAX(next_version, ?) WHERE kind=? AND name=?",
-                (int(asset.version) + 1, asset.kind, asset.name),
+                "UPDATE containers SET next_version=MAX(next_version, ?) WHERE registry=? AND kind=? AND name=?",
+                (int(asset.version) + 1, self._registry, asset.kind, asset.name),
             )
         return asset
 
@@ -196,8 +236,8 @@ class Assets:
         merged = {**existing.spec, **{k: spec[k] for k in MUTABLE if k in spec}}
         updated = existing._replace(spec=merged, modified_at=now())
         db.execute(
-            "UPDATE assets SET spec=?, modified_at=? WHERE kind=? AND name=? AND version=?",
-            (json.dumps(merged), updated.modified_at, existing.kind, existing.name, existing.version),
+            f"UPDATE assets SET spec=?, modified_at=? WHERE {_KEY}",  # noqa: S608  a constant of ours
+            (json.dumps(merged), updated.modified_at, self._registry, existing.kind, existing.name, existing.version),
         )
         return updated
 
@@ -213,6 +253,7 @@ class Assets:
         )
 
     def _not_found(self, kind: str, name: str, version: str | None) -> str:
+        flag = f" --registry-name {self._registry}" if self._registry else ""
         versions = [a.version for a in self.entries(kind, name, archived=True)]
         if versions and version is not None:
             return (
@@ -221,9 +262,14 @@ class Assets:
         if versions:
             return (
                 f"All versions of the {TITLES[kind]} '{name}' are archived; "
-                f"`creditml {kind} restore -n {name}` brings them back."
+                f"`creditml {kind} restore -n {name}{flag}` brings them back."
             )
         hint = near_miss(name, (a.name for a in self.entries(kind)))
+        if self._registry:
+            return (
+                f"There is no {TITLES[kind]} named '{name}' in the registry '{self._registry}' here.{hint} "
+                f"Put it there with `creditml {kind} create -f FILE{flag}`."
+            )
         return (
             f"There is no {TITLES[kind]} named '{name}' in this workspace.{hint} "
             f"Create it with `creditml {kind} create -f FILE`."
@@ -239,6 +285,7 @@ def _asset(row: sqlite3.Row) -> Asset:
         row["created_at"],
         row["modified_at"],
         bool(row["archived"]),
+        row["registry"],
     )
 
 

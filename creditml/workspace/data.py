@@ -3,6 +3,7 @@
 ./x.csv, file:///x.csv                                   as it is
 https://…/x.csv                                          downloaded once, verified, cached
 azureml:name:version, azureml:name@latest                a data or model asset
+azureml://registries/<registry>/data/<name>/versions/…   one of a registry, and models likewise
 azureml://datastores/<datastore>/paths/<path>            a folder of the workspace, one per datastore
 azureml://subscriptions/…/datastores/<datastore>/paths/… the same
 azureml://jobs/<job>/outputs/<output>/paths/<path>       an output of a job
@@ -151,14 +152,12 @@ class DataPaths:
             return str(self._output(match["job"], match["output"], match["path"] or ""))
         if match := re.fullmatch(_RUN, path):
             return str(self._output(match["job"], "artifacts", match["path"]))
-        if path.startswith("azureml://registries/"):
-            message = f"{path}: assets of a registry can't be read from here. Download it and use the local path."
-            raise Unsupported(message)
-        if parse_reference(path) is None:
+        reference = parse_reference(path)
+        if reference is None:
             known = "azureml:<name>:<version> or azureml://datastores/<datastore>/paths/<path>"
             message = f"{path} is no path that Azure ML knows; write {known}."
             raise NotFound(message)
-        kind = "model" if type in MODEL_TYPES else "data"
+        kind = reference.kind if reference.kind in ("data", "model") else "model" if type in MODEL_TYPES else "data"
         asset = self._assets.resolve(kind, path)
         return self.source(asset.spec["path"], type)
 

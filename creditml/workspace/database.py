@@ -37,17 +37,19 @@ _NETWORK_FILE_SYSTEMS = {
     "lustre",
 }
 
-_MIGRATIONS = (
-    f"""
+_ASSETS = """
     CREATE TABLE containers (
-        kind TEXT NOT NULL, name TEXT NOT NULL, next_version INTEGER NOT NULL DEFAULT 1,
-        archived INTEGER NOT NULL DEFAULT 0,
-        PRIMARY KEY (kind, name)) WITHOUT ROWID;
+        registry TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL, name TEXT NOT NULL,
+        next_version INTEGER NOT NULL DEFAULT 1, archived INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (registry, kind, name)) WITHOUT ROWID;
     CREATE TABLE assets (
-        seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
-        spec TEXT NOT NULL, created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL,
+        seq INTEGER PRIMARY KEY, registry TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL, name TEXT NOT NULL,
+        version TEXT NOT NULL, spec TEXT NOT NULL, created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL,
         archived INTEGER NOT NULL DEFAULT 0,
-        UNIQUE (kind, name, version), FOREIGN KEY (kind, name) REFERENCES containers);
+        UNIQUE (registry, kind, name, version), FOREIGN KEY (registry, kind, name) REFERENCES containers);
+"""
+_SCHEMA = f"""
+    {_ASSETS}
     CREATE TABLE jobs (
         name TEXT PRIMARY KEY, parent TEXT, root TEXT NOT NULL, path TEXT NOT NULL, type TEXT NOT NULL,
         display_name TEXT, experiment_name TEXT NOT NULL, status TEXT NOT NULL, spec TEXT NOT NULL,
@@ -62,8 +64,22 @@ _MIGRATIONS = (
         seq INTEGER PRIMARY KEY, job TEXT NOT NULL REFERENCES jobs, status TEXT NOT NULL, at INTEGER NOT NULL);
     CREATE INDEX transitions_by_job ON transitions (job, seq);
     {OUTBOX_DDL};
-    """,
+"""
+# From the first schema on to the current one, which a new workspace has at once.
+_MIGRATIONS = (
+    f"""
+    ALTER TABLE assets RENAME TO old_assets;
+    ALTER TABLE containers RENAME TO old_containers;
+    {_ASSETS}
+    INSERT INTO containers (kind, name, next_version, archived)
+        SELECT kind, name, next_version, archived FROM old_containers;
+    INSERT INTO assets (seq, kind, name, version, spec, created_at, modified_at, archived)
+        SELECT seq, kind, name, version, spec, created_at, modified_at, archived FROM old_assets;
+    DROP TABLE old_assets;
+    DROP TABLE old_containers;
+    """,  # noqa: S608  constants of ours
 )
+_VERSION = 1 + len(_MIGRATIONS)
 
 
 class Database:
@@ -178,21 +194,20 @@ def _wal(db: sqlite3.Connection) -> str:
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(_MIGRATIONS):
+    if version > _VERSION:
         message = (
-            f"{path} was made by a newer creditml (schema {version}, this one knows {len(_MIGRATIONS)}). "
-            "Upgrade creditml."
+            f"{path} was made by a newer creditml (schema {version}, this one knows {_VERSION}). Upgrade creditml."
         )
         raise CreditMLError(message)
-    if version == len(_MIGRATIONS):
+    if version == _VERSION:
         return
     db.execute("BEGIN IMMEDIATE")
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
-        for statements in _MIGRATIONS[version:]:
+        for statements in _MIGRATIONS[version - 1 :] if version else (_SCHEMA,):
             for statement in filter(str.strip, statements.split(";")):
                 db.execute(statement)
-        db.execute(f"PRAGMA user_version={len(_MIGRATIONS)}")
+        db.execute(f"PRAGMA user_version={_VERSION}")
         db.execute("COMMIT")
     except BaseException:
         _roll_back(db)

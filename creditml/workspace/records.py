@@ -26,10 +26,14 @@ class Asset(NamedTuple):
     created_at: int
     modified_at: int
     archived: bool = False
+    registry: str = ""  # none: the workspace's own
 
     @property
     def id(self) -> str:
-        """`azureml:name:version`."""
+        """`azureml:name:version`, or the URI of an asset of a registry."""
+        if self.registry:
+            plural = self.kind if self.kind == "data" else f"{self.kind}s"
+            return f"azureml://registries/{self.registry}/{plural}/{self.name}/versions/{self.version}"
         return f"azureml:{self.name}:{self.version}"
 
 

@@ -60,8 +60,8 @@ def test_a_registry_is_looked_for_here_and_nowhere_else(project: Project) -> Non
         """,
     )
     said = project.creditml("exec", "--", sys.executable, "registry.py").out
-    assert "The registry 'azureml' can't be reached from here" in said
-    assert "environments/sklearn-1.5/versions/1" in said
+    assert "There is no environment named 'sklearn-1.5' in the registry 'azureml' here" in said
+    assert "creditml environment create -f FILE --registry-name azureml" in said
 
 
 @pytest.mark.parametrize(("command", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 128 + signal.SIGTERM)])

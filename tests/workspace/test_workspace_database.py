@@ -221,3 +221,43 @@ def test_two_connections_see_the_same(workspace: Workspace) -> None:
 
     assert workspace.jobs.get("a").status == "Running"
     assert workspace.assets.get("data", "d").version == "1"
+
+
+# -- brought up to date
+
+FIRST = """
+    CREATE TABLE containers (
+        kind TEXT NOT NULL, name TEXT NOT NULL, next_version INTEGER NOT NULL DEFAULT 1,
+        archived INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (kind, name)) WITHOUT ROWID;
+    CREATE TABLE assets (
+        seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
+        spec TEXT NOT NULL, created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL,
+        archived INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (kind, name, version), FOREIGN KEY (kind, name) REFERENCES containers);
+    INSERT INTO containers VALUES ('data', 'words', 3, 0), ('data', 'old', 2, 1);
+    INSERT INTO assets VALUES
+        (1, 'data', 'words', '1', '{"path": "a"}', 5, 5, 1), (2, 'data', 'words', '2', '{"path": "b"}', 5, 6, 0),
+        (3, 'data', 'old', '1', '{"path": "c"}', 5, 5, 0);
+    PRAGMA user_version=1;
+"""
+
+
+def test_assets_of_the_first_schema_stay_what_they_were(workspace: Workspace) -> None:
+    workspace.create()
+    with closing(sqlite3.connect(workspace.root / "workspace.db")) as db:
+        db.executescript(FIRST)
+
+    found = workspace.assets.entries("data", archived=True)
+    assert [(a.name, a.version, a.spec["path"], a.archived) for a in found] == [
+        ("old", "1", "c", True),
+        ("words", "2", "b", False),
+    ]
+    assert [(a.version, a.archived) for a in workspace.assets.entries("data", "words", archived=True)] == [
+        ("2", False),
+        ("1", True),
+    ]
+    assert workspace.assets.create("data", "words", None, {"path": "d"}).version == "3"
+    assert workspace.registry("mine").entries("data", archived=True) == []
+    assert workspace.registry("mine").create("data", "words", None, {"path": "e"}).version == "1"
+    assert workspace.assets.get("data", "words").spec == {"path": "d"}
