@@ -28,13 +28,10 @@ def named(plan: Plan, workspace: Workspace, words: frozenset[bytes]) -> set[byte
 
 
 def _texts(plan: Plan, workspace: Workspace) -> Iterator[bytes]:
-    codes = set()
-    for step in plan.steps.values():
-        yield step.component.command.encode()
-        if step.component.code:
-            codes.add(code_folder(step.component.code, workspace))
-    for folder in codes:
-        yield from _files(folder)
+    components = [step.component for step in plan.steps.values()]
+    yield "\n".join([component.command for component in components]).encode()
+    for code in {component.code for component in components if component.code}:
+        yield from _files(code_folder(code, workspace))
 
 
 def _files(folder: Path) -> Iterator[bytes]:

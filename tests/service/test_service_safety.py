@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SCOPE = Scope("sub", "group", "ws")
 CONTROL, STORE = "management.azure.com", "creditml.blob.core.windows.net"
+REGISTRY = SCOPE.path.replace("/workspaces/", "/registries/")
 
 
 class Target(NamedTuple):
@@ -216,6 +217,32 @@ class TestPaths:
             body = json.dumps({"properties": {"codeUri": uri}}).encode()
             refused = target.ask("PUT", f"{SCOPE.path}/codes/c/versions/1", body)
             assert refused.status in (400, 404), uri
+
+    @pytest.mark.parametrize("out", ["../../../../secret.txt", "..%2F..%2F..%2F..%2Fsecret.txt", "nothing"])
+    def test_a_registry_takes_nothing_but_what_was_uploaded(self, target: Target, out: str) -> None:
+        started = target.ask("PUT", f"{REGISTRY}/tempdatarefs/d/versions/1", b"{}")
+        place = json.loads(started.body)["blobReferenceForConsumption"]
+        path, query = urlsplit(place["blobUri"]).path, urlsplit(place["credential"]["sasUri"]).query
+        put = {"x_ms_blob_type": "BlockBlob", "authorization": ""}
+        assert target.ask("PUT", f"{path}/a.txt?{query}", b"x", host=STORE, **put).status == 201
+        uri = f"{place['blobUri']}/{out}"
+        sent = {
+            "data": {"dataType": "uri_file", "dataUri": uri},
+            "models": {"modelUri": uri},
+            "environments": {"build": {"contextUri": uri}},
+            "codes": {"codeUri": uri},
+        }
+        for plural, properties in sent.items():
+            body = json.dumps({"properties": properties}).encode()
+            assert target.ask("PUT", f"{REGISTRY}/{plural}/d/versions/1", body).status == 404
+        body = json.dumps({"properties": {"dataType": "uri_file", "dataUri": f"{place['blobUri']}/a.txt"}}).encode()
+        assert target.ask("PUT", f"{REGISTRY}/data/d/versions/1", body).status == 200
+        assert target.secret_file.read_text() == "nobody sees this"
+
+    @pytest.mark.parametrize("source", ["", "x", "/jobs/j/versions/1", "/data/nothing/versions/1"])
+    def test_a_registry_is_given_nothing_that_isnt_there(self, target: Target, source: str) -> None:
+        body = json.dumps({"properties": {"sourceAssetId": source}}).encode()
+        assert target.ask("POST", f"{REGISTRY}/import", body).status in (400, 404)
 
 
 class TestBodies:
