@@ -24,6 +24,8 @@ LOOK = f"""
 {CLIENT}
 asset = ml.data.get("words", label="latest")
 print("data:", asset.name, asset.version)
+registry = MLClient(DefaultAzureCredential(), registry_name="shared")
+print("registry:", [asset.name for asset in registry.data.list()])
 print("this job:", ml.jobs.get(os.environ["AZUREML_ROOT_RUN_ID"]).status)
 print("mlflow:", ml.workspaces.get("any").mlflow_tracking_uri == os.environ["MLFLOW_TRACKING_URI"])
 """
@@ -68,11 +70,13 @@ def test_a_step_reads_from_its_workspace_and_submits_to_it(tmp_path: Path) -> No
     project.write("words.txt", "a b c")
     project.write("words.yml", {"name": "words", "version": "3", "type": "uri_file", "path": "words.txt"})
     project.creditml("data", "create", "-f", "words.yml")
+    project.creditml("data", "create", "-f", "words.yml", "--name", "theirs", "--registry-name", "shared")
     project.variables |= {"AZURE_CLIENT_ID": "x", "AZURE_CLIENT_SECRET": "y", "AZURE_TENANT_ID": "z"}
     flags = [flag for name in ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET") for flag in ("--pass-env", name)]
     job = project.run(pipeline({"look": client_step()}), *flags, "--max-parallel", "1")
     log = job.log("look")
     assert "data: words 3" in log
+    assert "registry: ['theirs']" in log
     assert "this job: JobStatus.RUNNING" in log
     assert "mlflow: True" in log
     nested, status = log.rpartition("nested:")[2].split()
