@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from creditml.model import Job
     from creditml.service.keys import Keys
     from creditml.service.messages import Request
+    from creditml.service.promises import Promises
     from creditml.service.scope import Scope
     from creditml.workspace import Workspace
     from creditml.workspace.assets import Assets
@@ -43,6 +44,7 @@ class Call(NamedTuple):
     storage: Storage
     tracking_uri: Callable[[], str]
     submit: Callable[[Workspace, Job], JobRecord]
+    promises: Promises
 
     @property
     def assets(self) -> Assets:

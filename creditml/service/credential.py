@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import AccessToken
@@ -15,9 +16,9 @@ class LocalCredential:
 
     def __init__(self, keys: Keys) -> None:
         """`keys` are the workspace's."""
-        self._keys = keys
+        self._keys, self._uti = keys, os.urandom(12).hex()
 
     def get_token(self, *scopes: str, **_settings: Any) -> AccessToken:  # noqa: ANN401  azure-core's
         """A token; its audience is the resource of the first scope."""
         audience = scopes[0].removesuffix("/.default") if scopes else ""
-        return AccessToken(*self._keys.token(audience))
+        return AccessToken(*self._keys.token(audience, self._uti))

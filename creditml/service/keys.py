@@ -82,8 +82,13 @@ class Keys:
 
     # -- tokens
 
-    def token(self, audience: str) -> Token:
-        """A token of the form that Azure's clients can decode (a JWT)."""
+    def token(self, audience: str, uti: str = "") -> Token:
+        """A token of the form that Azure's clients can decode (a JWT).
+
+        Args:
+            audience: the resource that it is for.
+            uti: what tells it from tokens of others, by default nothing that was ever used.
+        """
         now = int(time.time())
         claims = {
             "aud": audience,
@@ -94,6 +99,7 @@ class Keys:
             "oid": "00000000-0000-0000-0000-000000000000",
             "tid": "00000000-0000-0000-0000-000000000000",
             "name": "local",
+            "uti": uti or os.urandom(12).hex(),
         }
         parts = [_encoded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
         signed = ".".join(parts)

@@ -13,6 +13,7 @@ from creditml.service.call import Call, Storage
 from creditml.service.jobs import submit_job
 from creditml.service.keys import Keys
 from creditml.service.messages import Answer, Refusal, refusal
+from creditml.service.promises import Promises
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Service:
         """
         self._root, self.storage, self._tracking_uri, self._submit = root, storage, tracking_uri, submit
         self.keys = Keys(root)
+        self._promises = Promises()
 
     def answer(self, request: Request) -> Answer:
         """Answer a request; whatever goes wrong is an answer too."""
@@ -82,7 +84,8 @@ class Service:
             raise Refusal(501, "NotImplemented", f"creditml's local workspace does not serve {what}.")
         workspace = Workspace(self._root)
         try:
-            call = Call(request, found.scope, workspace, self.keys, self.storage, self._tracking_uri, self._submit)
+            served = (self.keys, self.storage, self._tracking_uri, self._submit, self._promises)
+            call = Call(request, found.scope, workspace, *served)
             answer: Answer = found.handler(call, **found.names)
             return answer
         finally:

@@ -11,6 +11,7 @@ from creditml.check import check_component
 from creditml.engine.submit import freeze_component
 from creditml.errors import Conflict, NotFound, SpecError
 from creditml.service.messages import Answer, Refusal, answer
+from creditml.service.promises import Promise
 from creditml.service.references import WorkspaceReferences, kind_of
 from creditml.service.scope import ANONYMOUS_COMPONENT, resource
 from creditml.service.stored import kept_uri, local_uri, model_uri, registry_uri, uploaded, uploaded_uri
@@ -152,19 +153,35 @@ def put_version(call: Call, plural: str, name: str, version: str) -> Answer:
     except KeyError as error:
         raise Refusal(400, "UserError", f"The property {error} is missing.") from None
     spec |= {key: sent[key] for key in _COMMON if sent.get(key)}
-    assets = call.assets
-    known = any(asset.version == version for asset in assets.entries(ours, name, archived=True))
     try:
-        asset = assets.create(ours, name, version, spec)
+        asset, known = _create(call, _promise(call, ours, name, version), spec)
     except Conflict as error:
         if plural == "data":  # word for word: the SDK looks for it
             raise Refusal(400, "UserError", "Asset paths cannot be updated.") from error
         raise
     if known and "isArchived" in sent and bool(sent["isArchived"]) != asset.archived:
-        assets.archive(ours, name, version, archived=bool(sent["isArchived"]))
-        asset = assets.get(ours, name, version)
+        call.assets.archive(ours, name, version, archived=bool(sent["isArchived"]))
+        asset = call.assets.get(ours, name, version)
     # what a registry has begun to make (201) its clients would wait for
     return answer(_resource(call, plural, asset), 200 if known or call.scope.registry else 201)
+
+
+def _create(call: Call, promise: Promise, spec: Mapping[str, Any]) -> tuple[Asset, bool]:
+    """A version, and whether it was there before: the one that is asked for, or a later one if that was promised."""
+    kind, name, version = promise.kind, promise.name, promise.version
+    assets = call.assets
+    with call.workspace.transaction():  # nobody comes between the looks and the creation
+        known = any(asset.version == version for asset in assets.entries(kind, name, archived=True))
+        late = known and call.promises.holds(promise)
+        if late and kind == "environment":  # the SDK takes up the latest one if it is the same
+            late = not assets.same(kind, name, version, spec)
+        asset = assets.create(kind, name, None if late else version, spec)
+    call.promises.settle(promise)
+    return asset, known and not late
+
+
+def _promise(call: Call, kind: str, name: str, version: str) -> Promise:
+    return Promise(call.request.headers.get("authorization", ""), call.scope.registry, kind, name, version)
 
 
 def get_version(call: Call, plural: str, name: str, version: str) -> Answer:
@@ -210,10 +227,12 @@ def get_container(call: Call, plural: str, name: str) -> Answer:
     """What there is of a name: its latest version, and the one that comes next."""
     kind = kind_of(KINDS[plural].kind, name)
     versions = call.assets.entries(kind, name, archived=True)
+    following = call.assets.next_version(kind, name)
+    call.promises.make(_promise(call, kind, name, following))
     if not versions:
         call.assets.get(kind, name)  # says that there is none, and what to do
         raise NotFound(name)
-    return answer(_container(call, plural, versions))
+    return answer(_container(call, plural, versions, following))
 
 
 def put_container(call: Call, plural: str, name: str) -> Answer:
@@ -221,7 +240,9 @@ def put_container(call: Call, plural: str, name: str) -> Answer:
     kind = kind_of(KINDS[plural].kind, name)
     archived = bool(call.request.properties().get("isArchived"))
     call.assets.archive(kind, name, None, archived=archived)
-    return get_container(call, plural, name)
+    found = get_container(call, plural, name)
+    call.promises.settle(_promise(call, kind, name, ""))
+    return found
 
 
 def list_containers(call: Call, plural: str) -> Answer:
@@ -231,7 +252,10 @@ def list_containers(call: Call, plural: str) -> Answer:
     assets = call.assets
     kind = KINDS[plural].kind
     names = [asset.name for asset in assets.entries(kind, archived=view)]
-    found = [_container(call, plural, assets.entries(kind, name, archived=True)) for name in names[: _top(query)]]
+    found = []
+    for name in names[: _top(query)]:
+        versions = assets.entries(kind, name, archived=True)
+        found.append(_container(call, plural, versions, assets.next_version(kind, name)))
     return answer({"value": found})
 
 
@@ -248,7 +272,7 @@ def _resource(call: Call, plural: str, asset: Asset) -> dict[str, Any]:
     return resource(call.scope, place, asset.version, properties, (asset.created_at, asset.modified_at))
 
 
-def _container(call: Call, plural: str, versions: list[Asset]) -> dict[str, Any]:
+def _container(call: Call, plural: str, versions: list[Asset], following: str) -> dict[str, Any]:
     newest, oldest = versions[0], versions[-1]
     active = next((asset for asset in versions if not asset.archived), newest)
     properties = {
@@ -257,7 +281,7 @@ def _container(call: Call, plural: str, versions: list[Asset]) -> dict[str, Any]
         "properties": {},
         "isArchived": all(asset.archived for asset in versions),
         "latestVersion": active.version,
-        "nextVersion": call.assets.next_version(newest.kind, newest.name),
+        "nextVersion": following,
     }
     if plural == "data":
         properties["dataType"] = newest.spec.get("type")

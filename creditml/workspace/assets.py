@@ -109,6 +109,11 @@ class Assets:
                 return self._update(db, existing, spec)
             return self._insert(db, Asset(kind, name, version, dict(spec), now(), now(), registry=self._registry))
 
+    def same(self, kind: str, name: str, version: str, spec: Mapping[str, Any]) -> bool:
+        """Whether a version is there already as `create` would make it, but for what may be changed."""
+        existing = self._find(kind, name, version)
+        return existing is not None and not _changed(existing, spec)
+
     def next_version(self, kind: str, name: str) -> str:
         """The version that the next one of that name gets."""
         row = self._database.connection.execute(
@@ -230,7 +235,7 @@ class Assets:
         return asset
 
     def _update(self, db: sqlite3.Connection, existing: Asset, spec: Mapping[str, Any]) -> Asset:
-        changed = sorted(k for k in {*existing.spec, *spec} if k not in MUTABLE and existing.spec.get(k) != spec.get(k))
+        changed = _changed(existing, spec)
         if changed:
             raise Conflict(self._conflict(existing, changed, spec))
         merged = {**existing.spec, **{k: spec[k] for k in MUTABLE if k in spec}}
@@ -287,6 +292,11 @@ def _asset(row: sqlite3.Row) -> Asset:
         bool(row["archived"]),
         row["registry"],
     )
+
+
+def _changed(existing: Asset, spec: Mapping[str, Any]) -> list[str]:
+    """Where a version differs in what can't be changed."""
+    return sorted(k for k in {*existing.spec, *spec} if k not in MUTABLE and existing.spec.get(k) != spec.get(k))
 
 
 def _short(value: object, other: object) -> str:
