@@ -1,7 +1,8 @@
 """Benchmarks, as ratios and differences against a floor that is measured in the same run. Prints a table.
 
-    python tests/benchmarks/run.py                          all but the credit pipeline
+    python tests/benchmarks/run.py                          all but the crowd and the credit pipeline
     python tests/benchmarks/run.py start-up chain wide      some
+    python tests/benchmarks/run.py crowd                    8 clients of one service with 25 jobs each: minutes
     python tests/benchmarks/run.py credit --data FILE.csv   the credit pipeline against its two scripts run by hand
 
 Needs GNU make. Run it with the interpreter of the environment that creditml is installed in.
@@ -10,23 +11,19 @@ Needs GNU make. Run it with the interpreter of the environment that creditml is 
 from __future__ import annotations
 
 import argparse
-import os
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from measuring import BIN, EXAMPLE, ROOT, Row, Run, environment, median, paired, timed
+from sdk import connect, crowd, submit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-EXAMPLE = ROOT / "examples" / "credit_defaults" / "pipeline.yml"
 STEP = "import sys\nopen(sys.argv[2], 'w').write(open(sys.argv[1]).read() if sys.argv[1] != '-' else 'start')\n"
 COMPONENT = """name: step
 type: command
@@ -43,52 +40,6 @@ environment: azureml:any@latest
 inputs: {{{inputs}}}
 outputs: {{out: {{type: uri_file}}}}
 """
-
-
-class Row(NamedTuple):
-    """One measured line."""
-
-    what: str
-    measured: str
-    floor: str
-    result: str
-    bar: str
-    met: bool
-
-
-class Run(NamedTuple):
-    """What a process cost: seconds."""
-
-    wall: float
-    cpu: float
-
-
-def environment(**more: str) -> dict[str, str]:
-    """The shell's environment, with the interpreter's folder first and compiled modules allowed."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONDONTWRITEBYTECODE", "CREDITML_HOME")}
-    return {**kept, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", **more}
-
-
-def timed(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Run:
-    """Run a command to its end."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return Run(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-
-
-def paired(ours: Callable[[], Run], floor: Callable[[], Run], rounds: int) -> tuple[list[Run], list[Run]]:
-    """The two in turn, after one of each that is not counted."""
-    ours(), floor()
-    pairs = [(ours(), floor()) for _ in range(rounds)]
-    return [a for a, _ in pairs], [b for _, b in pairs]
-
-
-def median(values: Sequence[float]) -> float:
-    """The median."""
-    return statistics.median(values)
 
 
 def start_up(work: Path) -> list[Row]:
@@ -325,13 +276,16 @@ BENCHMARKS: Mapping[str, Callable[[Path], list[Row]]] = {
     "two-steps": two_steps,
     "plan": plan,
     "memory": memory,
+    "connect": connect,
+    "submit": submit,
 }
+LONG: Mapping[str, Callable[[Path], list[Row]]] = {"crowd": crowd}
 
 
 def main() -> int:
     """Run benchmarks and print their table; 1 if a bar is not met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS, "credit"], default=[])
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS, *LONG, "credit"], default=[])
     parser.add_argument("--data", type=Path, help="the credit data")
     arguments = parser.parse_args()
     rows: list[Row] = []
@@ -339,7 +293,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="creditml-benchmark-") as folder:
             work = Path(folder).resolve()
             if name != "credit":
-                rows += BENCHMARKS[name](work)
+                rows += {**BENCHMARKS, **LONG}[name](work)
             elif arguments.data is None:
                 parser.error("credit needs --data FILE.csv")
             else:
