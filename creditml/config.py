@@ -1,7 +1,8 @@
 """`creditml.yml`: what a project sets for all its runs, from the nearest one upward.
 
     backend: local
-    max_parallel: 4
+    max_parallel: 4      # steps of a job that run at once
+    max_jobs: 2          # submitted jobs that run at once; others wait
     pass_env: [HF_HOME]
 
 A flag wins over an environment variable (CREDITML_BACKEND), and that over the file.
@@ -28,6 +29,7 @@ class Config(NamedTuple):
 
     backend: str = DEFAULT
     max_parallel: int | None = None
+    max_jobs: int | None = None
     pass_env: tuple[str, ...] = ()
 
 
@@ -49,7 +51,7 @@ def _count(context: Context, node: Node) -> Any:  # noqa: ANN401  int or INVALID
 
     count = integer(context, node)
     if isinstance(count, int) and count < 1:
-        return context.error(node, f"At least one step has to run, not {count}.")
+        return context.error(node, f"At least one has to run, not {count}.")
     return count
 
 
@@ -62,9 +64,8 @@ def _from_file(file: Path) -> Config:
     if isinstance(document.root, Scalar) and document.root.value is None:
         return Config()
     context = Context(document, file.parent, [])
-    values = Table(f"the settings in {FILE}", {"backend": text, "max_parallel": _count, "pass_env": text_list}).read(
-        context, document.root
-    )
+    keys = {"backend": text, "max_parallel": _count, "max_jobs": _count, "pass_env": text_list}
+    values = Table(f"the settings in {FILE}", keys).read(context, document.root)
     if context.problems:
         raise SpecError(context.problems)
     return Config(**values)

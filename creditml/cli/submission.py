@@ -77,7 +77,7 @@ def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> LocalJob
         message = f"--max-parallel {parallel}: at least one step has to run."
         raise UsageError(message)
     made: LocalJobs = load(arguments.backend or config.backend)(
-        workspace, Options(parallel, (*config.pass_env, *arguments.pass_env))
+        workspace, Options(parallel, (*config.pass_env, *arguments.pass_env), config.max_jobs)
     )
     return made
 

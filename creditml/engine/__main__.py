@@ -2,6 +2,6 @@
 
 import sys
 
-from creditml.engine.executor import run_detached
+from creditml.engine.detached import main
 
-sys.exit(run_detached(sys.argv[1:]))
+sys.exit(main(sys.argv[1:]))

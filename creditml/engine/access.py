@@ -7,11 +7,11 @@ by its name, since that floor is above this one. It ends with the runner, howeve
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -36,6 +36,8 @@ class Access:
             tracking_uri: where the steps' MLflow server is.
             log: a file for what it prints, which is there afterwards only if it printed anything.
         """
+        import subprocess  # noqa: PLC0415  3 ms, and few jobs need a server
+
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -75,6 +77,8 @@ class Access:
 
     def close(self) -> None:
         """End it."""
+        import subprocess  # noqa: PLC0415  as above
+
         process = self._process
         for stream in (process.stdin, process.stdout):
             if stream is not None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creditml import tracking
-from creditml.engine.hold import Hold, is_held
+from creditml.engine.hold import is_held
 from creditml.engine.runner import Options, Runner
 from creditml.engine.submit import Prepared, prepare, submit
 from creditml.errors import NotFound
@@ -25,6 +24,9 @@ from creditml.workspace.records import now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from creditml.engine.detached import Start
+    from creditml.engine.hold import Hold
+    from creditml.engine.queue import Queue
     from creditml.executor import Launcher
     from creditml.model import Job
     from creditml.workspace.records import JobRecord
@@ -107,29 +109,11 @@ class LocalJobs:
         return Runner(self.workspace, record, plan(job), launcher, hold, self.options)
 
     def detach(self, prepared: Prepared) -> JobRecord:
-        """Record a job and start a runner of its own for it."""
-        import subprocess  # noqa: PLC0415  3 ms, and `run` doesn't need it
+        """Record a job and start a runner of its own for it; if enough others run, it waits for its turn."""
+        from creditml.engine.arrival import start_runner  # noqa: PLC0415  a job that is watched needs none of it
 
         record, hold, _ = submit(prepared, self.workspace, self.name)
-        maker = type(self).launcher
-        command = [sys.executable, "-m", "creditml.engine", str(self.workspace.root), record.name, str(hold.descriptor)]
-        command += [
-            f"{maker.__module__}:{maker.__qualname__}",
-            str(self.options.max_parallel or 0),
-            *self.options.pass_env,
-        ]
-        log = self.workspace.jobs.root / record.name / "runner.log"
-        with log.open("ab") as output:
-            subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                pass_fds=[hold.descriptor],
-            )
-        os.close(hold.descriptor)
-        return record
+        return start_runner(self, record, hold)
 
     def _record(self, job: str, node: str, *, wait: bool = False) -> JobRecord:
         """The record of a job or of a node of it; one that may start yet can be waited for."""
@@ -149,21 +133,48 @@ class LocalJobs:
         raise NotFound(message)
 
 
-def run_detached(arguments: list[str]) -> int:
-    """The main function of a detached runner: `WORKSPACE JOB LOCK LAUNCHER MAX_PARALLEL [VARIABLE …]`."""
-    root, name, descriptor, maker, parallel, *pass_env = arguments
-    workspace = Workspace(Path(root))
-    hold = Hold.adopt(workspace.jobs.root / name, int(descriptor))
-    record = workspace.jobs.get(name)
-    module, _, attribute = maker.partition(":")
+def run_detached(start: Start, hold: Hold, place: int | None) -> int:
+    """Run a job whose turn it is.
+
+    Args:
+        start: what the process was told.
+        hold: the job's lock and pipe.
+        place: the descriptor of its place in the queue, if it takes one; of one that waited None says that it was
+            canceled.
+    """
+    workspace = Workspace(Path(start.root))
+    if start.position:
+        _wake_first(workspace, start.queue)  # there may be another place
+    if start.position and place is None:
+        _cancel(workspace, start.job)
+        hold.release()
+        workspace.close()
+        return 1
+    record = workspace.jobs.get(start.job)
+    module, _, attribute = start.launcher.partition(":")
     launcher: Any = getattr(importlib.import_module(module), attribute)()
     launcher.get_ready()
-    options = Options(int(parallel) or None, tuple(pass_env))
+    options = Options(start.max_parallel or None, start.pass_env, start.places)
     with Runner(workspace, record, plan(read_job_dict(record.spec)), launcher, hold, options) as runner:
         while runner.advance():
             pass
+    if place is not None:
+        os.close(place)
+        _wake_first(workspace, start.queue)
     workspace.close()
     return 0 if runner.status == "Completed" else 1
+
+
+def _cancel(workspace: Workspace, job: str) -> None:
+    """The end of a job that never began."""
+    error = {"code": "Canceled", "message": "The job was canceled."}
+    workspace.jobs.transit(job, "CancelRequested", "Canceled", ended_at=now(), error=error)
+
+
+def _wake_first(workspace: Workspace, queue: Queue) -> None:
+    first = queue.first()
+    if first is not None:
+        workspace.jobs.wake(first)
 
 
 def settle(workspace: Workspace, record: JobRecord) -> JobRecord:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 class Hold:
     """The lock of a job's folder, to be handed on to a child by its descriptor, and the pipe `wake` beside it."""
 
-    def __init__(self, folder: Path, descriptor: int) -> None:
+    def __init__(self, folder: Path, descriptor: int, pipe: int = -1) -> None:
         """Use `take` or `adopt`."""
         self.folder, self.descriptor = folder, descriptor
-        self._pipe = -1
+        self._pipe = pipe
 
     @classmethod
     def take(cls, folder: Path) -> Hold | None:
@@ -34,10 +34,11 @@ class Hold:
         return cls(folder, descriptor)
 
     @classmethod
-    def adopt(cls, folder: Path, descriptor: int) -> Hold:
-        """Go on with the lock that a parent took."""
-        os.set_inheritable(descriptor, False)  # noqa: FBT003  takes no keywords
-        return cls(folder, descriptor)
+    def adopt(cls, folder: Path, descriptor: int, pipe: int) -> Hold:
+        """Go on with the lock that a parent took, and the pipe that it opened."""
+        for inherited in (descriptor, pipe):
+            os.set_inheritable(inherited, False)  # noqa: FBT003  takes no keywords
+        return cls(folder, descriptor, pipe)
 
     def fileno(self) -> int:
         """Readable when somebody rang."""
@@ -52,13 +53,17 @@ class Hold:
             while os.read(self._pipe, 4096):
                 pass
 
-    def release(self) -> None:
-        """Give the lock back; the pipe goes with it."""
+    def let_go(self) -> None:
+        """Close it, so that the job is seen to be lost."""
         if self._pipe >= 0:
             os.close(self._pipe)
+        os.close(self.descriptor)
+
+    def release(self) -> None:
+        """Give the lock back; the pipe goes with it."""
         for name in ("wake", "lock"):
             (self.folder / name).unlink(missing_ok=True)
-        os.close(self.descriptor)
+        self.let_go()
 
 
 def is_held(folder: Path) -> bool:

@@ -51,6 +51,7 @@ class Options(NamedTuple):
 
     max_parallel: int | None = None
     pass_env: tuple[str, ...] = ()
+    max_jobs: int | None = None
 
 
 class StepState(NamedTuple):

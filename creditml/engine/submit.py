@@ -99,6 +99,7 @@ def submit(prepared: Prepared, workspace: Workspace, backend: str) -> tuple[JobR
         properties=dict(root.properties),
     )
     try:
+        hold.fileno()  # from the first moment in which others see the job it can be woken
         with workspace.transaction(durable=False):  # a job that the machine forgets did not run either
             workspace.jobs.add(record)
     except BaseException:

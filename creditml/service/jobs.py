@@ -73,7 +73,7 @@ def put_job(call: Call, name: str) -> Answer:
 def submit_job(workspace: Workspace, job: Job) -> JobRecord:
     """Check a job and start a runner of its own for it."""
     config = read_config()
-    executor = load(config.backend)(workspace, Options(config.max_parallel, config.pass_env))
+    executor = load(config.backend)(workspace, Options(config.max_parallel, config.pass_env, config.max_jobs))
     record: JobRecord = executor.detach(prepare(job, workspace))
     return record
 

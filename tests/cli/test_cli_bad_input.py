@@ -121,6 +121,7 @@ def test_nor_settings_of_the_project(project: Project, name: str) -> None:
         "max_parallel: 0",
         "max_parallel: -1",
         "max_parallel: many",
+        "max_jobs: 0",
         "backend: nope",
         "backnd: local",
         "pass_env: [1, [2]]",

@@ -59,7 +59,8 @@ def test_the_two_lines_are_there() -> None:
 
 
 def test_settings_named_in_the_readme_are_read(tmp_path: Path) -> None:
-    (tmp_path / "creditml.yml").write_text("backend: nowhere\nmax_parallel: 2\npass_env: [HF_HOME]\n", encoding="utf-8")
+    settings = "backend: nowhere\nmax_parallel: 2\nmax_jobs: 1\npass_env: [HF_HOME]\n"
+    (tmp_path / "creditml.yml").write_text(settings, encoding="utf-8")
     (tmp_path / "job.yml").write_text("command: 'true'\nenvironment: azureml:any@latest\n", encoding="utf-8")
 
     done = subprocess.run(

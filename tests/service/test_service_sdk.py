@@ -122,6 +122,23 @@ class TestJobs:
         ml.jobs.begin_cancel(job.name).result()
         assert ml.jobs.get(job.name).status == "Canceled"
 
+    def test_a_job_that_waits_for_others_is_queued(
+        self, ml: MLClient, make_pipeline: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "creditml.yml").write_text("max_jobs: 1\n")
+        monkeypatch.chdir(tmp_path)
+        gate = tmp_path / "gate"
+        first, second, third = (
+            ml.jobs.create_or_update(make_pipeline(f"while ! test -e {gate}; do sleep 0.1; done")) for _ in range(3)
+        )
+        assert (second.status, ml.jobs.get(third.name).status) == ("Queued", "Queued")
+        ml.jobs.begin_cancel(second.name).result()
+        assert ml.jobs.get(second.name).status == "Canceled"
+        gate.touch()
+        for job in (first, third):
+            ml.jobs.stream(job.name)
+            assert ml.jobs.get(job.name).status == "Completed"
+
     def test_archive_restore_and_update(self, ml: MLClient, make_pipeline: Callable[..., Any]) -> None:
         job = ml.jobs.create_or_update(make_pipeline())
         ml.jobs.stream(job.name)

@@ -1,0 +1,84 @@
+"""From a recorded job to a process of its own, which runs it at once or when it is its turn."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from creditml.engine.detached import NONE, Start, submitters
+from creditml.engine.queue import Queue
+from creditml.errors import NotFound
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from creditml.engine.executor import LocalJobs
+    from creditml.engine.hold import Hold
+    from creditml.workspace import Workspace
+    from creditml.workspace.records import JobRecord
+
+
+def start_runner(executor: LocalJobs, record: JobRecord, hold: Hold) -> JobRecord:
+    """Start the process of a job that was just recorded; returns the record as it is then."""
+    workspace, options, maker = executor.workspace, executor.options, type(executor).launcher
+    queue = Queue(workspace.root, options.max_jobs)
+    try:
+        place, position = _arrive(record, workspace, queue)
+    except BaseException:
+        hold.let_go()
+        raise
+    start = Start(
+        root=str(workspace.root),
+        job=record.name,
+        lock=hold.descriptor,
+        wake=hold.fileno(),
+        place=place,
+        position=position,
+        places=queue.places,
+        launcher=f"{maker.__module__}:{maker.__qualname__}",
+        max_parallel=options.max_parallel or 0,
+        pass_env=options.pass_env,
+    )
+    _launch(start, workspace.jobs.root / record.name / "runner.log")
+    return record._replace(status="Queued") if position else record
+
+
+def _arrive(record: JobRecord, workspace: Workspace, queue: Queue) -> tuple[int, str]:
+    """The descriptor of a job's place, if it takes one, or of its position in the line, with that one's name."""
+    if _is_within_a_job(workspace):
+        return NONE, ""
+    place = queue.enter()
+    if place is not None:
+        return place, ""
+    workspace.jobs.transit(record.name, "Queued")
+    position = queue.line_up(record.name)
+    return position.descriptor, position.name
+
+
+def _is_within_a_job(workspace: Workspace) -> bool:
+    """Whether a step of a job that runs submits this one, and may wait for it: then it takes no place."""
+    for name in submitters(os.environ):
+        with suppress(NotFound):
+            if not workspace.jobs.get(name).ended:
+                return True
+    return False
+
+
+def _launch(start: Start, log: Path) -> None:
+    """Start the process, which prints to `log`; the descriptors are its own from then on."""
+    try:
+        with log.open("ab") as output:
+            subprocess.Popen(
+                [sys.executable, "-m", "creditml.engine", *start.words],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=start.descriptors,
+            )
+    finally:
+        for descriptor in start.descriptors:
+            os.close(descriptor)

@@ -1,0 +1,123 @@
+"""A runner in a process of its own: what it is told, and how it waits for its turn.
+
+While it waits it has imported next to nothing, so that hundreds may.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.engine.hold import Hold
+from creditml.engine.queue import Position, Queue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+JOB_VARIABLE = "CREDITML_JOB"
+"""Names the job to whose runner a process belongs."""
+_SUBMITTERS = ("AZUREML_ROOT_RUN_ID", JOB_VARIABLE)  # a step has the first
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NONE = -1
+"""Stands for a descriptor that there isn't."""
+
+
+def submitters(environment: Mapping[str, str]) -> list[str]:
+    """The jobs that a process with that environment may be part of."""
+    return [environment[name] for name in _SUBMITTERS if environment.get(name)]
+
+
+class Start(NamedTuple):
+    """What the process of a detached runner is told. Descriptors are inherited, or `NONE`.
+
+    Attributes:
+        root: The workspace's folder.
+        job: The job's name.
+        lock: The descriptor of the job's lock.
+        wake: That of its wake-up pipe.
+        place: That of its place, or of its position in the line.
+        position: The name of its position, if it has to wait.
+        places: How many there are.
+        launcher: What makes the launcher: `module:name`.
+        max_parallel: How many of its steps run at once; 0 for the default.
+        pass_env: Variables to hand on to the steps.
+    """
+
+    root: str
+    job: str
+    lock: int
+    wake: int
+    place: int
+    position: str
+    places: int
+    launcher: str
+    max_parallel: int
+    pass_env: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, words: list[str]) -> Start:
+        """Read a command line."""
+        root, job, lock, wake, place, position, places, launcher, parallel, *pass_env = words
+        numbers = (int(lock), int(wake), int(place))
+        return cls(root, job, *numbers, position, int(places), launcher, int(parallel), tuple(pass_env))
+
+    @property
+    def words(self) -> list[str]:
+        """The command line."""
+        return [*(str(word) for word in self[:-1]), *self.pass_env]
+
+    @property
+    def descriptors(self) -> list[int]:
+        """Those that there are."""
+        return [descriptor for descriptor in (self.lock, self.wake, self.place) if descriptor != NONE]
+
+    @property
+    def queue(self) -> Queue:
+        """The workspace's queue."""
+        return Queue(Path(self.root), self.places)
+
+
+def main(words: list[str]) -> int:
+    """The main function of a detached runner."""
+    start = Start.parse(words)
+    hold = Hold.adopt(Path(start.root, "jobs", start.job), start.lock, start.wake)
+    place: int | None = start.place
+    if start.place != NONE:
+        os.set_inheritable(start.place, False)  # noqa: FBT003  takes no keywords
+    if start.position:
+        place = _wait(start)
+    os.environ[JOB_VARIABLE] = start.job
+    from creditml.engine.executor import run_detached  # noqa: PLC0415  it is large
+
+    return run_detached(start, hold, None if place == NONE else place)
+
+
+def _wait(start: Start) -> int | None:
+    """Wait for a place; None if the job was canceled, or somebody ends this process, who means the job."""
+    received: list[int] = []
+
+    def receive(number: int, _frame: object) -> None:
+        received.append(number)
+        os.write(start.wake, b"!")
+
+    def canceled() -> bool:
+        from creditml.workspace import Workspace  # noqa: PLC0415  it is large
+
+        workspace = Workspace(Path(start.root))
+        try:
+            if received:
+                workspace.jobs.request_cancel(start.job)
+            return workspace.jobs.cancel_requested(start.job)
+        finally:
+            workspace.close()
+
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup wants it
+    before = [signal.signal(number, receive) for number in heeded]
+    place = start.queue.wait(Position(start.position, start.place), start.wake, canceled)
+    for number, handler in zip(heeded, before, strict=True):
+        signal.signal(number, handler)
+    if received:
+        canceled()
+    return place
