@@ -28,7 +28,6 @@ from creditml.workspace.records import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from types import FrameType
 
     from typing_extensions import Self

@@ -15,7 +15,10 @@ _LIFE = 60.0  # seconds between the two requests; an upload may lie between them
 
 
 class Promise(NamedTuple):
-    """A version that a client was told would be the next one of a name. `client` is its token, `registry` empty for the workspace."""
+    """A version that a client was told would be the next one of a name.
+
+    `client` is its token; `registry` is empty for the workspace.
+    """
 
     client: str
     registry: str
