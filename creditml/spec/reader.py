@@ -205,13 +205,13 @@ def open_document(path: str | Path) -> Document:
 
 
 def set_value(document: Document, override: str) -> None:
-    """Apply `a.b=c` to a document."""
+    """Apply `a.b=c` to a document; what is wrong with it is reported at the `--set` that gave it."""
     path, equals, value = override.partition("=")
     keys = path.strip().split(".")
     if not equals or not all(keys):
         message = f"--set {override}: write --set key.path=value, for example --set inputs.learning_rate=0.1."
         raise UsageError(message)
-    node = document.root
+    node, place = document.root, document.outside(f"--set {override}")
     for index, key in enumerate(keys):
         if isinstance(node, Scalar) and node.value is None and node is document.root:
             document.root = node = Map(1, 1)
@@ -222,13 +222,11 @@ def set_value(document: Document, override: str) -> None:
             )
             raise UsageError(message)
         if index == len(keys) - 1:
-            place = node.keys.get(key, (node.line, node.column))
-            node.put(
-                key, place, Scalar(value, value, *place)
-            )  # a text, as `az` has it: the fields make of it what they need
+            # a text, as `az` has it: the fields make of it what they need
+            node.put(key, place, Scalar(value, value, *place))
         else:
             if key not in node.items or (isinstance(node.items[key], Scalar) and node.items[key].value is None):  # type: ignore[union-attr]
-                node.put(key, node.keys.get(key, (node.line, node.column)), Map(node.line, node.column))
+                node.put(key, place, Map(*place))
             node = node.items[key]
 
 

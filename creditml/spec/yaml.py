@@ -63,19 +63,33 @@ Node = Union[Scalar, List, Map]
 
 
 class Document:
-    """A parsed file: its tree, and what was odd but tolerated."""
+    """A parsed file: its tree, what was odd but tolerated, and what was set from outside.
+
+    A node that was set stands in line 0, and its column counts what was set from 1.
+    """
 
     def __init__(self, file: str, root: Node, warnings: list[Problem]) -> None:
         """`file` is the path as messages should show it."""
         self.file, self.root, self.warnings = file, root, warnings
+        self._set: list[str] = []
+
+    def outside(self, origin: str) -> tuple[int, int]:
+        """A position for what is set from outside; messages show `origin` for it."""
+        self._set.append(origin)
+        return 0, len(self._set)
 
     def place(self, node: Node) -> Place:
         """Where a node stands."""
-        return Place(self.file, node.line, node.column)
+        return self._place(node.line, node.column)
 
     def key_place(self, mapping: Map, key: str) -> Place:
         """Where a key of a mapping stands."""
-        return Place(self.file, *mapping.keys.get(key, (mapping.line, mapping.column)))
+        return self._place(*mapping.keys.get(key, (mapping.line, mapping.column)))
+
+    def _place(self, line: int, column: int) -> Place:
+        if line == 0 and column > 0:
+            return Place(self._set[column - 1], 0, 0)
+        return Place(self.file, line, column)
 
 
 def parse(text: str, file: str) -> Document:

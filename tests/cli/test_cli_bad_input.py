@@ -204,6 +204,15 @@ def test_overrides_are_checked_like_the_file(project: Project, override: str, co
     assert done.code == 0 or done.err
 
 
+def test_a_mistake_on_the_command_line_is_told_there(project: Project) -> None:
+    project.write("job.yml", JOB)
+
+    done = project.creditml("job", "validate", "-f", "job.yml", "--set", "limits.timeout=soon", "commnd=x", code=1)
+
+    places = [line.partition(": ")[0] for line in done.err.splitlines()[:2]]
+    assert sorted(places) == ["--set commnd=x", "--set limits.timeout=soon"]
+
+
 def test_every_mistake_is_told_at_once_with_its_place(project: Project) -> None:
     project.write(
         "job.yml",

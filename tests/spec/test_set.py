@@ -76,16 +76,23 @@ def test_what_is_no_override_is_an_error_of_usage(text: str) -> None:
             set_value(document, text)
 
 
-def test_what_is_set_stands_where_it_was_or_where_its_mapping_is() -> None:
-    document = parse("inputs:\n  n: 1\njobs: {}\n", "f.yml")
+def test_what_is_set_stands_on_the_command_line() -> None:
+    document = parse("inputs:\n  n: 1\n  m: 0\njobs: {}\n", "f.yml")
 
     set_value(document, "inputs.n=2")
     set_value(document, "inputs.new=3")
     set_value(document, "jobs.a.component=c.yml")
 
-    places = {node.text: (node.line, node.column) for node in walk(document.root) if isinstance(node, Scalar)}
-    assert places == {"2": (2, 3), "3": (1, 1), "c.yml": (3, 7)}
-    assert isinstance(document.root, Map)
+    places = {node.text: str(document.place(node)) for node in walk(document.root) if isinstance(node, Scalar)}
+    assert places == {
+        "2": "--set inputs.n=2",
+        "3": "--set inputs.new=3",
+        "0": "f.yml:3:6",
+        "c.yml": "--set jobs.a.component=c.yml",
+    }
+    jobs = document.root.items["jobs"] if isinstance(document.root, Map) else None
+    assert isinstance(jobs, Map)
+    assert str(document.key_place(jobs, "a")) == "--set jobs.a.component=c.yml"
 
 
 JOB = """\
@@ -195,12 +202,15 @@ def test_what_is_behind_a_reference_or_value_cannot_be_set(tmp_path: Path, overr
         reading(tmp_path, override)
 
 
-def test_a_bad_value_is_a_problem_of_the_file_at_its_key(tmp_path: Path) -> None:
-    found = reading(tmp_path, "settings.force_rerun=maybe", "jobs.a.limits.timeout=soon", "type=Pipeline")
+def test_a_bad_value_is_a_problem_of_the_set_that_gave_it(tmp_path: Path) -> None:
+    found = reading(tmp_path, "settings.force_rerun=maybe", "jobs.a.limits.timeout=soon", "jobs.new.component=")
 
-    assert {(p.place.line, p.place.column) for p in found.problems if p.place and not p.warning} == {(1, 1)}
-    found = reading(tmp_path, "settings.force_rerun=maybe", "jobs.a.limits.timeout=soon")
-    assert [p.place.line for p in found.problems if p.place and not p.warning] == [3, 6]
+    wrong = [str(p).partition(": ")[0] for p in found.problems if not p.warning]
+    assert wrong == [
+        "--set settings.force_rerun=maybe",
+        "--set jobs.a.limits.timeout=soon",
+        "--set jobs.new.component=",
+    ]
 
 
 def test_the_type_that_is_set_decides_what_is_read(tmp_path: Path) -> None:
