@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(\S*?)\s*\}\}")
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+_LEFTOVER = re.compile(r"\$\{\{.*?(?:\}\}|$)", re.MULTILINE)
 _PLACEHOLDERS = ("name", "output_name", "default_datastore")
 
 
@@ -78,6 +79,15 @@ def parse_command(text: str) -> Template:
 def references(text: str) -> Iterator[Reference]:
     """Every reference in a text, inside optional blocks too."""
     return (part for part in parse(text) if isinstance(part, Reference))
+
+
+def leftovers(text: str) -> Iterator[str]:
+    """What looks like a reference and is none, so that it stays as it is: `${{inputs x}}`."""
+    if "${{" not in text:
+        return
+    for part in parse(text):
+        if isinstance(part, str):
+            yield from _LEFTOVER.findall(part)
 
 
 def single(text: str) -> Reference | None:

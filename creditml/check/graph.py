@@ -1,13 +1,13 @@
-"""The graph: nodes against their components, bindings against what they name, commands against what is declared."""
+"""The graph: nodes against their components, and bindings against what they name."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.check.values import article, members, number, required
+from creditml.check.commands import BASH_FAILS, in_command
+from creditml.check.values import article, group, number, required
 from creditml.errors import MEANT_BY, near_miss
-from creditml.expressions import Optional as Block
-from creditml.expressions import Reference, parse_command, references, single
+from creditml.expressions import Reference, leftovers, references, single
 from creditml.model import (
     ASSET_TYPES,
     LITERAL_TYPES,
@@ -67,7 +67,7 @@ class Graph:
         for name, spec in component.inputs.items():
             self._declared(spec, (*path, "inputs", name))
         if isinstance(component, Command):
-            self._command(component, path)
+            in_command(self._findings, component, path)
         else:
             self._graph(component, path)
 
@@ -76,7 +76,7 @@ class Graph:
         for name, spec in component.inputs.items():
             missing = (
                 name not in node.inputs
-                and not _group(name, node.inputs)
+                and not group(name, node.inputs)
                 and not self._findings.unread(*path, "inputs", name)
             )
             if missing and not spec.optional and spec.default is None and (path or not only_optional(component, name)):
@@ -104,53 +104,14 @@ class Graph:
     def _declared(self, spec: ComponentInput, path: tuple[str, ...]) -> None:
         if spec.default is not None and spec.type in LITERAL_TYPES:
             self._values.literal(spec.default, spec, path[-1], (*path, "default"), lenient=True)
+        if spec.default is not None and "${{" in spec.default:
+            what = f"A default is a value: nothing in '{spec.default}' is replaced"
+            self._findings.warn((*path, "default"), f"{what}, and {BASH_FAILS}. Write the value itself.")
         low, high = number(spec.min or "", "number"), number(spec.max or "", "number")
         if low is not None and high is not None and low > high:
             self._findings.warn((*path, "min"), f"min ({spec.min}) is above max ({spec.max}).")
         if spec.mode in _DATA_ONLY_MODES and spec.type != "mltable":
             self._findings.error((*path, "mode"), f"The mode {spec.mode} is for mltable, not for {spec.type}.")
-
-    def _command(self, component: Command, path: tuple[str, ...]) -> None:
-        for part in parse_command(component.command):
-            inside = part.parts if isinstance(part, Block) else (part,)
-            for reference in inside:
-                if isinstance(reference, Reference):
-                    self._in_command(reference, component, (*path, "command"), optional=isinstance(part, Block))
-
-    def _in_command(self, reference: Reference, component: Command, path: tuple[str, ...], *, optional: bool) -> None:
-        known = component.inputs if reference.kind == "inputs" else component.outputs
-        if reference.parent or reference.kind not in ("inputs", "outputs"):
-            self._findings.error(
-                path,
-                f"{reference.text} means nothing in a command; "
-                "it takes ${{inputs.<name>}} and ${{outputs.<name>}}.",
-            )
-        elif self._findings.unread(*path[:-1], reference.kind, reference.name) and reference.name not in known:
-            return
-        elif reference.name not in known and not _group(reference.name, known):
-            what = reference.kind[:-1]
-            hint = near_miss(reference.name, known) or f" There are: {', '.join(known) or 'none'}."
-            self._findings.error(
-                path, f"The command uses {reference.text}, and no {what} '{reference.name}' is declared.{hint}"
-            )
-        elif optional and reference.kind == "inputs":
-            spec = component.inputs.get(reference.name)
-            if spec and not spec.optional:
-                self._findings.warn(
-                    path,
-                    f"{reference.text} stands in an optional block $[[ ]], "
-                    f"and the input '{reference.name}' is not optional.",
-                )
-        elif (
-            reference.kind == "inputs"
-            and component.inputs[reference.name].optional
-            and component.inputs[reference.name].default is None
-        ):
-            self._findings.warn(
-                path,
-                f"'{reference.name}' is optional; without a value {reference.text} becomes nothing. "
-                "Put it into $[[ ]].",
-            )
 
     def _graph(self, pipeline: Pipeline, path: tuple[str, ...]) -> None:
         if not pipeline.jobs and not self._any_node(path):
@@ -164,7 +125,12 @@ class Graph:
             self._given(node, node.component, here)
             for key, value in node.inputs.items():
                 spec = node.component.inputs.get(key)
-                for reference in references(value.value if isinstance(value, Literal) else value.path):
+                text = value.value if isinstance(value, Literal) else value.path
+                for rest in leftovers(text):
+                    what = f"{rest} is no binding, so it is handed on as it is"
+                    mend = "write ${{parent.inputs.<name>}} or ${{parent.jobs.<node>.outputs.<name>}}"
+                    self._findings.warn((*here, "inputs", key), f"{what}, and {BASH_FAILS}. For a binding {mend}.")
+                for reference in references(text):
                     self._binding(reference, pipeline, spec, value, (*here, "inputs", key))
                     if reference.job in pipeline.jobs and reference.kind == "outputs":
                         waiting.setdefault(name, {})[reference.job] = key
@@ -289,7 +255,7 @@ class Graph:
                 "take another node's output: ${{parent.jobs.<node>.outputs.<name>}}.",
             )
         elif reference.name not in pipeline.inputs:
-            if not _group(reference.name, pipeline.inputs) and not self._findings.unread(
+            if not group(reference.name, pipeline.inputs) and not self._findings.unread(
                 *path[:-4], "inputs", reference.name
             ):
                 hint = near_miss(reference.name, pipeline.inputs) or f" It has: {', '.join(pipeline.inputs) or 'none'}."
@@ -392,8 +358,3 @@ def _commands(node: Node) -> Iterator[Node]:
 def _has_value(node: Node, name: str) -> bool:
     spec = None if isinstance(node.component, str) else node.component.inputs.get(name)
     return name in node.inputs or (spec is not None and spec.default is not None)
-
-
-def _group(name: str, known: Mapping[str, object]) -> bool:
-    """Whether `name` is a parameter group, whose members are `name.…`, or a member of a known one."""
-    return members(name, known) or name.partition(".")[0] in known

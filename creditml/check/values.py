@@ -104,7 +104,7 @@ class Values:
                 )
 
     def _shell(self, step: PlannedStep, name: str, value: str, path: tuple[str, ...]) -> None:
-        if value.isalnum():
+        if value.isalnum() or "${{" in value:  # of the latter, more was said where it stands
             return
         for reference, quote in self._quoted(step.component.command):
             hazard = _HAZARDS[quote].search(value) or (quote == "" and not value)
@@ -181,3 +181,8 @@ def required(spec: ComponentInput) -> bool:
 def members(name: str, given: Mapping[str, object]) -> bool:
     """Whether a parameter group is given by its members, `name.…`."""
     return any(key.startswith(name + ".") for key in given)
+
+
+def group(name: str, known: Mapping[str, object]) -> bool:
+    """Whether `name` is a parameter group, whose members are `name.…`, or a member of a known one."""
+    return members(name, known) or name.partition(".")[0] in known

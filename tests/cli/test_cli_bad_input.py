@@ -243,6 +243,28 @@ def test_every_mistake_is_told_at_once_with_its_place(project: Project) -> None:
     assert "Did you mean" in done.err
 
 
+def test_what_bash_would_call_a_bad_substitution_is_told_where_it_stands(project: Project) -> None:
+    project.write(
+        "say.yml",
+        """\
+        name: say
+        command: echo "${{inputs.word}}" && echo "${{inputs other}}"
+        environment: azureml:python:1
+        inputs:
+          word:
+            type: string
+            default: ${{inputs.other}}
+        """,
+    )
+    project.write("job.yml", {"type": "pipeline", "compute": "cpu", "jobs": {"a": {"component": "./say.yml"}}})
+
+    done = project.creditml("job", "validate", "-f", "job.yml")
+
+    lines = [line for line in done.err.splitlines() if "bad substitution" in line]
+    assert [line.partition(" warning: ")[0] for line in lines] == ["say.yml:2:10:", "say.yml:7:14:"]
+    assert "bad substitution" in project.creditml("run", "job.yml", code=1).err
+
+
 LINES = [
     *JOB.splitlines(keepends=True),
     "jobs: {a: {type: command, command: echo, environment: 'azureml:p:1'}}\n",

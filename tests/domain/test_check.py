@@ -179,6 +179,27 @@ TOLERATED: dict[str, tuple[Job, str, str]] = {
     ),
     "an optional input outside of a block": (job(node()), "jobs.a.component.command", "optional"),
 }
+LEFT_TO_BASH: dict[str, tuple[Job, str, str]] = {
+    "an expression as a default": (
+        job(
+            node(
+                component=Command("echo ${{inputs.x}}", name="c", inputs={"x": TEXT._replace(default="${{inputs.y}}")})
+            )
+        ),
+        "jobs.a.component.inputs.x.default",
+        "bad substitution",
+    ),
+    "an expression that is none, as a value": (
+        job(node(component=NEED, r="${{parent inputs x}}")),
+        "jobs.a.inputs.r",
+        "no binding",
+    ),
+    "an expression that is none, in a command": (
+        job(node(component=Command("echo ${{inputs x}}", name="c"))),
+        "jobs.a.component.command",
+        "${{inputs x}}",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -200,6 +221,18 @@ def test_what_azure_ml_tolerates_is_a_warning_and_can_be_run(name: str) -> None:
     assert all(problem.warning for problem in checked.problems)
     assert checked.plan
     holds(checked.plan)
+
+
+@pytest.mark.parametrize("name", LEFT_TO_BASH)
+def test_what_is_left_to_bash_as_a_bad_substitution_is_told_once(name: str) -> None:
+    odd, path, word = LEFT_TO_BASH[name]
+
+    (problem,) = check(odd).problems
+
+    assert problem.warning
+    assert problem.path == path
+    assert word in problem.message
+    assert "bad substitution" in problem.message
 
 
 def test_inputs_may_be_taken_both_ways_as_long_as_none_takes_itself() -> None:

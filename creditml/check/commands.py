@@ -1,0 +1,65 @@
+"""Commands against what their component declares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from creditml.check.values import group
+from creditml.errors import near_miss
+from creditml.expressions import Optional as Block
+from creditml.expressions import Reference, leftovers, parse_command
+
+if TYPE_CHECKING:
+    from creditml.check.findings import Findings
+    from creditml.model import Command
+
+BASH_FAILS = "outside of single quotes bash fails at it ('bad substitution')"
+
+
+def in_command(findings: Findings, component: Command, path: tuple[str, ...]) -> None:
+    """Look at everything that a component's command refers to; `path` is the component's."""
+    at = (*path, "command")
+    for part in parse_command(component.command):
+        for piece in part.parts if isinstance(part, Block) else (part,):
+            if isinstance(piece, Reference):
+                _reference(findings, piece, component, at, optional=isinstance(part, Block))
+                continue
+            for rest in leftovers(piece):
+                what = f"{rest} is nothing that Azure ML replaces, so it is left as it is"
+                mend = "Write ${{inputs.<name>}} or ${{outputs.<name>}}, without blanks in the name."
+                findings.warn(at, f"{what}, and {BASH_FAILS}. {mend}")
+
+
+def _reference(
+    findings: Findings, reference: Reference, component: Command, path: tuple[str, ...], *, optional: bool
+) -> None:
+    known = component.inputs if reference.kind == "inputs" else component.outputs
+    if reference.parent or reference.kind not in ("inputs", "outputs"):
+        findings.error(
+            path,
+            f"{reference.text} means nothing in a command; "
+            "it takes ${{inputs.<name>}} and ${{outputs.<name>}}.",
+        )
+    elif findings.unread(*path[:-1], reference.kind, reference.name) and reference.name not in known:
+        return
+    elif reference.name not in known and not group(reference.name, known):
+        what = reference.kind[:-1]
+        hint = near_miss(reference.name, known) or f" There are: {', '.join(known) or 'none'}."
+        findings.error(path, f"The command uses {reference.text}, and no {what} '{reference.name}' is declared.{hint}")
+    elif optional and reference.kind == "inputs":
+        spec = component.inputs.get(reference.name)
+        if spec and not spec.optional:
+            findings.warn(
+                path,
+                f"{reference.text} stands in an optional block $[[ ]], "
+                f"and the input '{reference.name}' is not optional.",
+            )
+    elif (
+        reference.kind == "inputs"
+        and component.inputs[reference.name].optional
+        and component.inputs[reference.name].default is None
+    ):
+        findings.warn(
+            path,
+            f"'{reference.name}' is optional; without a value {reference.text} becomes nothing. Put it into $[[ ]].",
+        )
