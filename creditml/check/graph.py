@@ -247,7 +247,7 @@ class Graph:
             )
             self._findings.error(path, f"{reference.text} means nothing here; a node's input takes {known}.{hint}")
         elif reference.job:
-            self._from_node(reference, pipeline, spec, path)
+            self._from_node(reference, pipeline, spec, value, path)
         elif reference.kind == "outputs":
             self._findings.error(
                 path,
@@ -285,7 +285,12 @@ class Graph:
             self._values.edge(given.type, spec, path[-1], path, f"the pipeline's input '{reference.name}'")
 
     def _from_node(
-        self, reference: Reference, pipeline: Pipeline, spec: ComponentInput | None, path: tuple[str, ...]
+        self,
+        reference: Reference,
+        pipeline: Pipeline,
+        spec: ComponentInput | None,
+        value: JobInput,
+        path: tuple[str, ...],
     ) -> None:
         node = pipeline.jobs.get(reference.job)
         if node is None and self._findings.unread(*path[:-3], reference.job):
@@ -311,6 +316,9 @@ class Graph:
         elif reference.kind == "outputs" and spec:
             own = node.outputs.get(reference.name)
             kind = (own.type if own else None) or known[reference.name].type
+            below = single(value.value if isinstance(value, Literal) else value.path) is None
+            if below and kind not in (*LITERAL_TYPES, "uri_file") and spec.type not in LITERAL_TYPES:
+                return  # nobody knows what will lie below a folder
             self._values.edge(kind, spec, path[-1], path, f"'{reference.job}.{reference.name}'")
 
     def _cycles(self, waiting: Mapping[str, Mapping[str, str]], path: tuple[str, ...]) -> None:

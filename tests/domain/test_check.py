@@ -244,6 +244,12 @@ def test_inputs_may_be_taken_both_ways_as_long_as_none_takes_itself() -> None:
     holds(planned)
 
 
+def test_nobody_knows_what_lies_below_an_output() -> None:
+    below = job(node(component=READ_FILE, data="${{parent.jobs.b.outputs.out}}/s/f.txt"), node("b"))
+
+    assert [problem.message for problem in check(below).problems if "uri_file" in problem.message] == []
+
+
 def test_a_component_used_twice_is_checked_once() -> None:
     bad = Command("${{inputs.x}}", name="bad")
 
