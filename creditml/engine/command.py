@@ -141,7 +141,7 @@ class CommandRun:
                 self._move_in()
             self._supply = self._supplies(outputs)
         except (CreditMLError, OSError) as error:
-            return not_started(error)
+            return not_started(error, self.folder)
         return None
 
     def stage(self) -> None:
@@ -165,7 +165,7 @@ class CommandRun:
         except Canceled:
             return Outcome("Canceled", "The step was canceled.", "Canceled")
         except (CreditMLError, OSError) as error:
-            return not_started(error)
+            return not_started(error, self.folder)
         self._descriptor = self._running.fileno()
         timeout = self.step.node.timeout
         self.deadline = None if timeout is None else time.monotonic() + timeout
@@ -203,7 +203,7 @@ class CommandRun:
         try:
             self._problem = self._trouble(self._running.exit())
         except BackendError as error:
-            self._problem = not_started(error)
+            self._problem = not_started(error, self.folder)
         self._much = self._is_much()
         self._do(self._take, slow=self._much)
 
@@ -216,7 +216,7 @@ class CommandRun:
             try:
                 self.runner.journal.register(self, self._places)
             except (CreditMLError, OSError) as error:
-                self._problem = not_kept(error)
+                self._problem = not_kept(error, self.folder)
         if self._problem is not None:
             left = {**left_outputs(self._targets, self.root), **self._places}
             return self._problem._replace(outputs=left, metrics=self._found)
@@ -382,7 +382,7 @@ class CommandRun:
                 self._places = take_outputs(self._targets, self.root, self._progress)
             self._found = self._metrics()
         except (CreditMLError, OSError) as error:
-            self._problem = self._problem or not_kept(error)
+            self._problem = self._problem or not_kept(error, self.folder)
         except Exception as error:  # noqa: BLE001  `collect` raises it where it can be told
             self._mishap = error
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creditml import tracking
 from creditml.engine.hold import is_held
+from creditml.engine.journal import give_up
 from creditml.engine.runner import Options, Runner
 from creditml.engine.submit import Prepared, prepare, submit
 from creditml.errors import NotFound
@@ -19,7 +19,6 @@ from creditml.plan import plan
 from creditml.spec.reader import read_job_dict
 from creditml.workspace import Workspace
 from creditml.workspace.content import copy_tree
-from creditml.workspace.records import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -189,11 +188,7 @@ def settle(workspace: Workspace, record: JobRecord) -> JobRecord:
     said = f" Its last words are in {log}." if log.exists() and log.stat().st_size else ""
     message = f"The process that ran the job is gone (killed, or the machine stopped).{said} Run it again."
     error = {"code": "RunnerLost", "message": message}
-    with workspace.transaction() as db:
-        for lost in [*workspace.jobs.steps(root.name), root]:
-            if not lost.ended:
-                workspace.jobs.transit(lost.name, "Failed", ended_at=now(), error=error)
-                tracking.end_run(db, lost.name, "FAILED", now())
+    give_up(workspace, root, error)
     return workspace.jobs.get(record.name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from creditml import tracking
@@ -135,6 +136,39 @@ class Journal:
             )
             tracking.end_run(db, self._record.name, _MLFLOW_STATUS[status], at)
 
+    def places(self) -> list[str]:
+        """Where the outputs of all steps are that are recorded."""
+        outputs = [record.results.get("outputs", {}) for record in self._jobs.steps(self._record.name)]
+        return [place for places in outputs for place in places.values()]
+
+    def abandon(self, error: Mapping[str, str], states: dict[str, StepState]) -> str:
+        """What has not ended failed, for a reason that leaves no time for more.
+
+        Args:
+            error: the reason.
+            states: the steps, which are brought up to date.
+
+        Returns:
+            the job's status.
+        """
+        if self._log is not None:
+            with suppress(OSError):
+                self._log.close()
+            self._log = None
+        give_up(self._workspace, self._record, error)
+        job = self._jobs.get(self._record.name)
+        known = {record.path: record for record in (job, *self._jobs.steps(job.name))}
+        for path, state in states.items():
+            record = known.get(path)
+            if record is not None:
+                said = (record.error or {}).get("message", "")
+                states[path] = state._replace(
+                    status=record.status, ended_at=state.ended_at or record.ended_at, error=said
+                )
+            elif state.status == "Running":  # too new to be recorded
+                states[path] = state._replace(status="Failed", ended_at=now(), error=error["message"])
+        return job.status
+
     def register(self, run: CommandRun, taken: Mapping[str, str]) -> None:
         """Outputs that have a name become assets.
 
@@ -246,6 +280,15 @@ class Journal:
             link = folder / name
             if not os.path.lexists(link) and os.path.exists(source):
                 link.symlink_to(os.path.relpath(source, folder))
+
+
+def give_up(workspace: Workspace, root: JobRecord, error: Mapping[str, str]) -> None:
+    """A job is over, and nobody knows more: all of it that has no final status failed."""
+    with workspace.transaction() as db:
+        for lost in [*workspace.jobs.steps(root.name), workspace.jobs.get(root.name)]:
+            if not lost.ended:
+                workspace.jobs.transit(lost.name, "Failed", ended_at=now(), error=error)
+                tracking.end_run(db, lost.name, "FAILED", now())
 
 
 def _groups(plan: Plan) -> dict[str, int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import OutputMissing
 from creditml.model import NOTHING
+from creditml.workspace.disk import disk_words, full_disk, is_full
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,15 +30,17 @@ class Outcome(NamedTuple):
     metrics: Mapping[str, float] = NOTHING
 
 
-def not_started(error: Exception) -> Outcome:
-    """The command didn't run."""
+def not_started(error: Exception, folder: Path) -> Outcome:
+    """The command didn't run; `folder` is the step's."""
     code = "OutputMissing" if isinstance(error, OutputMissing) else "PreparationFailed"
-    return Outcome("Failed", f"The step could not be started: {error}", code)
+    return Outcome("Failed", f"The step could not be started: {full_disk(error, folder) or error}", code)
 
 
-def not_kept(error: Exception) -> Outcome:
-    """The command ended well, and what it wrote is lost."""
-    return Outcome("Failed", f"The step's outputs could not be kept: {error}", "OutputFailed", 0)
+def not_kept(error: Exception, folder: Path) -> Outcome:
+    """The command ended well, and what it wrote is lost; `folder` is the step's."""
+    return Outcome(
+        "Failed", f"The step's outputs could not be kept: {full_disk(error, folder) or error}", "OutputFailed", 0
+    )
 
 
 def failed(end: Exit, command: str, log: Path) -> Outcome:
@@ -53,7 +56,8 @@ def failed(end: Exit, command: str, log: Path) -> Outcome:
     words = command.split()
     program = words[0] if words else "bash"
     tail = _tail(log)
-    error = f" Error: {tail}" if tail else ""
+    error = f" {disk_words(log)}" if is_full(log.parent) else ""
+    error += f" Error: {tail}" if tail else ""
     message = (
         f"Execution failed. User process '{program}' {how}. "
         f"Please check log file 'user_logs/std_log.txt' for error details.{error}"

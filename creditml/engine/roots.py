@@ -17,7 +17,7 @@ from creditml.engine.contract import DATA_FOLDER, INPUT_PREFIX, WORKING_FOLDER
 from creditml.workspace.content import copy_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container
+    from collections.abc import Collection, Container, Iterable
     from pathlib import Path
 
 ARTIFACT_FOLDERS = ("outputs", "logs")
@@ -84,6 +84,12 @@ class Roots:
         except OSError:
             pass
         self._forget(root)
+
+    def drop(self, kept: Iterable[str]) -> None:
+        """Remove all but the roots that these places are in."""
+        for root in (self._folder / str(number) for number in range(self._made)):
+            if not any(place.startswith(f"{root}{os.sep}") for place in kept):
+                _remove(str(root))
 
     def close(self) -> None:
         """Remove what nobody needs any more."""

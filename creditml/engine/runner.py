@@ -21,9 +21,10 @@ from creditml.engine.contract import host_environment
 from creditml.engine.flush import Flusher
 from creditml.engine.journal import Journal
 from creditml.engine.naming import named
-from creditml.engine.outcome import Outcome
+from creditml.engine.outcome import Outcome, not_kept
 from creditml.engine.roots import Roots
 from creditml.engine.schedule import Schedule
+from creditml.workspace.disk import full_disk
 from creditml.workspace.records import now
 
 if TYPE_CHECKING:
@@ -105,16 +106,20 @@ class Runner:
         self._begin()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Whatever happened: no process is left, and the job has a final status."""
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        """Whatever happened: no process is left, and the job has a final status. A full disk is no error of ours."""
+        full = full_disk(error, self.workspace.root)
         try:
-            if self.status not in _FINAL:
+            if full:
+                self._abandon(full)
+            elif self.status not in _FINAL:
                 self.cancel(force=True)
                 while self._running or self._flusher.pending:
                     self.advance(1.0)
                 self._end()
         finally:
             self._close()
+        return bool(full)
 
     def advance(self, timeout: float = 3600.0) -> bool:
         """Start what can be started and wait at most `timeout` seconds for an event; False when the job has ended."""
@@ -162,7 +167,7 @@ class Runner:
         self._selector.register(read, selectors.EVENT_READ, self._on_signal)
         self._selector.register(self._hold.fileno(), selectors.EVENT_READ, self._on_wake)
         self._selector.register(self._flusher.fileno(), selectors.EVENT_READ, self._on_flushed)
-        self._selector.register(self.tracking.fileno(), selectors.EVENT_READ, self._on_tracking)
+        self._selector.register(self.tracking.fileno(), selectors.EVENT_READ, self.tracking.attend)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         for number in _SIGNALS:
             if signal.getsignal(number) is signal.SIG_IGN:  # as nohup wants it
@@ -170,6 +175,7 @@ class Runner:
             self._handlers[number] = signal.signal(number, lambda *_: None)
 
     def _begin(self) -> None:
+        self.workspace.reserve.make()
         self.journal.begin()
         self.status = "Running"
         names = named(self.plan, self.workspace, NAMES | {_MLFLOW})
@@ -179,8 +185,7 @@ class Runner:
             log = self.workspace.jobs.folder(self.record) / "service.log"
             self._access = Access(self.workspace.root, self.tracking.uri, log)
             self._selector.register(self._access, selectors.EVENT_READ, self._on_access)
-        if self.workspace.jobs.cancel_requested(self.record.name):
-            self.cancel()
+        self._on_wake()
 
     def _end(self) -> None:
         statuses = [state.status for state in self.states.values()]
@@ -207,6 +212,16 @@ class Runner:
     def _tidy(self) -> None:
         self.roots.close()
         self.launcher.close()
+
+    def _abandon(self, why: str) -> None:
+        """End the job for want of room: with what ran goes what it wrote by half, and then there is some."""
+        self.launcher.close()  # or what runs would fill that room too
+        self.roots.drop(self.journal.places())
+        self.workspace.reserve.release()
+        self._flusher.hurry()
+        while self._flusher.pending:
+            self._on_flushed()
+        self.status = self.journal.abandon({"code": "DiskFull", "message": why}, self.states)
 
     def _close(self) -> None:
         for number, handler in self._handlers.items():
@@ -337,9 +352,9 @@ class Runner:
     def _on_flushed(self) -> None:
         for run, outcome, error in self._flusher.done():
             if error is not None:
-                message = f"The step's outputs could not be kept: {error}"
-                self.states[run.path] = self.states[run.path]._replace(status="Failed", error=message)
-                self._record(run, outcome._replace(status="Failed", message=message, code="OutputFailed"))
+                lost = not_kept(error, run.folder)
+                self.states[run.path] = self.states[run.path]._replace(status="Failed", error=lost.message)
+                self._record(run, lost._replace(outputs=outcome.outputs, metrics=outcome.metrics))
             else:
                 self._record(run, outcome)
 
@@ -366,9 +381,6 @@ class Runner:
         self._hold.drain()
         if self.workspace.jobs.cancel_requested(self.record.name):
             self.cancel()
-
-    def _on_tracking(self) -> None:
-        self.tracking.attend()
 
     def _on_access(self) -> None:
         assert self._access is not None  # noqa: S101  it has something to say

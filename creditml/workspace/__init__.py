@@ -5,6 +5,7 @@ content/            content-addressed snapshots of code and uploaded data
 datastores/<name>/  what stands for Azure's storage
 jobs/<job>/         artifacts/ and outputs/ of the job; steps/<path>/ has the same for each step
 mlflow/             MLflow's own store
+reserve             room to record that the disk is full
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from creditml.workspace.assets import Assets
 from creditml.workspace.content import Content
 from creditml.workspace.data import DataPaths
 from creditml.workspace.database import Database
+from creditml.workspace.disk import Reserve
 from creditml.workspace.jobs import Jobs
 from creditml.workspace.records import Asset
 
@@ -41,6 +43,7 @@ class Workspace:
         """Use the folder `root`, which is made when something is first written."""
         self.root = root.absolute()
         self._database = Database(self.root / "workspace.db")
+        self.reserve = Reserve(self.root)
 
     @classmethod
     def find(cls) -> Workspace:

@@ -6,7 +6,6 @@ all its users share.
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import sys
 import time
@@ -16,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from creditml.errors import CreditMLError
 from creditml.tracking.outbox import OUTBOX_DDL
+from creditml.workspace.disk import is_full
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PATIENCE = 60.0
-_LEAST_SPACE = 1 << 20  # SQLite's log and its index need about that much
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -161,7 +160,7 @@ def _open(path: Path) -> sqlite3.Connection:
 def trouble(path: Path, error: sqlite3.Error) -> str:
     """What SQLite means by an error, and what can be done about it."""
     said = str(error)
-    if "is full" in said or ("I/O" in said and _is_full(path.parent)):
+    if "is full" in said or ("I/O" in said and is_full(path.parent)):
         return f"There is no space left for {path}. Make room and try again; what was recorded before is safe."
     if "unable to open" in said or "readonly" in said:
         return f"{path} can't be opened for writing: {error}. Set CREDITML_HOME to a folder of yours."
@@ -171,13 +170,6 @@ def trouble(path: Path, error: sqlite3.Error) -> str:
         f"{path} can't be used as a workspace database: {error}. "
         "Move its folder away, or set CREDITML_HOME to another one."
     )
-
-
-def _is_full(folder: Path) -> bool:
-    try:
-        return shutil.disk_usage(folder).free < _LEAST_SPACE
-    except OSError:
-        return False
 
 
 def _wal(db: sqlite3.Connection) -> str:
