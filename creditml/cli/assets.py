@@ -135,6 +135,8 @@ def _create_other(workspace: Workspace, arguments: argparse.Namespace, given: di
     spec = read_asset(kind, document, folder)
     if kind in ("data", "model"):
         spec["path"] = workspace.data.keep(spec["path"], spec["type"])
+    elif "build" in spec:
+        spec["build"]["path"] = workspace.data.keep_context(spec["build"]["path"])
     version = spec.pop("version", None)
     return _assets(workspace, arguments).create(kind, spec["name"], version, spec)
 

@@ -116,6 +116,16 @@ class DataPaths:
         upload = self._content.upload(source, self.datastore(DEFAULT_DATASTORE) / "LocalUpload")
         return f"azureml://datastores/{DEFAULT_DATASTORE}/paths/LocalUpload/{upload}/{source.name}"
 
+    def keep_context(self, path: str) -> str:
+        """The folder that an environment records as its build context: it is uploaded as data is; URLs stay.
+
+        Raises:
+            NotFound: there is no such folder.
+            CreditMLError: it is a file, or empty.
+        """
+        kept = self.keep(path, "uri_folder")
+        return kept if kept == path else self.source(kept)
+
     def datastore(self, name: str) -> Path:
         """The folder that stands for a datastore."""
         return self._stores / name

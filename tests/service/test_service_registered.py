@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,8 +10,6 @@ import pytest
 from creditml.cli import main
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sides import Sides
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -81,6 +80,36 @@ def test_what_the_command_line_has_registered_the_sdk_may_register_again(
     getattr(sides.client, entity_operations(kind)).create_or_update(entity)
 
     assert sides.theirs.assets.get(kind, entity.name, entity.version)
+
+
+@pytest.mark.parametrize("first", ["command line", "sdk"])
+def test_a_build_context_is_the_same_by_either_door(
+    first: str, jobs: Path, sides: Sides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from azure.ai.ml import load_environment  # noqa: PLC0415  it takes seconds
+
+    name = f"context_by_{first.replace(' ', '_')}"
+    monkeypatch.chdir(jobs)
+    monkeypatch.setenv("CREDITML_HOME", str(sides.theirs.root))
+
+    def by_command_line() -> None:
+        assert main(["environment", "create", "-f", "built.yml", "-n", name, "-v", "1"]) == 0
+
+    def by_sdk() -> None:
+        given: list[dict[str, Any]] = [{"name": name}, {"version": "1"}]
+        sides.client.environments.create_or_update(load_environment("built.yml", params_override=given))
+
+    doors = [by_command_line, by_sdk] if first == "command line" else [by_sdk, by_command_line]
+    doors[0]()
+    kept = sides.theirs.assets.get("environment", name, "1").spec
+    (jobs / "context").rename(jobs / "moved")
+    try:
+        assert (Path(kept["build"]["path"]) / "Dockerfile").is_file()  # what is registered stays what it was
+    finally:
+        (jobs / "moved").rename(jobs / "context")
+    doors[1]()
+
+    assert sides.theirs.assets.get("environment", name, "1").spec == kept
 
 
 def entity_operations(kind: str) -> str:
