@@ -19,6 +19,7 @@ from creditml.plan import plan
 from creditml.spec.reader import read_job_dict
 from creditml.workspace import Workspace
 from creditml.workspace.content import copy_tree
+from creditml.workspace.records import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,6 +16,7 @@
     connection   `connect`: a genuine MLClient
     server       carries requests over TLS on loopback; `certificates` are its own
     variables    environment variables under which an unchanged script talks to the server
+    azure_cli    the `az` that AzureCliCredential finds under these variables
     daemon       the server as a process of its own: up, down, status
 
 What has to be imported with the SDK is imported when somebody connects.

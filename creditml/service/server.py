@@ -29,6 +29,11 @@ HOST = "localhost"
 CLOUD = "creditml"
 SUFFIX = "local"
 METADATA, TOKENS = "/metadata/endpoints", "/identity/token"
+_LOGINS = ("/token", "/devicecode", "/authorize")
+_NO_LOGIN = (
+    "Nobody logs in to creditml's local workspace: use DefaultAzureCredential, AzureCliCredential or "
+    "ManagedIdentityCredential, which get a token here by themselves"
+)
 _THREADS = 16
 _READY = 10.0  # seconds in which the server must accept connections
 
@@ -124,13 +129,16 @@ class _Application:
             return answer(self._clouds())
         if request.path == TOKENS:
             return self._token(request)
-        if request.path.endswith(("/openid-configuration", "/token", "/devicecode", "/authorize")):
-            message = (
-                "Nobody logs in to creditml's local workspace. Use DefaultAzureCredential or "
-                "ManagedIdentityCredential: they get a token here by themselves."
-            )
-            return answer({"error": "invalid_request", "error_description": message}, 400)
+        if request.path.endswith("/openid-configuration"):
+            return answer(self._authority())
+        if request.path.endswith(_LOGINS):
+            return answer({"error": "invalid_request", "error_description": f"{_NO_LOGIN}."}, 400)
         return server.service.answer(request)
+
+    def _authority(self) -> dict[str, str]:
+        """Where one logs in. MSAL shows neither what an error here says nor its code, but an address that is none."""
+        login = f"{self._server.url}/authorize"
+        return {"issuer": self._server.url, "authorization_endpoint": login, "token_endpoint": _NO_LOGIN}
 
     def _clouds(self) -> list[dict[str, object]]:
         url = f"{self._server.url}/"

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from creditml.engine.contract import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
+from creditml.service.azure_cli import stand_in
 from creditml.service.certificates import Certificates, bundle
 from creditml.service.keys import Keys
 
@@ -50,7 +51,8 @@ def variables(root: Path, url: str, found: Certificates, tracking_uri: str) -> d
     return {
         **dict.fromkeys(_TRUST, trust),
         "ARM_CLOUD_METADATA_URL": f"{url}/metadata/endpoints?api-version=2019-05-01",
-        "AZURE_AUTHORITY_HOST": url,
+        # As an authority of this kind MSAL does not first ask login.microsoftonline.com whether it knows it.
+        "AZURE_AUTHORITY_HOST": f"{url}/adfs",
         "IDENTITY_ENDPOINT": f"{url}/identity/token",
         "IDENTITY_HEADER": Keys(root).header,
         "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{url}/",
@@ -61,6 +63,7 @@ def variables(root: Path, url: str, found: Certificates, tracking_uri: str) -> d
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
         "CREDITML_HOME": str(root),
+        "PATH": os.pathsep.join([stand_in(root), os.environ.get("PATH", os.defpath)]),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -62,6 +63,46 @@ def test_a_registry_is_looked_for_here_and_nowhere_else(project: Project) -> Non
     said = project.creditml("exec", "--", sys.executable, "registry.py").out
     assert "There is no environment named 'sklearn-1.5' in the registry 'azureml' here" in said
     assert "creditml environment create -f FILE --registry-name azureml" in said
+
+
+TOKEN = """
+import os, sys
+from azure import identity
+from azure.core.exceptions import ClientAuthenticationError
+given = {{"tenant_id": "t", "client_id": "c", "client_secret": "s"}} if "Secret" in "{0}" else {{}}
+try:
+    print("token", len(identity.{0}(**given).get_token("https://management.azure.com/.default").token) > 100)
+except ClientAuthenticationError as error:
+    print(error.message)
+"""
+
+
+@pytest.mark.parametrize("credential", ["DefaultAzureCredential", "AzureCliCredential", "ManagedIdentityCredential"])
+def test_credentials_that_ask_nobody_get_a_token(project: Project, credential: str) -> None:
+    project.write("login.py", TOKEN.format(credential))
+    assert project.creditml("exec", "--", sys.executable, "login.py").out == "token True\n"
+
+
+@pytest.mark.parametrize(
+    "credential", ["InteractiveBrowserCredential", "DeviceCodeCredential", "ClientSecretCredential"]
+)
+def test_credentials_that_log_somebody_in_say_at_once_what_to_use(project: Project, credential: str) -> None:
+    project.write("login.py", TOKEN.format(credential))
+    project.variables["BROWSER"] = "touch opened %s"
+    said = project.creditml("exec", "--", sys.executable, "login.py").out
+    assert "Nobody logs in to creditml's local workspace: use DefaultAzureCredential" in said
+    assert not (project.folder / "opened").exists()
+
+
+def test_other_commands_of_az_are_the_real_ones(project: Project, tmp_path: Path) -> None:
+    asked = ("exec", "--", "az", "account", "show")
+    assert "Azure CLI is not installed" in project.creditml(*asked, code=127).err
+    real = tmp_path / "bin" / "az"
+    real.parent.mkdir()
+    real.write_text('#!/bin/sh\necho "az $*"\n')
+    real.chmod(0o755)
+    project.variables["PATH"] = f"{real.parent}:{os.environ['PATH']}"
+    assert project.creditml(*asked).out == "az account show\n"
 
 
 @pytest.mark.parametrize(("command", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 128 + signal.SIGTERM)])
