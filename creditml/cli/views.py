@@ -24,14 +24,7 @@ def job_view(workspace: Workspace, record: JobRecord) -> dict[str, Any]:
         if key not in ("type", "name", "experiment_name", "display_name", "tags", "properties")
     }
     view: dict[str, Any] = {
-        "name": record.name,
-        "display_name": record.display_name,
-        "type": record.type,
-        "status": record.status,
-        "experiment_name": record.experiment_name,
-        "creation_context": {"created_at": timestamp(record.created_at)},
-        "start_time": timestamp(record.started_at),
-        "end_time": timestamp(record.ended_at),
+        **_state(record),
         **spec,
         "tags": dict(record.tags),
         "properties": dict(record.properties),
@@ -51,7 +44,12 @@ def job_view(workspace: Workspace, record: JobRecord) -> dict[str, Any]:
 
 def job_row(record: JobRecord) -> dict[str, Any]:
     """A job in a list."""
-    row = {
+    row = {**_state(record), "tags": dict(record.tags), "properties": dict(record.properties)}
+    return {**row, "node": record.path, "parent_job_name": record.parent} if record.parent else row
+
+
+def _state(record: JobRecord) -> dict[str, Any]:
+    return {
         "name": record.name,
         "display_name": record.display_name,
         "type": record.type,
@@ -60,10 +58,7 @@ def job_row(record: JobRecord) -> dict[str, Any]:
         "creation_context": {"created_at": timestamp(record.created_at)},
         "start_time": timestamp(record.started_at),
         "end_time": timestamp(record.ended_at),
-        "tags": dict(record.tags),
-        "properties": dict(record.properties),
     }
-    return {**row, "node": record.path, "parent_job_name": record.parent} if record.parent else row
 
 
 def asset_view(asset: Asset) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from creditml.workspace import lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,11 +24,8 @@ class Hold:
     def take(cls, folder: Path) -> Hold | None:
         """Lock a job's folder; None if somebody else holds it."""
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
+        descriptor = lock.take(folder / "lock")
+        if descriptor is None:
             return None
         with suppress(FileExistsError):
             os.mkfifo(folder / "wake", 0o600)
@@ -68,14 +66,4 @@ class Hold:
 
 def is_held(folder: Path) -> bool:
     """Whether somebody runs the job."""
-    try:
-        descriptor = os.open(folder / "lock", os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return lock.is_held(folder / "lock")

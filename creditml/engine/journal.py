@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from creditml.engine.command import CommandRun
     from creditml.engine.outcome import Outcome
     from creditml.engine.runner import StepState
+    from creditml.model import Node
     from creditml.plan import Plan
     from creditml.tracking.outbox import Status
     from creditml.workspace import Workspace
@@ -60,26 +61,8 @@ class Journal:
         if not run.path:
             return
         parent = self._parent(run.path)
-        node = run.step.node
-        record = JobRecord(
-            name=run.run_id,
-            type=node.type,
-            root=self._record.name,
-            path=run.path,
-            parent=parent,
-            experiment_name=self._record.experiment_name,
-            status="Running",
-            created_at=now(),
-            started_at=now(),
-            display_name=node.display_name or node.name,
-            backend=self._record.backend,
-            tags=dict(node.tags),
-            properties=dict(node.properties),
-        )
         # a step that has begun and not ended is lost with the machine, recorded or not
-        with self._workspace.transaction(durable=False) as db:
-            self._jobs.add(record)
-            self._begin_run(db, record, parent)
+        self._begin_child(run.run_id, run.path, run.step.node, parent, durable=False)
         self.note(f"Submitting 1 runs, first five are: {run.run_id[:8]}:{run.run_id}")
 
     def step_ended(self, run: CommandRun, outcome: Outcome) -> None:
@@ -221,10 +204,14 @@ class Journal:
         return parent
 
     def _begin_group(self, path: str, parent: str) -> str:
-        node = self._plan.pipelines[path]
+        name = new_run_id()
+        self._begin_child(name, path, self._plan.pipelines[path], parent, durable=True)
+        return name
+
+    def _begin_child(self, name: str, path: str, node: Node, parent: str, *, durable: bool) -> None:
         record = JobRecord(
-            name=new_run_id(),
-            type="pipeline",
+            name=name,
+            type=node.type,
             root=self._record.name,
             path=path,
             parent=parent,
@@ -235,11 +222,11 @@ class Journal:
             display_name=node.display_name or node.name,
             backend=self._record.backend,
             tags=dict(node.tags),
+            properties=dict(node.properties),
         )
-        with self._workspace.transaction() as db:
+        with self._workspace.transaction(durable=durable) as db:
             self._jobs.add(record)
             self._begin_run(db, record, parent)
-        return record.name
 
     def _settle(self, db: sqlite3.Connection, path: str, ended: str) -> None:
         """A step is through: so are the pipelines that have no other left."""

@@ -9,7 +9,6 @@ Jobs outlive it: each has a runner of its own.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import select
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import BackendError
 from creditml.service.keys import FOLDER
+from creditml.workspace import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,13 +109,10 @@ def registered(root: Path, port: int, tracking_uri: str) -> Iterator[None]:
     """
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
+    descriptor = lock.take(folder / "lock")
+    if descriptor is None:
         message = "Another server serves this workspace already; `creditml status` shows it."
-        raise BackendError(message) from None
+        raise BackendError(message)
     draft = folder / f"server.json.{os.getpid()}"
     try:
         draft.write_text(json.dumps(Running(os.getpid(), port, tracking_uri)._asdict()), encoding="utf-8")
@@ -131,14 +128,4 @@ def _record(root: Path) -> Path:
 
 
 def _is_locked(root: Path) -> bool:
-    try:
-        descriptor = os.open(root / FOLDER / "lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return lock.is_held(root / FOLDER / "lock")

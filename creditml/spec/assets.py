@@ -27,15 +27,18 @@ _READ_ONLY = (
     "utc_time_created",
     "intellectual_property",
 )
+_DATA_KEYS = {
+    "name": text,
+    "version": version,
+    "description": text,
+    "tags": loose_text_map,
+    "properties": loose_text_map,
+    "path": data_path,
+}
 _DATA = Table(
     "a data asset",
     {
-        "name": text,
-        "version": version,
-        "description": text,
-        "tags": loose_text_map,
-        "properties": loose_text_map,
-        "path": data_path,
+        **_DATA_KEYS,
         "type": Choice(*DATA_TYPES, exact=True),
     },
     required=("path",),
@@ -44,12 +47,7 @@ _DATA = Table(
 _MODEL = Table(
     "a model",
     {
-        "name": text,
-        "version": version,
-        "description": text,
-        "tags": loose_text_map,
-        "properties": loose_text_map,
-        "path": data_path,
+        **_DATA_KEYS,
         "type": Choice(*MODEL_TYPES),
         "stage": text,
         "flavors": any_map,

@@ -116,9 +116,7 @@ def read_job(path: str | Path, overrides: Sequence[str] = ()) -> Reading:
         UsageError: an override that is none.
     """
     with _no_collector():
-        document = open_document(path)
-        for override in overrides:
-            set_value(document, override)
+        document = open_document(path, overrides)
         return read_job_document(document, Path(path).absolute().parent)
 
 
@@ -152,9 +150,7 @@ class ComponentReading(NamedTuple):
 
 def read_component(path: str | Path, overrides: Sequence[str] = ()) -> ComponentReading:
     """A command or pipeline component from its own file, with all problems."""
-    document = open_document(path)
-    for override in overrides:
-        set_value(document, override)
+    document = open_document(path, overrides)
     return read_component_document(document, Path(path).absolute().parent)
 
 
@@ -182,11 +178,12 @@ def read_component_document(document: Document, folder: Path) -> ComponentReadin
     return ComponentReading(None if component is INVALID else component, tuple(files.problems), files)
 
 
-def open_document(path: str | Path) -> Document:
-    """Read and parse a YAML file.
+def open_document(path: str | Path, overrides: Sequence[str] = ()) -> Document:
+    """Read and parse a YAML file, and set in it what is to be set besides.
 
     Raises:
         SpecError: it does not exist, is no UTF-8 text or no YAML.
+        UsageError: an override that is none.
     """
     name = shown(str(path))
     content = b""
@@ -201,7 +198,10 @@ def open_document(path: str | Path) -> Document:
         before = content[: error.start].rsplit(b"\n", 1)[-1]
         place = Place(name, content.count(b"\n", 0, error.start) + 1, len(before) + 1)
         raise SpecError([Problem("This is not UTF-8 text; save the file as UTF-8.", "", place)]) from None
-    return parse(text_of_file, name)
+    document = parse(text_of_file, name)
+    for override in overrides:
+        set_value(document, override)
+    return document
 
 
 def set_value(document: Document, override: str) -> None:
