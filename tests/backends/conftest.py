@@ -9,11 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from creditml.testing.launchers import LauncherContract
+from creditml.testing.steps import StepMaker
+from creditml_local.launcher import LocalLauncher
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
     from typing import TypeAlias
 
     InChild: TypeAlias = Callable[[Callable[[], Any]], Any]
+
+
+@pytest.fixture
+def launcher() -> Iterator[LocalLauncher]:
+    with LocalLauncher() as launcher:
+        yield launcher
+
+
+@pytest.fixture
+def make_step(tmp_path: Path) -> StepMaker:
+    return StepMaker(tmp_path / "cr", LauncherContract.environment)
 
 
 @pytest.fixture
