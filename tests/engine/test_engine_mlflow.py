@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from project import Job, Project, pipeline, single, step
+from project import Job, Project, eventually, pipeline, single, step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +93,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
 @pytest.fixture(scope="module")
 def runs(trained: Job) -> Mapping[str, Mapping[str, Any]]:
     """All runs that MLflow knows, by id."""
-    database = trained.project.workspace / "mlflow/mlflow.db"
+    folder = trained.project.workspace / "mlflow"
+    eventually(lambda: not (folder / "server.json").exists())  # until it goes, the server may have something to record
+    database = folder / "mlflow.db"
     command = [sys.executable, "-c", DUMP, f"sqlite:///{database}"]
     listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return {run["id"]: run for run in json.loads(listing)}
