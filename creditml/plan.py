@@ -242,7 +242,10 @@ def output_of(node: Node, output: str) -> tuple[str, str] | None:
 
 
 def only_optional(component: Component, name: str) -> bool:
-    """Whether all that takes an input is optional: of a job's own pipeline Azure ML then needs no value."""
+    """Whether all that takes an input is optional: of a job's own pipeline Azure ML then needs no value.
+
+    The SDK goes by the last taker alone; but a required one before it has no value either, and the job would fail.
+    """
     if isinstance(component, Command):
         return False
     specs = [

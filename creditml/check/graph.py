@@ -79,7 +79,7 @@ class Graph:
                 and not group(name, node.inputs)
                 and not self._findings.unread(*path, "inputs", name)
             )
-            if missing and not spec.optional and spec.default is None and (path or not only_optional(component, name)):
+            if missing and required(spec) and (path or not self._inferred_optional(component, name)):
                 self._findings.error(
                     (*path, "inputs"),
                     f"The input '{name}' ({spec.type}) is required and not given.{self._hint(name, node, component)}",
@@ -96,6 +96,11 @@ class Graph:
                 self._findings.warn(
                     (*path, "outputs", name), f"The component has no output '{name}'; Azure ML drops it.{hint}"
                 )
+
+    def _inferred_optional(self, component: Component, name: str) -> bool:
+        """Of a job's own pipeline: the SDK infers it from the takers, unless the component says `optional: false`."""
+        said = self._findings.unread("component", "inputs", name, "optional")
+        return not said and only_optional(component, name)
 
     def _hint(self, name: str, node: Node, component: Component) -> str:
         strays = [given for given in node.inputs if given not in component.inputs]
