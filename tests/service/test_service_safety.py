@@ -317,10 +317,16 @@ class TestServer:
         assert self.status(server, "GET", JOBS) == 401
 
     def test_logging_in_is_answered_plainly(self, server: HTTPSConnection) -> None:
-        server.request("GET", "/organizations/v2.0/.well-known/openid-configuration")
-        answer = server.getresponse()
-        assert answer.status == 400
-        assert b"DefaultAzureCredential" in answer.read()
+        for method, path, status in (
+            ("GET", "/adfs/organizations/.well-known/openid-configuration", 200),
+            ("POST", "/adfs/organizations/oauth2/token", 400),
+        ):
+            server.request(method, path)
+            answer = server.getresponse()
+            assert answer.status == status
+            said = answer.read()
+            assert b"DefaultAzureCredential" in said
+            assert b"access_token" not in said
 
     def test_the_certificate_is_for_loopback_alone(self, server: HTTPSConnection, tmp_path: Path) -> None:
         from cryptography import x509  # noqa: PLC0415
