@@ -7,6 +7,7 @@ by its name, since that floor is above this one. It ends with the runner, howeve
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,13 @@ _PATIENCE = 10.0  # seconds for a server to end
 class Access:
     """A server for the steps of one runner. Register it with a selector, and `attend` when it is readable."""
 
-    def __init__(self, root: Path, tracking_uri: str, log: Path) -> None:
+    def __init__(self, root: Path, tracking_uri: str, path: str, log: Path) -> None:
         """Start it; returns at once.
 
         Args:
             root: the workspace's folder.
             tracking_uri: where the steps' MLflow server is.
+            path: the steps' PATH, to which it adds.
             log: a file for what it prints, which is there afterwards only if it printed anything.
         """
         import subprocess  # noqa: PLC0415  3 ms, and few jobs need a server
@@ -44,6 +46,7 @@ class Access:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
+                env={**os.environ, "PATH": path},
                 start_new_session=True,  # Ctrl-C is the runner's affair
             )
         self.ready = False

@@ -183,7 +183,7 @@ class Runner:
             self.tracking.start()
         if names & NAMES:
             log = self.workspace.jobs.folder(self.record) / "service.log"
-            self._access = Access(self.workspace.root, self.tracking.uri, log)
+            self._access = Access(self.workspace.root, self.tracking.uri, self.host["PATH"], log)
             self._selector.register(self._access, selectors.EVENT_READ, self._on_access)
         self._on_wake()
 
