@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creditml import tracking
@@ -45,6 +44,7 @@ from creditml.workspace.data import DEFAULT_DATASTORE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from creditml.engine.runner import Runner
     from creditml.plan import PlannedStep
@@ -64,7 +64,7 @@ class CommandRun:
         self.folder = runner.workspace.jobs.folder(record._replace(path=step.path))
         self.root = self.folder  # until there is one to run in
         self.artifacts = self.folder / "artifacts"
-        self.log = self.artifacts / "user_logs" / "std_log.txt"
+        self.log = self.artifacts / "user_logs/std_log.txt"
         self.deadline: float | None = None
         self.noted = False  # in the journal
         self.began: int | None = None  # when its command was started, in ns since 1970
@@ -369,8 +369,9 @@ class CommandRun:
         """Whether taking what the step wrote may hold up the others."""
         if self.runner.tracking.used or sum(map(len, self._inputs.before.values())) > MANY:
             return True
-        written = [self.root / DATA_FOLDER / target.written for target in self._targets.values()]
-        return is_much([*written, *(self.root / WORKING_FOLDER / name for name in ARTIFACT_FOLDERS)])
+        data, working = os.path.join(self.root, DATA_FOLDER), os.path.join(self.root, WORKING_FOLDER)
+        written = [os.path.join(data, target.written) for target in self._targets.values()]
+        return is_much([*written, *(os.path.join(working, name) for name in ARTIFACT_FOLDERS)])
 
     def _take(self) -> None:
         try:
@@ -389,15 +390,15 @@ class CommandRun:
     def _keep_artifacts(self) -> None:
         """`./outputs` and `./logs` are artifacts of the run; so are models that MLflow keeps beside it."""
         for name in ARTIFACT_FOLDERS:
-            source = self.root / WORKING_FOLDER / name
-            if source.is_dir() and not source.is_symlink() and any(source.iterdir()):
-                for link in as_uploaded(str(source)):
+            source = os.path.join(self.root, WORKING_FOLDER, name)
+            if os.path.isdir(source) and not os.path.islink(source) and os.listdir(source):
+                for link in as_uploaded(source):
                     self._progress(f"creditml: the artifacts are kept without a link that leads nowhere: {name}/{link}")
                 target = self.artifacts / name
                 if target.exists():
                     copy_tree(source, target)
                 else:
-                    Path(source).rename(target)
+                    os.rename(source, target)
         if self.runner.tracking.used:
             tracking.mirror_logged_models(self.runner.workspace.root, self.run_id, self.artifacts)
 

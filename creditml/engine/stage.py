@@ -94,7 +94,7 @@ def stage_inputs(supplies: dict[str, Supply], root: Path, see: str, workspace: s
             raise OutputMissing(message)
         target = f"{DATA_FOLDER}/{INPUT_PREFIX}{name}"
         file = os.path.basename(supply.path) if os.path.isfile(supply.path) else ""
-        _clear_but(root / target, file if supply.mode not in _DOWNLOADS else "")
+        _clear_but(os.path.join(root, target), file if supply.mode not in _DOWNLOADS else "")
         target += f"/{file}" if file else ""
         if supply.mode == "direct":
             seen[name] = Path(supply.path).as_uri()
@@ -109,12 +109,12 @@ def stage_inputs(supplies: dict[str, Supply], root: Path, see: str, workspace: s
     return Inputs(seen, tuple(mounts), before, workspace)
 
 
-def _clear_but(place: Path, name: str) -> None:
+def _clear_but(place: str, name: str) -> None:
     """Of an input's place that a root has kept, leave at most an empty file of the input's name."""
     if os.path.isdir(place):
         for other in os.listdir(place):
             if other != name:
-                os.unlink(place / other)
+                os.unlink(os.path.join(place, other))
 
 
 def link_again(mounts: tuple[Mount, ...], root: Path) -> None:
@@ -174,9 +174,9 @@ def targets(step: PlannedStep, workspace: Workspace, folder: Path, run_id: str, 
             place = workspace.data.source(placeholders(output.path, run_id, name, datastore), kind)
             found[name] = Target(place, place, kind, fixed=True)
         elif kind == "uri_file":
-            found[name] = Target(name, str(folder / "outputs" / name / name), kind, fixed=False)
+            found[name] = Target(name, f"{folder}/outputs/{name}/{name}", kind, fixed=False)
         else:
-            found[name] = Target(name, str(folder / "outputs" / name), kind, fixed=False)
+            found[name] = Target(name, f"{folder}/outputs/{name}", kind, fixed=False)
     return found
 
 
@@ -193,7 +193,7 @@ def make_outputs(found: dict[str, Target], outputs: dict[str, JobOutput], root: 
     """Make the folders that outputs are written to; returns the path of each as the step sees it."""
     seen = {}
     for name, target in found.items():
-        os.makedirs(root / DATA_FOLDER / target.folder, exist_ok=True)
+        os.makedirs(os.path.join(root, DATA_FOLDER, target.folder), exist_ok=True)
         path = target.written if target.fixed else f"{see}/{DATA_FOLDER}/{target.written}"
         if outputs[name].mode == "direct":
             seen[name] = Path(path).as_uri()
@@ -226,20 +226,20 @@ def take_outputs(found: dict[str, Target], root: Path, tell: Callable[[str], Non
     """
     taken = {}
     for name, target in found.items():
-        source = root / DATA_FOLDER / target.written
+        source = os.path.join(root, DATA_FOLDER, target.written)
         if not os.path.lexists(source):
             continue
-        for link in as_uploaded(str(source)):
+        for link in as_uploaded(source):
             tell(f"creditml: the output '{name}' is kept without a link that leads nowhere: {link}")
         if not os.path.lexists(source):
             continue
         if name in DEFAULT_ARTIFACTS and not target.fixed:
             copy_tree(source, target.final)  # beside the logs and MLflow's artifacts that are there
         elif not target.fixed:
-            final = Path(target.final)
-            _discard(final)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(source, final)
+            if os.path.lexists(target.final):
+                _discard(Path(target.final))
+            os.makedirs(os.path.dirname(target.final), exist_ok=True)
+            os.rename(source, target.final)
         taken[name] = target.final
     return taken
 

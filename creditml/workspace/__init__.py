@@ -75,7 +75,7 @@ class Workspace:
     @property
     def exists(self) -> bool:
         """Whether anything was ever written to it."""
-        return (self.root / "workspace.db").is_file()
+        return self._database.is_open or (self.root / "workspace.db").is_file()
 
     def create(self) -> Workspace:
         """Make the folder; git will not look into it."""

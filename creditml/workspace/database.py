@@ -96,6 +96,11 @@ class Database:
             self._connection = _open(self.path)
         return self._connection
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, and so a database."""
+        return self._connection is not None
+
     def check(self) -> None:
         """Open it.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import Conflict, CreditMLError, NotFound, near_miss
@@ -13,6 +12,7 @@ from creditml.workspace.records import JobRecord, now
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
     from creditml.workspace.database import Database
 
@@ -30,11 +30,10 @@ class Jobs:
 
     def folder(self, record: JobRecord) -> Path:
         """A job's folder, or a step's within it: `artifacts/` and `outputs/` are in both."""
-        top = self.root / record.root
         path = record.path
         if len(path) > _LONGEST_PATH:  # file names end at 255 bytes
             path = f"{path[:_LONGEST_PATH]}-{sha256(path.encode()).hexdigest()[:16]}"
-        return top / "steps" / path if path else top
+        return self.root / f"{record.root}/steps/{path}" if path else self.root / record.root
 
     def add(self, record: JobRecord) -> None:
         """Record a job or a child.
@@ -156,8 +155,7 @@ class Jobs:
 
     def _within(self, place: str) -> str:
         """A place as it is recorded: relative to the workspace if it is in it, so that a project may be moved."""
-        path = Path(place)
-        return str(path.relative_to(self.root.parent)) if path.is_relative_to(self.root.parent) else place
+        return place.removeprefix(f"{self.root.parent}{os.sep}")
 
     def _record(self, row: sqlite3.Row) -> JobRecord:
         values: dict[str, Any] = dict(row)
