@@ -1,7 +1,5 @@
 """`python -m creditml.cli`."""
 
-import sys
+from creditml.cli import command
 
-from creditml.cli import main
-
-sys.exit(main())
+command()

@@ -53,11 +53,12 @@ def main(command: str, words: list[str]) -> int:
 
 def run(executor: LocalJobs, prepared: Prepared) -> int:
     """Be the runner, show the job, and say how it went."""
-    from creditml.cli.live import view_of  # noqa: PLC0415  only here
-    from creditml.cli.summary import print_summary  # noqa: PLC0415
-
     interrupted = False
     with executor.run(prepared) as runner:
+        runner.advance(0.0)  # the rest takes a while
+        from creditml.cli.live import view_of  # noqa: PLC0415
+        from creditml.cli.summary import print_summary  # noqa: PLC0415
+
         with view_of(runner) as view:
             while runner.advance(view.period):
                 view.refresh()
