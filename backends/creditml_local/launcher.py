@@ -116,6 +116,8 @@ class LocalLauncher:
         for step in running:
             with suppress(BackendError):
                 step.exit()
+        for guard in self._idle:
+            guard.release()
         while self._idle:
             self._idle.pop().dismiss()
         self._links.remove()
@@ -197,10 +199,16 @@ class _Guard:
         os.close(order_end)
         os.close(report_end)
 
+    def release(self) -> None:
+        """Let the guard end."""
+        if self.orders >= 0:
+            os.close(self.orders)
+            os.close(self.reports)
+            self.orders = self.reports = -1
+
     def dismiss(self) -> None:
         """Let the guard end, and wait for it."""
-        os.close(self.orders)
-        os.close(self.reports)
+        self.release()
         with suppress(ChildProcessError):  # someone else has waited for it
             os.waitpid(self._process, 0)
 

@@ -24,7 +24,8 @@ def print_summary(workspace: Workspace, runner: Runner) -> None:
     took = ((record.ended_at or 0) - (record.started_at or 0)) / 1000
     print(f"\n{record.name}: {record.status} in {duration(took)}")
     _steps(runner)
-    _metrics(workspace, record.root)
+    if runner.tracking.used:
+        _metrics(workspace, record.root)
     for model in record.results.get("models", ()):
         print(f"  model    {model['name']}:{model['version']}  (azureml:{model['name']}:{model['version']})")
     for name, place in record.results.get("outputs", {}).items():

@@ -242,8 +242,7 @@ class Journal:
                 tracking.end_run(db, self._group_runs[group], _MLFLOW_STATUS[status], now())
 
     def _models(self) -> list[dict[str, str]]:
-        runs = [self._record.name, *(record.name for record in self._jobs.steps(self._record.name))]
-        found = tracking.registered_models(self._workspace.root, run_ids=runs)
+        found = tracking.registered_models(self._workspace.root, run_ids=self._jobs.names(self._record.name))
         return [{"name": model.name, "version": str(model.version)} for model in found]
 
     @staticmethod

@@ -131,6 +131,7 @@ class Runner:
             return False
         if self._schedule.done:
             self._flusher.hurry()
+            self.launcher.close()
         self._look_ahead()
         # what has begun is to be shown at once
         for key, _ in self._selector.select(0.0 if began else self._patience(timeout)):

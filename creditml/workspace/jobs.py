@@ -95,6 +95,11 @@ class Jobs:
         rows = self._database.connection.execute(query, (*values, -1 if limit is None else limit)).fetchall()
         return [self._record(row) for row in rows]
 
+    def names(self, root: str) -> list[str]:
+        """The names of a job and of all that it has started."""
+        rows = self._database.connection.execute("SELECT name FROM jobs WHERE root=?", (root,))
+        return [row["name"] for row in rows]
+
     def steps(self, root: str) -> list[JobRecord]:
         """Every descendant of a submitted job, in the order of creation."""
         query = "SELECT * FROM jobs WHERE root=? AND name<>? ORDER BY created_at, rowid"
