@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from creditml import tracking
 from creditml.engine.contract import (
+    ARTIFACT_FOLDERS,
     DATA_FOLDER,
     INPUT_PREFIX,
     WORKING_FOLDER,
@@ -19,7 +20,6 @@ from creditml.engine.contract import (
     step_environment,
 )
 from creditml.engine.outcome import Outcome, failed, not_kept, not_started
-from creditml.engine.roots import ARTIFACT_FOLDERS
 from creditml.engine.stage import (
     Inputs,
     Supply,
@@ -43,7 +43,7 @@ from creditml.workspace.content import copy_tree
 from creditml.workspace.data import DEFAULT_DATASTORE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from creditml.engine.runner import Runner
@@ -76,6 +76,7 @@ class CommandRun:
         self._mishap: Exception | None = None
         self._problem: Outcome | None = None
         self._places: dict[str, str] = {}
+        self._artifacts: Sequence[str] = ARTIFACT_FOLDERS  # those that hold some
         self._found: Mapping[str, float] = NOTHING
         self._stopped = threading.Event()
         self._running: Running | None = None
@@ -107,7 +108,7 @@ class CommandRun:
         """Make the step's folders, its code in them, while it waits. What fails now is told when it is tried again."""
         code = self.step.component.code
         folder = code_folder(code, self.runner.workspace) if code else None
-        if folder and is_much([folder]) and not self.runner.roots.holds(folder):  # that is for a thread
+        if folder and not self.runner.roots.holds(folder) and is_much([folder]):  # that is for a thread
             return
         try:
             self.runner.launcher.get_ready()
@@ -218,6 +219,8 @@ class CommandRun:
             except (CreditMLError, OSError) as error:
                 self._problem = not_kept(error, self.folder)
         if self._problem is not None:
+            with suppress(OSError):  # there are some
+                os.rmdir(self.folder / "outputs")
             left = {**left_outputs(self._targets, self.root), **self._places}
             return self._problem._replace(outputs=left, metrics=self._found)
         return Outcome("Completed", exit_code=0, outputs=self._places, metrics=self._found)
@@ -367,11 +370,14 @@ class CommandRun:
 
     def _is_much(self) -> bool:
         """Whether taking what the step wrote may hold up the others."""
+        try:
+            self._artifacts = self.runner.roots.artifacts(self.root, self.began)
+        except OSError:  # closed to its owner
+            return True
         if self.runner.tracking.used or sum(map(len, self._inputs.before.values())) > MANY:
             return True
-        data, working = os.path.join(self.root, DATA_FOLDER), os.path.join(self.root, WORKING_FOLDER)
-        written = [os.path.join(data, target.written) for target in self._targets.values()]
-        return is_much([*written, *(os.path.join(working, name) for name in ARTIFACT_FOLDERS)])
+        written = [os.path.join(self.root, DATA_FOLDER, target.written) for target in self._targets.values()]
+        return is_much([*written, *(os.path.join(self.root, WORKING_FOLDER, name) for name in self._artifacts)])
 
     def _take(self) -> None:
         try:
@@ -389,7 +395,7 @@ class CommandRun:
 
     def _keep_artifacts(self) -> None:
         """`./outputs` and `./logs` are artifacts of the run; so are models that MLflow keeps beside it."""
-        for name in ARTIFACT_FOLDERS:
+        for name in self._artifacts:
             source = os.path.join(self.root, WORKING_FOLDER, name)
             if os.path.isdir(source) and not os.path.islink(source) and os.listdir(source):
                 for link in as_uploaded(source):

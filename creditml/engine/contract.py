@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WORKING_FOLDER = "exe/wd"
 DATA_FOLDER = "cap/data-capability/wd"
+ARTIFACT_FOLDERS = ("outputs", "logs")
+"""Folders of the working folder whose contents become artifacts; scripts write there without making them."""
 INPUT_PREFIX = "INPUT_"
 """Begins the names of inputs in the data folder."""
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
 
 _MLFLOW_STATUS: Mapping[str, Status] = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
+_GATHERING = 0.05  # seconds: to write down several short steps at once takes hardly longer than one
 _EXECUTION_LOG = "logs/azureml/executionlogs.txt"
 
 
@@ -44,6 +45,9 @@ class Journal:
         self._user = _user()
         self._exit_code: int | None = None
         self._log: TextIO | None = None
+        self._begun: list[tuple[CommandRun, int]] = []  # to be written down, with the time
+        self.due: float | None = None
+        """When there is something to `write`, as `time.monotonic` has it."""
 
     def begin(self) -> None:
         """The job runs."""
@@ -57,13 +61,30 @@ class Journal:
             self._log = log.open("a", encoding="utf-8", buffering=1)
 
     def step_began(self, run: CommandRun) -> None:
-        """A step was taken up. Children appear when they start; Azure ML creates none for steps that never run."""
-        if not run.path:
+        """A step was taken up; it is written down at `due`, with others. See `write`."""
+        if run.path:
+            self._begun.append((run, now()))
+            self.due = self.due or time.monotonic() + _GATHERING
+
+    def write(self) -> None:
+        """Write down which steps were taken up.
+
+        Children appear when they start; Azure ML creates none for steps that never run.
+        """
+        if not self._begun:
             return
-        parent = self._parent(run.path)
-        # a step that has begun and not ended is lost with the machine, recorded or not
-        self._begin_child(run.run_id, run.path, run.step.node, parent, durable=False)
-        self.note(f"Submitting 1 runs, first five are: {run.run_id[:8]}:{run.run_id}")
+        groups = dict(self._group_runs)
+        try:
+            # a step that has begun and not ended is lost with the machine, recorded or not
+            with self._workspace.transaction(durable=False):
+                for run, at in self._begun:
+                    self._begin_child(run.run_id, run.path, run.step.node, self._parent(run.path, at), at)
+        except BaseException:
+            self._group_runs = groups  # nor are they recorded
+            raise
+        begun, self._begun, self.due = self._begun, [], None
+        for run, _ in begun:
+            self.note(f"Submitting 1 runs, first five are: {run.run_id[:8]}:{run.run_id}")
 
     def step_ended(self, run: CommandRun, outcome: Outcome) -> None:
         """A step has its final status."""
@@ -74,6 +95,7 @@ class Journal:
         if not run.path:  # the job is the step: `end` records both
             self._exit_code = outcome.exit_code
             return
+        self.write()
         with self._workspace.transaction(durable=False) as db:  # the job's end makes it last
             self._jobs.transit(
                 run.run_id, *statuses, ended_at=at, exit_code=outcome.exit_code, error=error, results=results
@@ -86,6 +108,7 @@ class Journal:
         """Steps that will never run, since what they need failed or the job is canceled."""
         if not paths:
             return
+        self.write()
         with self._workspace.transaction(durable=False) as db:
             for path in paths:
                 self._settle(db, path, status)
@@ -96,6 +119,7 @@ class Journal:
 
     def end(self, status: str, states: Mapping[str, StepState], outputs: Mapping[tuple[str, str], str]) -> None:
         """The job has its final status."""
+        self.write()
         at = now()
         places = {
             name: outputs[source.step, source.output]
@@ -138,6 +162,7 @@ class Journal:
             with suppress(OSError):
                 self._log.close()
             self._log = None
+        self.write()
         give_up(self._workspace, self._record, error)
         job = self._jobs.get(self._record.name)
         known = {record.path: record for record in (job, *self._jobs.steps(job.name))}
@@ -186,29 +211,29 @@ class Journal:
                 experiment_id=self.experiment_id,
                 parent=parent or None,
                 root=record.root,
-                start_time=now(),
+                start_time=record.started_at or now(),
                 artifact_uri=f"mlflow-artifacts:/{folder}/artifacts",
                 tags={"mlflow.user": self._user, **record.tags},
             ),
         )
 
-    def _parent(self, path: str) -> str:
+    def _parent(self, path: str, at: int) -> str:
         """The run that a step is a child of: the innermost pipeline's, begun now if it is its first step."""
         parent = self._record.name
         names = path.split(".")
         for depth in range(1, len(names)):
             group = ".".join(names[:depth])
             if group not in self._group_runs:
-                self._group_runs[group] = self._begin_group(group, parent)
+                self._group_runs[group] = self._begin_group(group, parent, at)
             parent = self._group_runs[group]
         return parent
 
-    def _begin_group(self, path: str, parent: str) -> str:
+    def _begin_group(self, path: str, parent: str, at: int) -> str:
         name = new_run_id()
-        self._begin_child(name, path, self._plan.pipelines[path], parent, durable=True)
+        self._begin_child(name, path, self._plan.pipelines[path], parent, at)
         return name
 
-    def _begin_child(self, name: str, path: str, node: Node, parent: str, *, durable: bool) -> None:
+    def _begin_child(self, name: str, path: str, node: Node, parent: str, at: int) -> None:
         record = JobRecord(
             name=name,
             type=node.type,
@@ -217,14 +242,14 @@ class Journal:
             parent=parent,
             experiment_name=self._record.experiment_name,
             status="Running",
-            created_at=now(),
-            started_at=now(),
+            created_at=at,
+            started_at=at,
             display_name=node.display_name or node.name,
             backend=self._record.backend,
             tags=dict(node.tags),
             properties=dict(node.properties),
         )
-        with self._workspace.transaction(durable=durable) as db:
+        with self._workspace.transaction() as db:
             self._jobs.add(record)
             self._begin_run(db, record, parent)
 

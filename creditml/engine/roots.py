@@ -9,21 +9,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from creditml.engine.contract import DATA_FOLDER, INPUT_PREFIX, WORKING_FOLDER
-from creditml.workspace.content import copy_tree
+from creditml.engine.kept import Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
-
-ARTIFACT_FOLDERS = ("outputs", "logs")
-"""Folders of the working folder whose contents become artifacts; scripts write there without making them."""
-
-_CLOCK_TICK = 20_000_000  # ns; what changes sooner after a change may show the same time
 
 
 class Roots:
@@ -33,7 +25,7 @@ class Roots:
         """Make roots in `folder`, which need not exist."""
         self._folder = folder
         self._free: list[Path] = []
-        self._codes: dict[Path, _Code] = {}
+        self._kept: dict[Path, Kept] = {}
         self._made = 0
 
     def take(self, code: Path | None = None, places: Collection[str] = ()) -> Path:
@@ -48,9 +40,10 @@ class Roots:
         """
         root = self._pick(code)
         try:
-            self._clear(root, code, places)
-            if code is not None and root not in self._codes:
-                self.put(code, root)
+            kept = self._kept[root]
+            kept.clear(code, places)
+            if code is not None and kept.code is None:
+                kept.put(code)
         except OSError:
             self._forget(root)
             raise
@@ -58,7 +51,7 @@ class Roots:
 
     def holds(self, code: Path) -> bool:
         """Whether there is a free root with that code in it."""
-        return any(root in self._codes and self._codes[root].source == code for root in self._free)
+        return any(self._kept[root].code == code for root in self._free)
 
     def put(self, code: Path, root: Path) -> None:
         """Copy a step's code into its root.
@@ -66,7 +59,11 @@ class Roots:
         Raises:
             OSError: That failed.
         """
-        self._codes[root] = _Code(code, root)
+        self._kept[root].put(code)
+
+    def artifacts(self, root: Path, began: int | None) -> list[str]:
+        """The names of the folders for artifacts in which a step has left something; see `Kept.artifacts`."""
+        return self._kept[root].artifacts(began)
 
     def give_back(self, root: Path, began: int | None = None) -> None:
         """Empty a root for the next step; if it isn't as it was made, it goes.
@@ -76,9 +73,7 @@ class Roots:
             began: when its step began, in ns since 1970; None if it never did.
         """
         try:
-            if root in self._codes and not self._codes[root].is_intact(began):
-                del self._codes[root]
-            if _empty(str(root), self._codes[root].seen if root in self._codes else ()):
+            if self._kept[root].restore(began):
                 self._free.append(root)
                 return
         except OSError:
@@ -104,7 +99,7 @@ class Roots:
     def _pick(self, code: Path | None) -> Path:
         """A free root, if possible one with that code in it; or a new one."""
         for root in self._free:
-            if root in self._codes and self._codes[root].source == code:
+            if self._kept[root].code == code:
                 self._free.remove(root)
                 return root
         if self._free:
@@ -112,142 +107,12 @@ class Roots:
         self._folder.mkdir(parents=True, exist_ok=True)
         root = self._folder / str(self._made)
         self._made += 1
-        for place in _layout(str(root)):
-            os.mkdir(place)
+        self._kept[root] = Kept(str(root))
         return root
 
-    def _clear(self, root: Path, code: Path | None, places: Collection[str]) -> None:
-        """Remove what was kept for other steps than this one."""
-        if root in self._codes and self._codes[root].source != code:
-            del self._codes[root]
-            _empty(str(root))
-        with os.scandir(root / DATA_FOLDER) as entries:
-            for entry in entries:
-                if entry.name not in places:
-                    shutil.rmtree(entry.path)  # it is empty, or nearly so
-
     def _forget(self, root: Path) -> None:
-        self._codes.pop(root, None)
+        self._kept.pop(root, None)
         _remove(str(root))
-
-
-class _Seen(NamedTuple):
-    """A file or folder as it was when it was copied; of a folder, what doesn't change with its contents."""
-
-    inode: int
-    mode: int
-    size: int = 0
-    modified: int = 0
-    changed: int = 0
-
-
-class _Code:
-    """A copy of a code snapshot in a root's working folder."""
-
-    def __init__(self, source: Path, root: Path) -> None:
-        """Make it.
-
-        Raises:
-            OSError: That failed.
-        """
-        self.source = source
-        self._folder = str(root / WORKING_FOLDER)
-        for name in ARTIFACT_FOLDERS:
-            if (source / name).is_file():  # code may hold files of these names
-                os.rmdir(os.path.join(self._folder, name))
-        copy_tree(source, self._folder)
-        self._layout = {os.path.join(self._folder, name) for name in ARTIFACT_FOLDERS if not (source / name).is_dir()}
-        self.seen = {path: seen for path, seen in _look(self._folder).items() if path not in self._layout}
-
-    def is_intact(self, began: int | None) -> bool:
-        """Whether it is as it was made; what was added to its folders is removed.
-
-        Args:
-            began: when a step began to use it, in ns since 1970; None if none did.
-        """
-        now = _look(self._folder)
-        for path, seen in self.seen.items():
-            if now.get(path) != seen:
-                return False
-            # a change in the same tick of the clock shows the same times
-            fresh = began is not None and seen.changed > began - _CLOCK_TICK
-            if fresh and not _same(path, str(self.source) + path.removeprefix(self._folder)):
-                return False
-        for path in now.keys() - self.seen.keys() - self._layout:
-            if os.path.dirname(path) in self.seen:  # else it goes with its folder, or `_empty` takes it
-                _remove_entry(path)
-        return True
-
-
-def _look(folder: str) -> dict[str, _Seen]:
-    """What is below a folder, by path."""
-    found: dict[str, _Seen] = {}
-    folders = [folder]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                info = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(info.st_mode):
-                    found[entry.path] = _Seen(info.st_ino, info.st_mode)
-                    folders.append(entry.path)
-                else:
-                    times = info.st_mtime_ns, info.st_ctime_ns
-                    found[entry.path] = _Seen(info.st_ino, info.st_mode, info.st_size, *times)
-    return found
-
-
-def _same(one: str, other: str) -> bool:
-    with open(one, "rb") as left, open(other, "rb") as right:
-        return left.read() == right.read()
-
-
-def _layout(root: str) -> list[str]:
-    """Every folder of a root, outer ones first."""
-    places = [root]
-    for below in (WORKING_FOLDER, DATA_FOLDER):
-        names = below.split("/")
-        places += [os.path.join(root, *names[: depth + 1]) for depth in range(len(names))]
-    return [*places, *(os.path.join(root, WORKING_FOLDER, name) for name in ARTIFACT_FOLDERS)]
-
-
-def _empty(root: str, code: Container[str] = ()) -> bool:
-    """Remove all but the layout, the code and empty places for data; False if the layout itself was changed."""
-    places = _layout(root)
-    kept = set(places)
-    data = os.path.join(root, DATA_FOLDER)
-    mode = os.lstat(os.path.dirname(root)).st_mode
-    for place in places:
-        if os.path.basename(place) in ARTIFACT_FOLDERS and not os.path.lexists(place):
-            os.mkdir(place)  # it was kept
-        if os.lstat(place).st_mode != mode:  # a link, a file, or closed to its owner
-            return False
-        with os.scandir(place) as entries:
-            for entry in entries:
-                if entry.path in kept or entry.path in code or (place == data and _is_blank(entry, mode)):
-                    continue
-                _remove_entry(entry.path)
-    return stat.S_ISDIR(mode)
-
-
-def _is_blank(place: os.DirEntry[str], mode: int) -> bool:
-    """Whether a place for data is as good as new: an empty folder, or one with an empty file for an input in it."""
-    if place.stat(follow_symlinks=False).st_mode != mode:
-        return False
-    with os.scandir(place.path) as entries:
-        left = list(islice(entries, 2))
-    return not left or (len(left) == 1 and place.name.startswith(INPUT_PREFIX) and _is_empty_file(left[0]))
-
-
-def _is_empty_file(entry: os.DirEntry[str]) -> bool:
-    info = entry.stat(follow_symlinks=False)
-    return stat.S_ISREG(info.st_mode) and info.st_size == 0 and info.st_nlink == 1
-
-
-def _remove_entry(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
 
 
 def _remove(root: str) -> None:

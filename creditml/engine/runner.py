@@ -136,6 +136,8 @@ class Runner:
         # what has begun is to be shown at once
         for key, _ in self._selector.select(0.0 if began else self._patience(timeout)):
             key.data()
+        if self.journal.due is not None and time.monotonic() >= self.journal.due:
+            self.journal.write()
         self._fill()  # before anybody is shown anything
         self._check_deadlines()
         return True
@@ -168,7 +170,7 @@ class Runner:
         self._selector.register(read, selectors.EVENT_READ, self._on_signal)
         self._selector.register(self._hold.fileno(), selectors.EVENT_READ, self._on_wake)
         self._selector.register(self._flusher.fileno(), selectors.EVENT_READ, self._on_flushed)
-        self._selector.register(self.tracking.fileno(), selectors.EVENT_READ, self.tracking.attend)
+        self._selector.register(self.tracking.fileno(), selectors.EVENT_READ, self._on_tracking)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         for number in _SIGNALS:
             if signal.getsignal(number) is signal.SIG_IGN:  # as nohup wants it
@@ -274,8 +276,9 @@ class Runner:
             run = CommandRun(self, self.plan.steps[path])
         self.states[path] = StepState(path, "Running", run.run_id, now(), log=str(run.log))
         self._changed.append(path)
-        if self.tracking.started:  # MLflow must know the run before its step can ask for it
+        if self.tracking.started or self._access is not None:  # the run must be known before its step can ask for it
             self._note(run)
+            self.journal.write()
         failure = run.begin(self._outputs)
         if failure is not None:
             self._finish(run, failure)
@@ -287,7 +290,7 @@ class Runner:
             self._launch(run)
 
     def _note(self, run: CommandRun) -> None:
-        """Record a step that was taken up; if nobody asks for its run, then while it runs."""
+        """A step was taken up, which is recorded soon."""
         if not run.noted:
             run.noted = True
             self.journal.step_began(run)
@@ -351,13 +354,15 @@ class Runner:
         self.journal.skipped(self._schedule.skipped[skipped_before:], "Canceled" if self._canceled else "Failed")
 
     def _on_flushed(self) -> None:
-        for run, outcome, error in self._flusher.done():
-            if error is not None:
-                lost = not_kept(error, run.folder)
-                self.states[run.path] = self.states[run.path]._replace(status="Failed", error=lost.message)
-                self._record(run, lost._replace(outputs=outcome.outputs, metrics=outcome.metrics))
-            else:
-                self._record(run, outcome)
+        with self.workspace.transaction(durable=False):  # all at once
+            for run, outcome, error in self._flusher.done():
+                if error is not None:
+                    lost = not_kept(error, run.folder)
+                    self.states[run.path] = self.states[run.path]._replace(status="Failed", error=lost.message)
+                    self._record(run, lost._replace(outputs=outcome.outputs, metrics=outcome.metrics))
+                else:
+                    self._record(run, outcome)
+        self.tracking.poke()
 
     def _record(self, run: CommandRun, outcome: Outcome) -> None:
         self.journal.step_ended(run, outcome)
@@ -391,8 +396,13 @@ class Runner:
         if self._access.failure:
             self.warnings.append(self._access.failure)
 
+    def _on_tracking(self) -> None:
+        self.journal.write()  # it asks for a run
+        self.tracking.attend()
+
     def _patience(self, timeout: float) -> float:
-        deadlines = [run.deadline for run in self._running.values() if run.deadline is not None]
+        due = [self.journal.due, *(run.deadline for run in self._running.values())]
+        deadlines = [at for at in due if at is not None]
         return max(0.0, min([timeout, *(deadline - time.monotonic() for deadline in deadlines)]))
 
     def _check_deadlines(self) -> None:

@@ -193,7 +193,8 @@ def make_outputs(found: dict[str, Target], outputs: dict[str, JobOutput], root: 
     """Make the folders that outputs are written to; returns the path of each as the step sees it."""
     seen = {}
     for name, target in found.items():
-        os.makedirs(os.path.join(root, DATA_FOLDER, target.folder), exist_ok=True)
+        if target.folder:
+            os.makedirs(os.path.join(root, DATA_FOLDER, target.folder), exist_ok=True)
         path = target.written if target.fixed else f"{see}/{DATA_FOLDER}/{target.written}"
         if outputs[name].mode == "direct":
             seen[name] = Path(path).as_uri()

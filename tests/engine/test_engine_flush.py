@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run(home: Path) -> Workspace:
     """Run one step that writes an output, in this process."""
     workspace = Workspace(home)
-    job = pipeline(node("a", "echo one > ${{outputs.out}}/words.txt"))
+    job = pipeline(node("a", "sleep 0.2; echo one > ${{outputs.out}}/words.txt"))  # time enough to be recorded
     with LocalExecutor(workspace).run(prepare(job, workspace)) as runner:
         while runner.advance():
             pass

@@ -134,6 +134,7 @@ def test_a_nested_pipeline_is_canceled_with_its_job(project: Project, marker: st
 @pytest.mark.skipif(not os.path.exists("/proc/self/cmdline"), reason="looks at /proc")
 def test_when_the_runner_is_killed_so_are_its_steps_and_the_job_has_failed(project: Project, marker: str) -> None:
     job = running(project, marker)
+    eventually(lambda: job.statuses() == {"a": "Running"})
 
     os.kill(runner_of(job), signal.SIGKILL)
 
