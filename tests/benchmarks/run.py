@@ -113,7 +113,7 @@ def against_make(work: Path, what: str, jobs: list[str], rules: list[str], steps
     (work / "pipeline.yml").write_text(head + "".join(jobs))
     (work / "Makefile").write_text("".join(rules))
 
-    # each run in a new folder: a file system is slow for a while where much was deleted
+    # each run in a new folder, for the same reason as below
     def ours() -> Run:
         env = environment(CREDITML_HOME=tempfile.mkdtemp(prefix="home-", dir=work))
         return timed([str(BIN / "creditml"), "run", "pipeline.yml", "--max-parallel", str(parallel)], work, env)
@@ -124,7 +124,7 @@ def against_make(work: Path, what: str, jobs: list[str], rules: list[str], steps
             shutil.copy(work / name, folder)
         return timed(["make", "-s", f"-j{parallel}"], folder, environment())
 
-    mine, theirs = paired(ours, make, 7)
+    mine, theirs = paired(ours, make, 11)
     extra = median([(a.wall - b.wall) / steps for a, b in zip(mine, theirs, strict=True)])
     ratio = median([a.wall / b.wall for a, b in zip(mine, theirs, strict=True)])
     a, b = median([r.wall for r in mine]), median([r.wall for r in theirs])
@@ -289,15 +289,14 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="the credit data")
     arguments = parser.parse_args()
     rows: list[Row] = []
-    for name in arguments.names or BENCHMARKS:
-        with tempfile.TemporaryDirectory(prefix="creditml-benchmark-") as folder:
-            work = Path(folder).resolve()
-            if name != "credit":
-                rows += {**BENCHMARKS, **LONG}[name](work)
-            elif arguments.data is None:
-                parser.error("credit needs --data FILE.csv")
-            else:
-                rows += credit(work, arguments.data.resolve())
+    if "credit" in arguments.names and arguments.data is None:
+        parser.error("credit needs --data FILE.csv")
+    # removed at the end: ext4 makes files slowly for minutes where many were removed
+    with tempfile.TemporaryDirectory(prefix="creditml-benchmark-") as folder:
+        for name in arguments.names or BENCHMARKS:
+            work = Path(folder).resolve() / name
+            work.mkdir()
+            rows += credit(work, arguments.data.resolve()) if name == "credit" else {**BENCHMARKS, **LONG}[name](work)
     header = Row("what", "measured", "floor", "against it", "bar", met=True)
     widths = [max(len(str(row[column])) for row in [header, *rows]) for column in range(5)]
     for row in [header, *rows]:
