@@ -11,6 +11,7 @@ reserve             room to record that the disk is full
 from __future__ import annotations
 
 import os
+import sys
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from creditml.workspace.assets import Assets
 from creditml.workspace.content import Content
 from creditml.workspace.data import DataPaths
 from creditml.workspace.database import Database
-from creditml.workspace.disk import Reserve
+from creditml.workspace.disk import Reserve, spread
 from creditml.workspace.jobs import Jobs
 from creditml.workspace.records import Asset
 
@@ -89,6 +90,11 @@ class Workspace:
                 if not self.root.is_dir():  # a folder that was there keeps what it has
                     self.root.mkdir(parents=True, exist_ok=True)
                     (self.root / ".gitignore").write_text("*\n", encoding="utf-8")
+                jobs = self.root / "jobs"
+                if not jobs.is_dir():
+                    jobs.mkdir(exist_ok=True)  # somebody else may be making the workspace, too
+                    if sys.platform == "linux":
+                        spread(jobs)
             except OSError as error:
                 message = (
                     f"The workspace {self.root} can't be made: {error.strerror}. "

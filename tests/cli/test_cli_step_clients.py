@@ -86,6 +86,26 @@ def test_a_step_reads_from_its_workspace_and_submits_to_it(tmp_path: Path) -> No
     eventually(lambda: is_quiet(project))
 
 
+def test_a_step_does_not_wait_for_itself(tmp_path: Path) -> None:
+    project = project_of(tmp_path, NESTED)
+    project.write("creditml.yml", {"max_jobs": 1})
+
+    job = project.submit(pipeline({"submit": client_step()})).wait()
+
+    assert job.log("submit").rpartition("nested:")[2].split()[1] == "JobStatus.COMPLETED"
+    eventually(lambda: is_quiet(project))
+
+
+def test_a_step_may_use_the_azure_cli_s_credential(tmp_path: Path) -> None:
+    script = NESTED.replace("DefaultAzureCredential", "AzureCliCredential") + "\nimport sys; print(sys.prefix)"
+    project = project_of(tmp_path, script)
+
+    log = project.run(pipeline({"submit": client_step()})).log("submit")
+
+    assert "JobStatus.COMPLETED" in log
+    assert sys.prefix in log.splitlines(), "PATH still begins with the environment's programs"
+
+
 @pytest.mark.parametrize(("script", "prefix"), [(SUBMIT, ("exec", "--")), (CONNECTED, ())])
 def test_however_the_job_is_submitted(tmp_path: Path, script: str, prefix: tuple[str, ...]) -> None:
     project = project_of(tmp_path, LOOK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,14 @@ def record(name: str, **fields: object) -> JobRecord:
 
 
 # -- where it is
+
+
+def test_jobs_lie_apart_on_the_disk(workspace: Workspace) -> None:
+    listing = subprocess.run(["lsattr", "-d", str(workspace.create().root / "jobs")], capture_output=True, check=False)
+    if listing.returncode:
+        pytest.skip("the file system has no attributes to look at, or there is no lsattr")
+
+    assert b"T" in listing.stdout.split()[0]
 
 
 def test_it_is_the_nearest_upward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
