@@ -13,11 +13,13 @@ from creditml.service.call import Storage
 from creditml.service.messages import Request
 from creditml.service.scope import Scope
 from creditml.service.service import Service
+from creditml.service.stored import BLOBSTORE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SCOPE = Scope("sub", "group", "ws")
+STORE = "creditml.blob.core.windows.net"
 
 
 def test_a_crowd_of_clients_of_one_service(tmp_path: Path) -> None:
@@ -41,6 +43,11 @@ class Client:
     def following(self, name: str) -> str:
         status, told = self.ask("GET", name)
         return str(told["properties"]["nextVersion"]) if status == 200 else "1"
+
+    def upload(self, blob: str, content: bytes) -> int:
+        """What the SDK does once it hasn't found the blob: it must be new."""
+        headers = {"authorization": f"Bearer {self._token}", "if-none-match": "*", "x-ms-blob-type": "BlockBlob"}
+        return self._service.answer(Request("PUT", "https", STORE, f"/{BLOBSTORE}/{blob}", headers, content)).status
 
     def put(self, name: str, version: str, properties: dict[str, Any]) -> tuple[int, str]:
         status, told = self.ask("PUT", f"{name}/versions/{version}", properties)
@@ -88,3 +95,19 @@ def test_an_environment_that_is_there_already_is_taken_up(clients: tuple[Client,
         client.following("environments/env")
     assert one.put("environments/env", "2", {"image": "python:3.11"}) == (201, "2")
     assert other.put("environments/env", "2", {"image": "python:3.10"}) == (201, "3")
+
+
+@pytest.mark.parametrize(
+    ("blob", "second", "status"),
+    [
+        ("LocalUpload/1a2b/same.txt", b"same", 201),
+        ("LocalUpload/1a2b/same.txt", b"other", 409),
+        ("mine/same.txt", b"same", 409),
+    ],
+)
+def test_two_clients_that_upload_the_same_file(
+    clients: tuple[Client, Client], blob: str, second: bytes, status: int
+) -> None:
+    one, other = clients
+    assert one.upload(blob, b"same") == 201
+    assert other.upload(blob, second) == status
