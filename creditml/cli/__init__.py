@@ -84,9 +84,14 @@ def command() -> NoReturn:
     code = main()
     if "azure" in sys.modules:  # which may have something to do at the exit
         sys.exit(code)
-    with suppress(OSError):  # nobody reads it any more
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError as error:  # noqa: PERF203  nobody reads it any more, or its disk is full
+            code = code or FAILED
+            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+                with suppress(OSError):
+                    print(f"creditml: {_system_words(error)}", file=sys.stderr)
     os._exit(code)
 
 

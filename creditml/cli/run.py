@@ -60,6 +60,7 @@ def run(executor: LocalJobs, prepared: Prepared) -> int:
         from creditml.cli.summary import print_summary  # noqa: PLC0415
 
         with view_of(runner) as view:
+            view.refresh()
             while runner.advance(view.period):
                 view.refresh()
             view.refresh()

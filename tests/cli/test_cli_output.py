@@ -153,6 +153,14 @@ def test_a_closed_stdout_is_no_reason_for_words(project: Project, words: tuple[s
     assert done.err == ""
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no full device")
+def test_what_cannot_be_printed_is_no_success(project: Project) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = project.creditml("--help", code=1, stdout=full)
+
+    assert "no space left" in done.err
+
+
 @pytest.mark.parametrize(
     "words", [("job", "list"), ("run", "job.yml"), ("data", "create", "-f", "data.yml")], ids=" ".join
 )
