@@ -81,7 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def command() -> NoReturn:
     """Be the command's process: run it, and end without taking Python apart, which takes longer than some commands."""
-    code = main()
+    try:
+        code = main()
+    except SystemExit as end:  # argparse ends so, after help or wrong usage
+        code = end.code if isinstance(end.code, int) else FAILED
     if "azure" in sys.modules:  # which may have something to do at the exit
         sys.exit(code)
     for stream in filter(None, (sys.stdout, sys.stderr)):
