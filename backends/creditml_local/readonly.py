@@ -104,6 +104,7 @@ class _Inside:
         self._protected, self._writable = what.protected, what.writable
         self._shown: list[str] = []
         _enter_own_mounts(what)
+        self._found = [_identity(path) for path in what.protected]
         # Its events tell that something was mounted, also by the step or by the machine.
         self._list = os.open("/proc/self/mounts", os.O_RDONLY | os.O_CLOEXEC)
         self._events = select.poll()
@@ -111,7 +112,11 @@ class _Inside:
 
     def serves(self, what: Protection) -> bool:
         """Whether this is what `what` needs, and untouched."""
-        return (what.protected, what.writable) == (self._protected, self._writable) and not self._events.poll(0)
+        return (
+            (what.protected, what.writable) == (self._protected, self._writable)
+            and self._found == [_identity(path) for path in what.protected]  # a mount goes where its folder goes
+            and not self._events.poll(0)
+        )
 
     def show(self, mounts: Iterable[tuple[str, str]]) -> None:
         """Show things, read-only, in the place of the links to them.
@@ -146,6 +151,11 @@ class _Inside:
     def close(self) -> None:
         """Stop watching."""
         os.close(self._list)
+
+
+def _identity(path: str) -> tuple[int, int]:
+    info = os.stat(path)
+    return info.st_dev, info.st_ino
 
 
 def _clone(path: str) -> int:

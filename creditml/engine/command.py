@@ -245,7 +245,8 @@ class CommandRun:
         """Take a root, and make what will be kept of the step."""
         os.makedirs(self.log.parent, exist_ok=True)
         os.close(os.open(self.log, os.O_WRONLY | os.O_CREAT, 0o666))
-        places = {*self.step.outputs, *(INPUT_PREFIX + name for name in self.step.inputs)}
+        folders = (name for name, output in self.step.outputs.items() if output.type != "uri_file")
+        places = {*folders, *(INPUT_PREFIX + name for name in self.step.inputs)}
         self.root = self.runner.roots.take(code, places)
         self._see = self.runner.launcher.see(str(self.root))
 

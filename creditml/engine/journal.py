@@ -86,8 +86,22 @@ class Journal:
         for run, _ in begun:
             self.note(f"Submitting 1 runs, first five are: {run.run_id[:8]}:{run.run_id}")
 
-    def step_ended(self, run: CommandRun, outcome: Outcome) -> None:
-        """A step has its final status."""
+    def steps_ended(self, ended: Sequence[tuple[CommandRun, Outcome]]) -> None:
+        """Steps have their final statuses; all are written down, or none is."""
+        self.write()
+        groups = dict(self._groups), dict(self._trouble)
+        try:
+            with self._workspace.transaction(durable=False) as db:  # the job's end makes it last
+                for run, outcome in ended:
+                    self._end_step(db, run, outcome)
+        except BaseException:
+            self._groups, self._trouble = groups
+            raise
+        for run, _ in ended:
+            if run.path:
+                self.note(f"Completing processing run id {run.run_id}.")
+
+    def _end_step(self, db: sqlite3.Connection, run: CommandRun, outcome: Outcome) -> None:
         at = now()
         statuses = ("Finalizing", "Completed") if outcome.status == "Completed" else (outcome.status,)
         error = {"code": outcome.code, "message": outcome.message} if outcome.message else None
@@ -95,14 +109,11 @@ class Journal:
         if not run.path:  # the job is the step: `end` records both
             self._exit_code = outcome.exit_code
             return
-        self.write()
-        with self._workspace.transaction(durable=False) as db:  # the job's end makes it last
-            self._jobs.transit(
-                run.run_id, *statuses, ended_at=at, exit_code=outcome.exit_code, error=error, results=results
-            )
-            tracking.end_run(db, run.run_id, _MLFLOW_STATUS[outcome.status], at)
-            self._settle(db, run.path, outcome.status)
-        self.note(f"Completing processing run id {run.run_id}.")
+        self._jobs.transit(
+            run.run_id, *statuses, ended_at=at, exit_code=outcome.exit_code, error=error, results=results
+        )
+        tracking.end_run(db, run.run_id, _MLFLOW_STATUS[outcome.status], at)
+        self._settle(db, run.path, outcome.status)
 
     def skipped(self, paths: Sequence[str], status: str) -> None:
         """Steps that will never run, since what they need failed or the job is canceled."""

@@ -33,7 +33,7 @@ class Roots:
 
         Args:
             code: the snapshot of the code.
-            places: names in the data folder that the step will make; they may be there already, empty.
+            places: names of folders in the data folder that the step will need; they may be there already, empty.
 
         Raises:
             OSError: it can't be made; nothing is left.

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
 
-GRACE = 10.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MLFLOW = b"mlflow"
 _SYNC = 20.0
@@ -95,6 +94,7 @@ class Runner:
         self._killed = False
         self._abandoned = False
         self._flusher = Flusher()
+        self._unrecorded: list[tuple[CommandRun, Outcome]] = []
         self._access: Access | None = None
         self._handlers: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
         self._wakeup = (-1, -1)
@@ -221,6 +221,7 @@ class Runner:
         self.launcher.close()  # or what runs would fill that room too
         self.roots.drop(self.journal.places())
         self.workspace.reserve.release()
+        self._record()  # what there was no room for
         self._flusher.hurry()
         while self._flusher.pending:
             self._on_flushed()
@@ -344,7 +345,8 @@ class Runner:
         if well and outcome.outputs:
             self._flusher.submit(run, outcome)  # it is recorded when they are on disk; what needs them starts now
         else:
-            self._record(run, outcome)
+            self._unrecorded.append((run, outcome))
+            self._record()
         if not well and not self._canceled:
             self.journal.failed(run, outcome)
         skipped_before = len(self._schedule.skipped)
@@ -354,18 +356,18 @@ class Runner:
         self.journal.skipped(self._schedule.skipped[skipped_before:], "Canceled" if self._canceled else "Failed")
 
     def _on_flushed(self) -> None:
-        with self.workspace.transaction(durable=False):  # all at once
-            for run, outcome, error in self._flusher.done():
-                if error is not None:
-                    lost = not_kept(error, run.folder)
-                    self.states[run.path] = self.states[run.path]._replace(status="Failed", error=lost.message)
-                    self._record(run, lost._replace(outputs=outcome.outputs, metrics=outcome.metrics))
-                else:
-                    self._record(run, outcome)
-        self.tracking.poke()
+        for run, outcome, error in self._flusher.done():
+            kept = outcome
+            if error is not None:
+                lost = not_kept(error, run.folder)
+                self.states[run.path] = self.states[run.path]._replace(status="Failed", error=lost.message)
+                kept = lost._replace(outputs=outcome.outputs, metrics=outcome.metrics)
+            self._unrecorded.append((run, kept))
+        self._record()
 
-    def _record(self, run: CommandRun, outcome: Outcome) -> None:
-        self.journal.step_ended(run, outcome)
+    def _record(self) -> None:
+        self.journal.steps_ended(self._unrecorded)
+        self._unrecorded.clear()
         self.tracking.poke()
 
     def _stop(self) -> None:

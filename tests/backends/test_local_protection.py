@@ -219,6 +219,17 @@ class TestByMounts:
         place.refuses("echo x >> data/part/1.csv")
         place.run("touch ~/new; f=$(mktemp) && rm $f")
 
+    def test_what_takes_the_place_of_something_protected_is_seen_and_protected(self, place: Place) -> None:
+        shows = place.make_step(f"cat data/part/1.csv; echo x >> {place.data}/part/1.csv", **place.protecting)
+        with LocalLauncher() as launcher:
+            assert launcher.start(shows).exit().code == 1
+            place.data.rename(place.data.with_name("old"))
+            (place.data / "part").mkdir(parents=True)
+            (place.data / "part" / "1.csv").write_text("another one\n")
+            assert launcher.start(shows).exit().code == 1
+        assert "another one" in log_of(shows)
+        assert (place.data / "part" / "1.csv").read_text() == "another one\n"
+
     def test_the_machine_sees_none_of_it(self, place: Place) -> None:
         before = Path("/proc/self/mountinfo").read_text()
         inside = place.run("cat /proc/self/mountinfo")

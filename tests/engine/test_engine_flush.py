@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
+import sqlite3
+from typing import TYPE_CHECKING, Any
 
+from creditml import tracking
 from creditml.engine.submit import prepare
 from creditml.testing.executors import node, pipeline
 from creditml.workspace import Workspace
@@ -59,3 +61,27 @@ def test_a_disk_that_fails_fails_the_step_and_the_job(tmp_path: Path, mocker: Mo
     (step,) = workspace.jobs.steps(job.name)
     assert (job.status, step.status) == ("Failed", "Failed")
     assert "could not be kept" in step.error["message"]
+
+
+def test_what_is_on_disk_is_recorded_though_the_database_had_no_room(tmp_path: Path, mocker: MockerFixture) -> None:
+    """Several steps are recorded at once; when the last of them has no room, none was, and all are once there is."""
+    real, calls = tracking.end_run, []
+
+    def end_run(*arguments: Any) -> None:  # noqa: ANN401  what the real one takes
+        calls.append(arguments)
+        if len(calls) == len("abc"):
+            message = "database or disk is full"
+            raise sqlite3.OperationalError(message)
+        real(*arguments)
+
+    mocker.patch("creditml.tracking.end_run", end_run)
+    workspace = Workspace(tmp_path / "home")
+    job = pipeline(*(node(name, "echo one > ${{outputs.out}}/words.txt") for name in "abc"))
+
+    with LocalExecutor(workspace).run(prepare(job, workspace)) as runner:
+        while runner.advance():
+            pass
+
+    (record,) = workspace.jobs.entries()
+    assert (record.status, (record.error or {})["code"]) == ("Failed", "DiskFull")
+    assert {step.path: step.status for step in workspace.jobs.steps(record.name)} == dict.fromkeys("abc", "Completed")

@@ -93,3 +93,26 @@ def test_a_step_with_other_code_and_data_finds_nothing_of_the_others(project: Pr
 
     assert {job.log(f"a{n}") for n in range(4)} == {as_new}
     assert {job.log(f"b{n}") for n in range(4)} == {alone}
+
+
+def test_a_place_that_was_made_for_another_step_is_in_nobodys_way(project: Project) -> None:
+    """While `a` runs, `folder` is prepared; it never runs, and `file` takes over its folder."""
+    given = {"data": "${{parent.jobs.a.outputs.out}}"}
+    project.write(
+        "file.yml",
+        {
+            **step("echo x > ${{outputs.out}}"),
+            "name": "file",
+            "inputs": {"data": {"type": "uri_file", "optional": True}},
+            "outputs": OUT,
+        },
+    )
+    steps = {
+        "a": step("sleep 0.3; exit 1", outputs=OUT),
+        "folder": step("true", inputs=given, outputs={"out": {"type": "uri_folder"}}),
+        "file": {"type": "command", "component": "./file.yml", "inputs": given},
+    }
+
+    job = project.run(pipeline(steps), "--max-parallel", "1", code=1)
+
+    assert job.statuses() == {"a": "Failed", "file": "Completed"}, job.log("file")
