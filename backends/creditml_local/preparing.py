@@ -103,7 +103,8 @@ class Links:
     def __init__(self, name: str) -> None:
         """Note the folder's name."""
         temporary = os.environ.get("TMPDIR", "")
-        self._folder = os.path.join(temporary if is_safe(temporary) else "/tmp", name)  # noqa: S108
+        safe = temporary if is_safe(temporary) else "/tmp"  # noqa: S108  the folder in it is private
+        self._folder = os.path.join(safe, name)
         self._links: dict[str, str] = {}
 
     def to(self, root: str) -> str:

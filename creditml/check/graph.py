@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.check.commands import BASH_FAILS, in_command
 from creditml.check.values import article, group, number, required
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 _PROCESS_COUNTS = ("process_count_per_instance", "worker_count")
 _DATA_ONLY_MODES = ("eval_mount", "eval_download")
+
+
+class _Taker(NamedTuple):
+    """A node's input that is bound: what it takes, as far as that is known, its value, and where that stands."""
+
+    spec: ComponentInput | None
+    value: JobInput
+    path: tuple[str, ...]
 
 
 class Graph:
@@ -136,7 +144,7 @@ class Graph:
                     mend = "write ${{parent.inputs.<name>}} or ${{parent.jobs.<node>.outputs.<name>}}"
                     self._findings.warn((*here, "inputs", key), f"{what}, and {BASH_FAILS}. For a binding {mend}.")
                 for reference in references(text):
-                    self._binding(reference, pipeline, spec, value, (*here, "inputs", key))
+                    self._binding(reference, pipeline, _Taker(spec, value, (*here, "inputs", key)))
                     if reference.job in pipeline.jobs and reference.kind == "outputs":
                         waiting.setdefault(name, {})[reference.job] = key
                     elif reference.job in pipeline.jobs:
@@ -235,14 +243,8 @@ class Graph:
                     f"The pipeline's output '{name}' is written by several nodes: {which}.",
                 )
 
-    def _binding(
-        self,
-        reference: Reference,
-        pipeline: Pipeline,
-        spec: ComponentInput | None,
-        value: JobInput,
-        path: tuple[str, ...],
-    ) -> None:
+    def _binding(self, reference: Reference, pipeline: Pipeline, taker: _Taker) -> None:
+        path = taker.path
         if not reference.parent:
             known = "${{parent.inputs.<name>}} and ${{parent.jobs.<node>.outputs.<name>}}"
             hint = (
@@ -252,7 +254,7 @@ class Graph:
             )
             self._findings.error(path, f"{reference.text} means nothing here; a node's input takes {known}.{hint}")
         elif reference.job:
-            self._from_node(reference, pipeline, spec, value, path)
+            self._from_node(reference, pipeline, taker)
         elif reference.kind == "outputs":
             self._findings.error(
                 path,
@@ -265,12 +267,13 @@ class Graph:
             ):
                 hint = near_miss(reference.name, pipeline.inputs) or f" It has: {', '.join(pipeline.inputs) or 'none'}."
                 self._findings.error(path, f"The pipeline has no input '{reference.name}'.{hint}")
-        elif spec:
-            self._from_parent(reference, pipeline.inputs[reference.name], spec, value, path)
+        else:
+            self._from_parent(reference, pipeline.inputs[reference.name], taker)
 
-    def _from_parent(
-        self, reference: Reference, given: ComponentInput, spec: ComponentInput, value: JobInput, path: tuple[str, ...]
-    ) -> None:
+    def _from_parent(self, reference: Reference, given: ComponentInput, taker: _Taker) -> None:
+        spec, value, path = taker
+        if spec is None:
+            return
         whole = isinstance(value, Literal) and single(value.value) is not None
         if given.optional and not spec.optional and spec.default is None and given.default is None and whole:
             at = (*path[:-4], "inputs", reference.name)
@@ -289,14 +292,8 @@ class Graph:
         elif whole and given.type in ASSET_TYPES:
             self._values.edge(given.type, spec, path[-1], path, f"the pipeline's input '{reference.name}'")
 
-    def _from_node(
-        self,
-        reference: Reference,
-        pipeline: Pipeline,
-        spec: ComponentInput | None,
-        value: JobInput,
-        path: tuple[str, ...],
-    ) -> None:
+    def _from_node(self, reference: Reference, pipeline: Pipeline, taker: _Taker) -> None:
+        spec, value, path = taker
         node = pipeline.jobs.get(reference.job)
         if node is None and self._findings.unread(*path[:-3], reference.job):
             return

@@ -130,12 +130,12 @@ def _defect(error: Exception) -> str:
     import sqlite3  # noqa: PLC0415  it should never come to this
 
     if isinstance(error, sqlite3.Error):
-        from creditml.workspace import Workspace  # noqa: PLC0415
-        from creditml.workspace.database import trouble  # noqa: PLC0415
+        from creditml.workspace import Workspace  # noqa: PLC0415  it should never come to this
+        from creditml.workspace.database import trouble  # noqa: PLC0415  it should never come to this
 
         return trouble(Workspace.find().root / "workspace.db", error)
-    import tempfile  # noqa: PLC0415
-    import traceback  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415  it should never come to this
+    import traceback  # noqa: PLC0415  it should never come to this
 
     with tempfile.NamedTemporaryFile("w", prefix="creditml-", suffix=".txt", delete=False, encoding="utf-8") as file:
         traceback.print_exception(error, file=file)

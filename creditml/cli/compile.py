@@ -47,7 +47,7 @@ def main(command: str, words: list[str]) -> int:
     output = Path(arguments.output).absolute()
     entity = _entity(Path(file), name, values)
     from creditml.service.compiling import compiled, relative  # noqa: PLC0415  the SDK takes seconds
-    from creditml.spec.writer import write_job  # noqa: PLC0415
+    from creditml.spec.writer import write_job  # noqa: PLC0415  only for this
 
     print(write_job(relative(compiled(entity), output.parent), output.parent, output.name))
     return 0

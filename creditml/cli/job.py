@@ -81,7 +81,7 @@ def _create(arguments: argparse.Namespace) -> int:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from creditml.errors import SpecError  # noqa: PLC0415
+    from creditml.errors import SpecError  # noqa: PLC0415  only for this
 
     overrides, workspace = overrides_of(arguments), Workspace.find()
     if arguments.output is None:
@@ -146,7 +146,7 @@ def _stream(arguments: argparse.Namespace) -> int:
 
 def stream(workspace: Workspace, record: JobRecord) -> int:
     """Print a job's log as it comes, word for word as Azure ML's clients do; 1 unless it is Completed in the end."""
-    from creditml.engine.executor import follow  # noqa: PLC0415
+    from creditml.engine.executor import follow  # noqa: PLC0415  only for this
 
     log = "logs/azureml/executionlogs.txt" if record.type == "pipeline" else "user_logs/std_log.txt"
     head = f"RunId: {record.name}\nWeb View: {tracking_page(workspace.root, record)}\n"
@@ -170,7 +170,7 @@ def stream(workspace: Workspace, record: JobRecord) -> int:
 
 
 def _download(arguments: argparse.Namespace) -> int:
-    from creditml.workspace.content import copy_tree  # noqa: PLC0415
+    from creditml.workspace.content import copy_tree  # noqa: PLC0415  only for this
 
     if arguments.all and arguments.output_name:
         message = "--all and --output-name exclude each other."
@@ -221,7 +221,7 @@ def _archive(arguments: argparse.Namespace) -> int:
 
 
 def _settled(workspace: Workspace, name: str) -> JobRecord:
-    from creditml.engine.executor import settle  # noqa: PLC0415
+    from creditml.engine.executor import settle  # noqa: PLC0415  only for this
 
     return settle(workspace, workspace.jobs.get(name))
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from creditml.engine.runner import Runner, StepState
+    from creditml.engine.outcome import StepState
+    from creditml.engine.runner import Runner
 
 _COLOURS = {"Completed": "green", "Failed": "bold red", "Canceled": "yellow", "Running": "cyan", "NotStarted": "dim"}
 _MARKS = {"Completed": "✓", "Failed": "✗", "Canceled": "■", "Running": "●", "NotStarted": "·"}
@@ -117,7 +118,7 @@ class LiveTable:
     def __init__(self, runner: Runner) -> None:
         """Nothing is shown yet."""
         from rich.console import Console  # noqa: PLC0415  terminals only
-        from rich.live import Live  # noqa: PLC0415
+        from rich.live import Live  # noqa: PLC0415  terminals only
 
         self._runner = runner
         self._live: Any = Live(console=Console(), auto_refresh=False, transient=False, vertical_overflow="ellipsis")
@@ -139,8 +140,8 @@ class LiveTable:
         self._live.update(self._table(), refresh=True)
 
     def _table(self) -> Any:  # noqa: ANN401  rich has its own kinds of things
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415  terminals only
+        from rich.text import Text  # noqa: PLC0415  terminals only
 
         runner = self._runner
         table = Table(
@@ -191,7 +192,7 @@ class LiveTable:
 
 def _cut(text: str, width: int) -> Any:  # noqa: ANN401  rich's text
     """A text that takes no more than a width."""
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415  terminals only
 
     shown = Text(text)
     shown.truncate(width, overflow="ellipsis")

@@ -63,7 +63,7 @@ def timestamp(milliseconds: int | None) -> str | None:
 
 def _search(value: Any, query: str) -> Any:  # noqa: ANN401  any JSON value
     import jmespath  # noqa: PLC0415  only a query pays for it
-    from jmespath.exceptions import JMESPathError  # noqa: PLC0415
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415  only for this
 
     try:
         return jmespath.search(query, value)
@@ -72,11 +72,11 @@ def _search(value: Any, query: str) -> Any:  # noqa: ANN401  any JSON value
         raise UsageError(message) from None
 
 
-def _json(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401
+def _json(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401  whatever is shown
     return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401
+def _finite(value: Any) -> Any:  # noqa: ANN401  whatever is shown
     """The same with NaN and infinities as text: JSON has no such numbers."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
@@ -85,7 +85,7 @@ def _finite(value: Any) -> Any:  # noqa: ANN401
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _coloured(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401
+def _coloured(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401  whatever is shown
     if sys.stdout is None or not sys.stdout.isatty():
         return _json(value, columns)
     from rich.console import Console  # noqa: PLC0415  terminals only
@@ -94,25 +94,25 @@ def _coloured(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401
     return ""
 
 
-def _yaml(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401
-    import yaml  # noqa: PLC0415
+def _yaml(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401  whatever is shown
+    import yaml  # noqa: PLC0415  only for this
 
     text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
     return text.removesuffix("...\n").rstrip("\n")
 
 
-def _tsv(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401
+def _tsv(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401  whatever is shown
     return "\n".join("\t".join(_tsv_cell(cell) for cell in _cells(row)) for row in _rows(value))
 
 
-def _tsv_cell(value: Any) -> str:  # noqa: ANN401
+def _tsv_cell(value: Any) -> str:  # noqa: ANN401  whatever is shown
     """As `az` prints them: a list is its length, an object nothing."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(len(value)) if isinstance(value, list) else "" if isinstance(value, dict) else _cell(value)
 
 
-def _table(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401
+def _table(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401  whatever is shown
     rows = _rows(value)
     if not rows:
         return ""
@@ -132,26 +132,26 @@ def _table(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401
     )
 
 
-def _member(row: dict[str, Any], path: str) -> Any:  # noqa: ANN401
+def _member(row: dict[str, Any], path: str) -> Any:  # noqa: ANN401  whatever is shown
     value: Any = row
     for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
-def _rows(value: Any) -> list[Any]:  # noqa: ANN401
+def _rows(value: Any) -> list[Any]:  # noqa: ANN401  whatever is shown
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
-def _cells(row: Any) -> list[Any]:  # noqa: ANN401
+def _cells(row: Any) -> list[Any]:  # noqa: ANN401  whatever is shown
     if isinstance(row, dict):
         return list(row.values())
     return row if isinstance(row, list) else [row]
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401
+def _cell(value: Any) -> str:  # noqa: ANN401  whatever is shown
     if value is None:
         return ""
     return json.dumps(value) if isinstance(value, dict | list) else str(value)

@@ -56,8 +56,8 @@ def run(executor: LocalJobs, prepared: Prepared) -> int:
     interrupted = False
     with executor.run(prepared) as runner:
         runner.advance(0.0)  # the rest takes a while
-        from creditml.cli.live import view_of  # noqa: PLC0415
-        from creditml.cli.summary import print_summary  # noqa: PLC0415
+        from creditml.cli.live import view_of  # noqa: PLC0415  while the first steps run
+        from creditml.cli.summary import print_summary  # noqa: PLC0415  while the first steps run
 
         with view_of(runner) as view:
             view.refresh()

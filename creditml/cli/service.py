@@ -110,7 +110,7 @@ def _server(root: Path) -> Iterator[_Place]:
 
 
 def _run(command: list[str], root: Path, place: _Place) -> int:
-    from creditml.service.variables import applied  # noqa: PLC0415
+    from creditml.service.variables import applied  # noqa: PLC0415  only for this
 
     environment = applied(os.environ, _variables(root, place))
     # Ctrl-C is the command's affair; whoever ends this process ends the command.
@@ -128,13 +128,13 @@ def _run(command: list[str], root: Path, place: _Place) -> int:
 
 def _variables(root: Path, place: _Place) -> dict[str, str]:
     from creditml.service.certificates import certificates  # noqa: PLC0415  cryptography costs 60 ms
-    from creditml.service.variables import variables  # noqa: PLC0415
+    from creditml.service.variables import variables  # noqa: PLC0415  only for this
 
     return variables(root, place.url, certificates(root), place.tracking_uri)
 
 
 def _write_config(folder: Path) -> None:
-    from creditml.service.variables import write_config  # noqa: PLC0415
+    from creditml.service.variables import write_config  # noqa: PLC0415  only for this
 
     if not write_config(folder):
         print(f"{folder / 'config.json'} is there already and stays as it is.", file=sys.stderr)

@@ -68,8 +68,8 @@ def overrides_of(arguments: argparse.Namespace) -> list[str]:
 def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> LocalJobs:
     """The backend's executor (so far all of them run jobs with the engine)."""
     from creditml.backends import load  # noqa: PLC0415  only when a job runs
-    from creditml.config import read_config  # noqa: PLC0415
-    from creditml.engine.runner import Options  # noqa: PLC0415
+    from creditml.config import read_config  # noqa: PLC0415  as above
+    from creditml.engine.runner import Options  # noqa: PLC0415  as above
 
     config = read_config()
     parallel = config.max_parallel if arguments.max_parallel is None else arguments.max_parallel
@@ -91,7 +91,7 @@ def prepared_job(
         SpecError: it has errors.
     """
     from creditml.engine.submit import prepare  # noqa: PLC0415  other commands read no specs
-    from creditml.spec.reader import read_job  # noqa: PLC0415
+    from creditml.spec.reader import read_job  # noqa: PLC0415  as above
 
     reading = read_job(file, overrides)
     if reading.job is None:

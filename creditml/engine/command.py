@@ -25,6 +25,7 @@ from creditml.engine.stage import (
     Supply,
     Target,
     changed,
+    find_inputs,
     left_outputs,
     link_again,
     make_outputs,
@@ -34,11 +35,11 @@ from creditml.engine.stage import (
 )
 from creditml.engine.submit import code_folder
 from creditml.engine.upload import MANY, as_uploaded, is_much
-from creditml.errors import BackendError, Canceled, CreditMLError, OutputMissing
+from creditml.errors import BackendError, Canceled, CreditMLError
 from creditml.executor import Exit, Running, Step
-from creditml.model import NOTHING, Data, Literal
+from creditml.model import NOTHING, Literal
 from creditml.names import run_id
-from creditml.plan import Given, Produced
+from creditml.plan import Given
 from creditml.workspace.content import copy_tree
 from creditml.workspace.data import DEFAULT_DATASTORE
 
@@ -140,9 +141,10 @@ class CommandRun:
         try:
             if not self._prepared:
                 self._move_in()
-            self._supply = self._supplies(outputs)
+            runner = self.runner
+            self._supply = find_inputs(self.step, runner.plan, runner.workspace.data, outputs, runner.states)
         except (CreditMLError, OSError) as error:
-            return not_started(error, self.folder)
+            return self._failed(not_started(error, self.folder))
         return None
 
     def stage(self) -> None:
@@ -164,9 +166,9 @@ class CommandRun:
             self.began = time.time_ns()
             self._running = self.runner.launcher.start(step)
         except Canceled:
-            return Outcome("Canceled", "The step was canceled.", "Canceled")
+            return self._failed(Outcome("Canceled", "The step was canceled.", "Canceled"))
         except (CreditMLError, OSError) as error:
-            return not_started(error, self.folder)
+            return self._failed(not_started(error, self.folder))
         self._descriptor = self._running.fileno()
         timeout = self.step.node.timeout
         self.deadline = None if timeout is None else time.monotonic() + timeout
@@ -219,11 +221,14 @@ class CommandRun:
             except (CreditMLError, OSError) as error:
                 self._problem = not_kept(error, self.folder)
         if self._problem is not None:
-            with suppress(OSError):  # there are some
-                os.rmdir(self.folder / "outputs")
             left = {**left_outputs(self._targets, self.root), **self._places}
-            return self._problem._replace(outputs=left, metrics=self._found)
+            return self._failed(self._problem._replace(outputs=left, metrics=self._found))
         return Outcome("Completed", exit_code=0, outputs=self._places, metrics=self._found)
+
+    def _failed(self, outcome: Outcome) -> Outcome:
+        with suppress(OSError):  # there are some, or it was never made
+            os.rmdir(self.folder / "outputs")
+        return outcome
 
     def _do(self, work: Callable[[], None], *, slow: bool) -> None:
         """Do something now, or in a thread of its own, whose end `fileno` tells."""
@@ -295,28 +300,6 @@ class CommandRun:
             protected=(str(runner.workspace.root),),
             writable=tuple(target.folder for target in self._targets.values() if target.fixed),
         )
-
-    def _supplies(self, outputs: Mapping[tuple[str, str], str]) -> dict[str, Supply]:
-        supplies = {}
-        for name, bound in self.step.inputs.items():
-            declared = self.step.component.inputs[name].mode
-            if isinstance(bound, Produced):
-                place = outputs.get((bound.step, bound.output))
-                failed = self.runner.states[bound.step].status != "Completed"
-                if failed and self.step.component.inputs[name].optional:
-                    continue
-                if place is None or not os.path.lexists(place + bound.suffix):
-                    message = (
-                        f"The input '{name}' is the output '{bound.output}' of the step '{bound.step}', "
-                        "which did not write it."
-                    )
-                    raise OutputMissing(message)
-                kind = self.runner.plan.steps[bound.step].outputs[bound.output].type or "uri_folder"
-                supplies[name] = Supply(place + bound.suffix, kind, bound.mode or declared)
-            elif isinstance(bound.value, Data):
-                path = self.runner.workspace.data.source(bound.value.path, bound.value.type)
-                supplies[name] = Supply(path, bound.value.type, bound.value.mode or declared)
-        return supplies
 
     def _literals(self) -> dict[str, str]:
         return {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.engine.hold import Hold
 from creditml.engine.queue import Position, Queue
+from creditml.engine.signals import heeded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 JOB_VARIABLE = "CREDITML_JOB"
 """Names the job to whose runner a process belongs."""
 _SUBMITTERS = ("AZUREML_ROOT_RUN_ID", JOB_VARIABLE)  # a step has the first
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NONE = -1
 """Stands for a descriptor that there isn't."""
 
@@ -113,10 +113,9 @@ def _wait(start: Start) -> int | None:
         finally:
             workspace.close()
 
-    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup wants it
-    before = [signal.signal(number, receive) for number in heeded]
+    before = {number: signal.signal(number, receive) for number in heeded()}
     place = start.queue.wait(Position(start.position, start.place), start.wake, canceled)
-    for number, handler in zip(heeded, before, strict=True):
+    for number, handler in before.items():
         signal.signal(number, handler)
     if received:
         canceled()

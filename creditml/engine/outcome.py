@@ -1,4 +1,4 @@
-"""How a step ended, in the words that Azure ML has for it."""
+"""How a step is and how it ended, in the words that Azure ML has for it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 
 _TAIL_LINES = 12
 _TAIL_BYTES = 8192
+
+
+class StepState(NamedTuple):
+    """A step as it is now; times are milliseconds since 1970."""
+
+    path: str
+    status: str = "NotStarted"
+    run_id: str = ""
+    started_at: int | None = None
+    ended_at: int | None = None
+    error: str = ""
+    log: str = ""
 
 
 class Outcome(NamedTuple):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 import selectors
-import signal
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,16 +20,14 @@ from creditml.engine.contract import host_environment
 from creditml.engine.flush import Flusher
 from creditml.engine.journal import Journal
 from creditml.engine.naming import named
-from creditml.engine.outcome import Outcome, not_kept
+from creditml.engine.outcome import Outcome, StepState, not_kept
 from creditml.engine.roots import Roots
 from creditml.engine.schedule import Schedule
+from creditml.engine.signals import Signals
 from creditml.workspace.disk import full_disk
 from creditml.workspace.records import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-
     from typing_extensions import Self
 
     from creditml.engine.hold import Hold
@@ -39,7 +36,6 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MLFLOW = b"mlflow"
 _SYNC = 20.0
 _FINAL = ("Completed", "Failed", "Canceled")
@@ -51,18 +47,6 @@ class Options(NamedTuple):
     max_parallel: int | None = None
     pass_env: tuple[str, ...] = ()
     max_jobs: int | None = None
-
-
-class StepState(NamedTuple):
-    """A step as it is now; times are milliseconds since 1970."""
-
-    path: str
-    status: str = "NotStarted"
-    run_id: str = ""
-    started_at: int | None = None
-    ended_at: int | None = None
-    error: str = ""
-    log: str = ""
 
 
 class Runner:
@@ -92,18 +76,21 @@ class Runner:
         self._changed: list[str] = []
         self._canceled = False
         self._killed = False
-        self._abandoned = False
+        self._abandoned = self._closed = False
         self._flusher = Flusher()
         self._unrecorded: list[tuple[CommandRun, Outcome]] = []
         self._access: Access | None = None
-        self._handlers: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
-        self._wakeup = (-1, -1)
 
     def __enter__(self) -> Self:
         """Take the signals, and begin the job."""
         gc.freeze()  # what is there now stays until the end
+        self._signals = Signals()
         self._listen()
-        self._begin()
+        try:
+            self._begin()
+        except BaseException as error:
+            if not self.__exit__(type(error), error, error.__traceback__):
+                raise
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
@@ -163,19 +150,10 @@ class Runner:
     # -- beginning and end
 
     def _listen(self) -> None:
-        read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
-        os.set_blocking(read, False)
-        os.set_blocking(write, False)
-        self._wakeup = (read, write)
-        self._selector.register(read, selectors.EVENT_READ, self._on_signal)
+        self._selector.register(self._signals, selectors.EVENT_READ, self._on_signal)
         self._selector.register(self._hold.fileno(), selectors.EVENT_READ, self._on_wake)
         self._selector.register(self._flusher.fileno(), selectors.EVENT_READ, self._on_flushed)
         self._selector.register(self.tracking.fileno(), selectors.EVENT_READ, self._on_tracking)
-        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-        for number in _SIGNALS:
-            if signal.getsignal(number) is signal.SIG_IGN:  # as nohup wants it
-                continue
-            self._handlers[number] = signal.signal(number, lambda *_: None)
 
     def _begin(self) -> None:
         self.workspace.reserve.make()
@@ -228,17 +206,16 @@ class Runner:
         self.status = self.journal.abandon({"code": "DiskFull", "message": why}, self.states)
 
     def _close(self) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(-1)
+        if self._closed:  # it could not begin
+            return
+        self._closed = True
+        self._signals.close()
         self._tidy()
         self._flusher.close()
         if self._access is not None:
             self._access.close()
         self.tracking.close()
         self._selector.close()
-        for descriptor in self._wakeup:
-            os.close(descriptor)
         self._hold.release()
         if self._abandoned:
             from creditml.workspace.download import remove_partial  # noqa: PLC0415  3 ms, and hardly ever needed
@@ -380,10 +357,9 @@ class Runner:
     # -- events
 
     def _on_signal(self) -> None:
-        for number in os.read(self._wakeup[0], 64):
-            if number in _SIGNALS:
-                self.interrupted = True
-                self.cancel(force=self._canceled)
+        for _ in range(self._signals.received()):
+            self.interrupted = True
+            self.cancel(force=self._canceled)
 
     def _on_wake(self) -> None:
         self._hold.drain()

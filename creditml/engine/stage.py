@@ -13,15 +13,19 @@ from creditml.engine.upload import as_uploaded
 from creditml.errors import OutputMissing
 from creditml.executor import Mount
 from creditml.expressions import Reference, parse, render
+from creditml.model import Data
+from creditml.plan import Produced
 from creditml.workspace.content import copy_tree
 from creditml.workspace.data import DEFAULT_ARTIFACTS, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from creditml.engine.outcome import StepState
     from creditml.model import JobOutput
-    from creditml.plan import PlannedStep
+    from creditml.plan import Plan, PlannedStep
     from creditml.workspace import Workspace
+    from creditml.workspace.data import DataPaths
 
 _DOWNLOADS = ("download", "eval_download")
 _MANY = 64
@@ -69,6 +73,47 @@ class Target(NamedTuple):
     def folder(self) -> str:
         """The folder that is written into."""
         return os.path.dirname(self.written) if self.type == "uri_file" else self.written
+
+
+def find_inputs(
+    step: PlannedStep,
+    plan: Plan,
+    data: DataPaths,
+    outputs: Mapping[tuple[str, str], str],
+    states: Mapping[str, StepState],
+) -> dict[str, Supply]:
+    """Where the data of a step's inputs is.
+
+    Args:
+        step: the step.
+        plan: its job's.
+        data: the workspace's.
+        outputs: where the outputs of earlier steps lie, by step and name.
+        states: how those steps ended.
+
+    Raises:
+        OutputMissing: the step that should have written it did not.
+        CreditMLError: there is no such data.
+    """
+    supplies = {}
+    for name, bound in step.inputs.items():
+        spec = step.component.inputs[name]
+        if isinstance(bound, Produced):
+            if spec.optional and states[bound.step].status != "Completed":
+                continue
+            place = outputs.get((bound.step, bound.output))
+            if place is None or not os.path.lexists(place + bound.suffix):
+                message = (
+                    f"The input '{name}' is the output '{bound.output}' of the step '{bound.step}', "
+                    "which did not write it."
+                )
+                raise OutputMissing(message)
+            kind = plan.steps[bound.step].outputs[bound.output].type or "uri_folder"
+            supplies[name] = Supply(place + bound.suffix, kind, bound.mode or spec.mode)
+        elif isinstance(bound.value, Data):
+            path = data.source(bound.value.path, bound.value.type)
+            supplies[name] = Supply(path, bound.value.type, bound.value.mode or spec.mode)
+    return supplies
 
 
 def stage_inputs(supplies: dict[str, Supply], root: Path, see: str, workspace: str) -> Inputs:

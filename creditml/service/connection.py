@@ -43,8 +43,8 @@ def _local(settings: dict[str, Any]) -> MLClient:
     from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
 
     from creditml.service.credential import LocalCredential  # noqa: PLC0415  they need the SDK
-    from creditml.service.service import Service, in_process  # noqa: PLC0415
-    from creditml.service.transport import control_plane, serve_blobs  # noqa: PLC0415
+    from creditml.service.service import Service, in_process  # noqa: PLC0415  slow, only when somebody connects
+    from creditml.service.transport import control_plane, serve_blobs  # noqa: PLC0415  likewise
 
     workspace = Workspace.find().create()
     root = workspace.root
@@ -61,7 +61,7 @@ def _local(settings: dict[str, Any]) -> MLClient:
 
 def _azure(settings: dict[str, Any]) -> MLClient:
     from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
-    from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415  slow, only when somebody connects
 
     credential = settings.pop("credential", None) or DefaultAzureCredential()
     if settings.get("registry_name"):

@@ -289,7 +289,7 @@ def _words(context: Context, node: Node) -> Any:  # noqa: ANN401  tuple or INVAL
 
 def _named(
     context: Context, node: Node, names: re.Pattern[str], what: str, kind: Callable[[Context, Node], Any]
-) -> Any:  # noqa: ANN401
+) -> Any:  # noqa: ANN401  what the field reads
     if not isinstance(node, Map):
         return context.error(node, f"A mapping of names to values is needed here, not {describe(node)}.")
     values: dict[str, Any] = {}

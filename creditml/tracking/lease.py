@@ -57,7 +57,7 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         """Take over the connection."""
-        connection.setblocking(False)  # noqa: FBT003
+        connection.setblocking(False)  # noqa: FBT003  takes no keywords
         self._connection = connection
         self._received = b""
 
@@ -85,7 +85,7 @@ class Channel:
         *complete, self._received = (self._received + data).split(b"\n")
         messages = [Message(word.decode(), int(number)) for word, number in map(bytes.split, complete)]
         for descriptor in descriptors:
-            os.set_inheritable(descriptor, False)  # noqa: FBT003
+            os.set_inheritable(descriptor, False)  # noqa: FBT003  takes no keywords
             messages[-1] = messages[-1]._replace(listener=socket.socket(fileno=descriptor))
         return messages
 

@@ -75,7 +75,7 @@ def _template() -> Path:
 def _upgrade(database: Path) -> None:
     with closing(sqlite3.connect(database)) as db:
         (found,) = db.execute("SELECT version_num FROM alembic_version").fetchone()
-        config = mlflow_db._get_alembic_config("")  # type: ignore[no-untyped-call]  # noqa: SLF001
+        config = mlflow_db._get_alembic_config("")  # type: ignore[no-untyped-call]  # noqa: SLF001  no public one
         scripts = ScriptDirectory.from_config(config)
         if found == scripts.get_current_head():
             return
@@ -94,7 +94,7 @@ def _upgrade(database: Path) -> None:
 
 def _run_migrations(database: Path) -> None:
     engine = sqlalchemy.create_engine("sqlite://", creator=lambda: sqlite3.connect(database))
-    mlflow_db._initialize_tables(engine)  # type: ignore[no-untyped-call]  # noqa: SLF001
+    mlflow_db._initialize_tables(engine)  # type: ignore[no-untyped-call]  # noqa: SLF001  likewise
     engine.dispose()
     with closing(sqlite3.connect(database)) as db:
         db.execute("PRAGMA journal_mode=WAL")  # who reads, as `creditml.tracking.store` does, waits for no writer

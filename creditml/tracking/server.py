@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> None:
     if os.fork():
         os._exit(0)  # the runner reaps this half at once; the server is nobody's child
     control = socket.socket(fileno=int(descriptor))
-    control.setblocking(False)  # noqa: FBT003
+    control.setblocking(False)  # noqa: FBT003  takes no keywords
     control.set_inheritable(False)
     faulthandler.dump_traceback_later(_START_LIMIT, exit=True)
     try:
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
     faulthandler.cancel_dump_traceback_later()
     try:
         server.run()
-    except BaseException:  # noqa: BLE001
+    except BaseException:  # noqa: BLE001  whatever it is, it ends here
         _log.exception("The server breaks off; runners will start another one")
     sys.stdout.flush()
     sys.stderr.flush()
@@ -214,11 +214,11 @@ def _start(root: Path, control: socket.socket, hosts: Sequence[str]) -> Server:
     _configure(root, hosts)
 
     from creditml.tracking.drain import Drain  # noqa: PLC0415  these import MLflow, which needs the settings
-    from creditml.tracking.schema import open_store  # noqa: PLC0415
+    from creditml.tracking.schema import open_store  # noqa: PLC0415  slow, not before it must be
 
     drain = Drain(Outbox(root / "workspace.db"), open_store(lease.folder(root)))
     drain.run()
-    from mlflow.server.fastapi_app import app  # noqa: PLC0415
+    from mlflow.server.fastapi_app import app  # noqa: PLC0415  slow, not before it must be
 
     gc.freeze()
     gc.enable()

@@ -74,7 +74,7 @@ class DataPaths:
             raise NotFound(message)
         return place
 
-    def source(self, path: str, type: str = "uri_folder") -> str:  # noqa: A002
+    def source(self, path: str, type: str = "uri_folder") -> str:  # noqa: A002  Azure ML's word
         """Where data lies, without asking whether it is there: a path of this machine, or a URL to download from.
 
         Raises:
@@ -91,7 +91,7 @@ class DataPaths:
             return self._azureml(path, type)
         return path
 
-    def keep(self, path: str, type: str) -> str:  # noqa: A002
+    def keep(self, path: str, type: str) -> str:  # noqa: A002  Azure ML's word
         """The path that an asset records: local data is uploaded, that is copied under its content's hash.
 
         Raises:
@@ -147,7 +147,7 @@ class DataPaths:
             return None
         return StoredOutput(Path(place), prefix if os.path.isdir(place) else prefix + os.path.basename(place))
 
-    def _azureml(self, path: str, type: str) -> str:  # noqa: A002
+    def _azureml(self, path: str, type: str) -> str:  # noqa: A002  Azure ML's word
         if ".." in path.split("/"):
             message = f"{path} leads out of where it starts; there is nothing above it. Write it without '..'."
             raise NotFound(message)

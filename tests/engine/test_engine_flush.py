@@ -85,3 +85,13 @@ def test_what_is_on_disk_is_recorded_though_the_database_had_no_room(tmp_path: P
     (record,) = workspace.jobs.entries()
     assert (record.status, (record.error or {})["code"]) == ("Failed", "DiskFull")
     assert {step.path: step.status for step in workspace.jobs.steps(record.name)} == dict.fromkeys("abc", "Completed")
+
+
+def test_a_disk_that_is_full_when_the_job_begins_is_named(tmp_path: Path, mocker: MockerFixture) -> None:
+    mocker.patch("creditml.engine.journal.Journal.begin", side_effect=OSError(errno.ENOSPC, "No space left on device"))
+
+    workspace = run(tmp_path / "home")
+
+    (job,) = workspace.jobs.entries()
+    assert (job.status, (job.error or {})["code"]) == ("Failed", "DiskFull")
+    assert workspace.jobs.steps(job.name) == []
