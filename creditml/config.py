@@ -4,6 +4,14 @@
     max_parallel: 4      # steps of a job that run at once
     max_jobs: 2          # submitted jobs that run at once; others wait
     pass_env: [HF_HOME]
+    env: uv              # where steps find their packages: host, uv or conda
+    environments:        # what is known of environments, by the names that specs have for them
+      AzureML-sklearn-1.0-ubuntu20.04-py38-cpu: {image: "python:3.12", conda_file: conda.yml}
+    images:              # local images for those of specs, with or without a tag
+      mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04: my-base:1
+    channels:            # other places for conda's channels
+      conda-forge: https://mirror.example.com/conda-forge
+    docker: {pull: missing, memory: 4g}
 
 A flag wins over an environment variable (CREDITML_BACKEND), and that over the file.
 """
@@ -16,21 +24,49 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.backends import DEFAULT
 from creditml.errors import SpecError
+from creditml.model import NOTHING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from creditml.spec.fields import Context
     from creditml.spec.yaml import Node
 
 FILE = "creditml.yml"
+MODES = ("host", "uv", "conda")
+
+
+class EnvironmentSettings(NamedTuple):
+    """How steps get their environments.
+
+    Attributes:
+        mode: `host`, `uv` or `conda`; of backends that run containers, nothing.
+        relax: Whether pins that can't be met are loosened.
+        strict: Whether whatever is not as the environment asks for is an error.
+        known: What is known of environments, by the names that specs have for them (with or without a version): the
+            keys of an environment in a spec, paths absolute and the conda file's content in place, and maybe `env`, its
+            own mode.
+        images: Images to use instead, by those in specs.
+        channels: Places of conda channels, by name.
+    """
+
+    mode: str = ""
+    relax: bool = False
+    strict: bool = False
+    known: Mapping[str, Mapping[str, Any]] = NOTHING
+    images: Mapping[str, str] = NOTHING
+    channels: Mapping[str, str] = NOTHING
 
 
 class Config(NamedTuple):
-    """A project's settings."""
+    """A project's settings; `sections` are those of backends, by their names."""
 
     backend: str = DEFAULT
     max_parallel: int | None = None
     max_jobs: int | None = None
     pass_env: tuple[str, ...] = ()
+    environments: EnvironmentSettings = EnvironmentSettings()
+    sections: Mapping[str, Mapping[str, Any]] = NOTHING
 
 
 def read_config() -> Config:
@@ -56,7 +92,15 @@ def _count(context: Context, node: Node) -> Any:  # noqa: ANN401  int or INVALID
 
 
 def _from_file(file: Path) -> Config:
-    from creditml.spec.fields import Context, Table, text, text_list  # noqa: PLC0415  most projects have none
+    from creditml.spec.fields import (  # noqa: PLC0415  most projects have none
+        Choice,
+        Context,
+        Table,
+        any_map,
+        loose_text_map,
+        text,
+        text_list,
+    )
     from creditml.spec.reader import open_document  # noqa: PLC0415  few projects have a file to read
     from creditml.spec.yaml import Scalar  # noqa: PLC0415  few projects have a file to read
 
@@ -64,8 +108,38 @@ def _from_file(file: Path) -> Config:
     if isinstance(document.root, Scalar) and document.root.value is None:
         return Config()
     context = Context(document, file.parent, [])
-    keys = {"backend": text, "max_parallel": _count, "max_jobs": _count, "pass_env": text_list}
+    keys: dict[str, Callable[[Context, Node], Any]] = {
+        "backend": text,
+        "max_parallel": _count,
+        "max_jobs": _count,
+        "pass_env": text_list,
+        "env": Choice(*MODES, exact=True),
+        "environments": _known,
+        "images": loose_text_map,
+        "channels": loose_text_map,
+        "docker": any_map,
+    }
     values = Table(f"the settings in {FILE}", keys).read(context, document.root)
     if context.problems:
         raise SpecError(context.problems)
-    return Config(**values)
+    environments = EnvironmentSettings(
+        mode=values.pop("env", ""),
+        known=values.pop("environments", NOTHING),
+        images=values.pop("images", NOTHING),
+        channels=values.pop("channels", NOTHING),
+    )
+    docker = values.pop("docker", NOTHING)
+    return Config(**values, environments=environments, sections={"docker": docker} if docker else NOTHING)
+
+
+def _known(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+    """`environments`: the table of an environment for each name, and the mode in which it is made."""
+    from creditml.spec.environment import ENVIRONMENT  # noqa: PLC0415  few projects have a file to read
+    from creditml.spec.fields import INVALID, Choice, describe  # noqa: PLC0415  as above
+    from creditml.spec.yaml import Map  # noqa: PLC0415  as above
+
+    if not isinstance(node, Map):
+        return context.error(node, f"Environments are a mapping from names to definitions, not {describe(node)}.")
+    table = ENVIRONMENT.extended("the settings of an environment", {"env": Choice(*MODES, exact=True)})
+    found = {name: table.nested(context, child) for name, child in node.items.items()}
+    return INVALID if INVALID in found.values() else found

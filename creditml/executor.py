@@ -7,7 +7,9 @@ behaviours that every launcher must have, as tests to inherit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from creditml.model import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +44,8 @@ class Step(NamedTuple):
         protected: Further files and folders that the step must not write into, such as the workspace.
         writable: Files and folders outside its root that it may write all the same: outputs with a place of their own.
         log: The file that stdout and stderr are both appended to, as they come; its folder exists.
+        image: The image to run in, for launchers that run containers.
+        resources: The spec's `resources` (`shm_size`, `docker_args`), for launchers that run containers.
     """
 
     run_id: str
@@ -53,6 +57,8 @@ class Step(NamedTuple):
     mounts: tuple[Mount, ...] = ()
     protected: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
+    image: str = ""
+    resources: Mapping[str, Any] = NOTHING
 
 
 class Exit(NamedTuple):
@@ -110,7 +116,13 @@ class Running(Protocol):
 
 
 class Launcher(Protocol):
-    """Starts commands on this machine. Not for use from several threads at once."""
+    """Starts commands on this machine. Not for use from several threads at once.
+
+    Attributes:
+        isolated: Whether a step sees nothing of this machine (programs, folders, variables) but what its `Step` holds.
+    """
+
+    isolated: bool
 
     def get_ready(self) -> None:
         """Expect a start soon: what can be done before its command is known is best done now, beside other work."""

@@ -32,6 +32,8 @@ class LocalLauncher:
     Their pipes must not leak: the process may start others, but not fork without executing while a launcher is open.
     """
 
+    isolated = False
+
     def __init__(self) -> None:
         """Make a launcher; it costs nothing before its first step."""
         self._token = os.urandom(8).hex()

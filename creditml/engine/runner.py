@@ -11,9 +11,10 @@ import os
 import selectors
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml import tracking
+from creditml.config import EnvironmentSettings
 from creditml.engine.access import NAMES, Access
 from creditml.engine.command import CommandRun
 from creditml.engine.contract import host_environment
@@ -24,10 +25,13 @@ from creditml.engine.outcome import Outcome, StepState, not_kept
 from creditml.engine.roots import Roots
 from creditml.engine.schedule import Schedule
 from creditml.engine.signals import Signals
+from creditml.model import NOTHING
 from creditml.workspace.disk import full_disk
 from creditml.workspace.records import now
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Self
 
     from creditml.engine.hold import Hold
@@ -42,11 +46,21 @@ _FINAL = ("Completed", "Failed", "Canceled")
 
 
 class Options(NamedTuple):
-    """How a job is run here, and not what it computes."""
+    """How a job is run here, and not what it computes.
+
+    Attributes:
+        max_parallel: How many of its steps run at once.
+        pass_env: Variables of the shell to hand on to steps.
+        max_jobs: How many submitted jobs run at once.
+        environments: How its steps get their environments.
+        backend: The backend's own settings, as its section of `creditml.yml` has them.
+    """
 
     max_parallel: int | None = None
     pass_env: tuple[str, ...] = ()
     max_jobs: int | None = None
+    environments: EnvironmentSettings = EnvironmentSettings()
+    backend: Mapping[str, Any] = NOTHING
 
 
 class Runner:

@@ -108,6 +108,10 @@ class Table(NamedTuple):
         """The same table without some keys."""
         return self._replace(kinds={key: kind for key, kind in self.kinds.items() if key not in keys})
 
+    def extended(self, what: str, kinds: Mapping[str, Callable[[Context, Node], Any]]) -> Table:
+        """The same table with more keys, under another name."""
+        return self._replace(what=what, kinds={**self.kinds, **kinds})
+
     def nested(self, context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
         """Read as the value of a key: a kind like any other."""
         if isinstance(node, Map):
