@@ -21,6 +21,7 @@ from creditml.spec.fields import (
     text,
     version,
 )
+from creditml.spec.requirements import with_requirements
 from creditml.spec.yaml import Map, Node, Scalar, parse
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _context_folder(context: Context, node: Node) -> Any:  # noqa: ANN401  str o
 def conda_file(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
     """A conda file's content, in place or from its path."""
     if isinstance(node, Map):
-        return anything(context, node)
+        return with_requirements(context, node, anything(context, node), context.folder)
     path = text(context, node)
     if path is INVALID:
         return path
@@ -56,7 +57,7 @@ def conda_file(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or IN
         return INVALID
     if not isinstance(content, dict):
         return context.error(node, f"The conda file {path} holds no mapping with 'dependencies'.")
-    return content
+    return with_requirements(context, node, content, local.parent)
 
 
 _BUILD = Table("a build context", {"path": _context_folder, "dockerfile_path": text}, required=("path",))
