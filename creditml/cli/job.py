@@ -72,7 +72,7 @@ def _create(arguments: argparse.Namespace) -> int:
 
     workspace = Workspace.find()
     executor = executor_of(arguments, workspace)
-    prepared = prepared_job(arguments.file, overrides_of(arguments), workspace)
+    prepared = prepared_job(arguments.file, overrides_of(arguments), executor)
     record = executor.detach(prepared)
     if not arguments.stream:
         output.show(job_view(workspace, record), arguments, JOB_COLUMNS)
@@ -83,13 +83,13 @@ def _create(arguments: argparse.Namespace) -> int:
 def _validate(arguments: argparse.Namespace) -> int:
     from creditml.errors import SpecError  # noqa: PLC0415  only for this
 
-    overrides, workspace = overrides_of(arguments), Workspace.find()
+    overrides, executor = overrides_of(arguments), executor_of(arguments, Workspace.find())
     if arguments.output is None:
-        prepared_job(arguments.file, overrides, workspace)
+        prepared_job(arguments.file, overrides, executor)
         print(f"{arguments.file}: valid")
         return 0
     try:
-        prepared = prepared_job(arguments.file, overrides, workspace, say=lambda _line: None)
+        prepared = prepared_job(arguments.file, overrides, executor, say=lambda _line: None)
         problems, valid = prepared.warnings, True
     except SpecError as error:
         problems, valid = error.problems, False
@@ -238,6 +238,7 @@ def _fill_create(parser: argparse.ArgumentParser) -> None:
 
 def _fill_validate(parser: argparse.ArgumentParser) -> None:
     add_spec_arguments(parser)
+    add_backend_arguments(parser)
     output.add_arguments(parser)
     parser.set_defaults(output=None)
 

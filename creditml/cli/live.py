@@ -102,6 +102,8 @@ class PlainLines:
         if self._runner.status == "CancelRequested" and not self._canceling:
             self._canceling = True
             print(f"CancelRequested{_CANCELING}", flush=True)
+        for line in self._runner.preparations.told():
+            print(f"[{time.monotonic() - self._start:7.2f}s] {line}", flush=True)
         for path, state in self._runner.changes():
             if self._seen.get(path) != state.status:
                 self._seen[path] = state.status
@@ -137,6 +139,8 @@ class LiveTable:
 
     def refresh(self) -> None:
         """Draw again."""
+        for line in self._runner.preparations.told():
+            self._live.console.print(line, style="dim", markup=False, highlight=False)
         self._live.update(self._table(), refresh=True)
 
     def _table(self) -> Any:  # noqa: ANN401  rich has its own kinds of things

@@ -22,6 +22,8 @@ _INTERRUPTED = 130
 _EXAMPLES = """examples:
   creditml run pipeline.yml
   creditml run pipeline.yml --set inputs.learning_rate=0.1 --max-parallel 2
+  creditml run pipeline.yml --env uv              steps in virtual environments made from their conda files
+  creditml run pipeline.yml --backend docker      steps in containers of their images
   creditml run pipeline.yml --pass-env HF_HOME
 
 Ctrl-C cancels the job, and a second one kills it. Exit codes: 0 Completed, 1 failed, 2 wrong usage, 130 interrupted."""
@@ -45,7 +47,7 @@ def main(command: str, words: list[str]) -> int:
     executor = executor_of(arguments, workspace)
     executor.get_ready()
     try:
-        return run(executor, prepared_job(arguments.file, overrides_of(arguments), workspace))
+        return run(executor, prepared_job(arguments.file, overrides_of(arguments), executor))
     finally:
         executor.close()
         workspace.close()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from creditml.backends import DEFAULT
+from creditml.config import MODES
 from creditml.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from creditml.config import EnvironmentSettings
     from creditml.engine.executor import LocalJobs
     from creditml.engine.submit import Prepared
     from creditml.workspace import Workspace
@@ -46,6 +49,15 @@ def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many steps run side by side (default: the number of processors)",
     )
+    add_environment_arguments(parser)
+    parser.add_argument(
+        "--pull",
+        choices=("always", "missing", "never"),
+        help="with --backend docker: when images are pulled (default: missing)",
+    )
+    parser.add_argument(
+        "--keep-failed", action="store_true", help="with --backend docker: keep the container of a step that fails"
+    )
     parser.add_argument(
         "--pass-env",
         action="append",
@@ -53,6 +65,18 @@ def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VARIABLE",
         help="hand this variable of the shell on to the steps; may be repeated",
     )
+
+
+def add_environment_arguments(parser: argparse.ArgumentParser) -> None:
+    """How steps get their environments."""
+    parser.add_argument(
+        "--env",
+        choices=MODES,
+        help="where steps find their packages: what this machine has, or what their environments ask for, in virtual "
+        "or conda environments that are made once (default: creditml.yml, else host)",
+    )
+    parser.add_argument("--env-relax", action="store_true", help="loosen pins that can't be met here, and say which")
+    parser.add_argument("--strict", action="store_true", help="take what is not as an environment asks for as an error")
 
 
 def overrides_of(arguments: argparse.Namespace) -> list[str]:
@@ -69,34 +93,65 @@ def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> LocalJob
     """The backend's executor (so far all of them run jobs with the engine)."""
     from creditml.backends import load  # noqa: PLC0415  only when a job runs
     from creditml.config import read_config  # noqa: PLC0415  as above
-    from creditml.engine.runner import Options  # noqa: PLC0415  as above
+    from creditml.engine.options import Options  # noqa: PLC0415  as above
 
     config = read_config()
-    parallel = config.max_parallel if arguments.max_parallel is None else arguments.max_parallel
+    backend = arguments.backend or config.backend
+    executor: type[LocalJobs] = load(backend)
+    options = Options.of(config, backend)
+    parallel = options.max_parallel if arguments.max_parallel is None else arguments.max_parallel
     if parallel is not None and parallel < 1:
         message = f"--max-parallel {parallel}: at least one step has to run."
         raise UsageError(message)
-    made: LocalJobs = load(arguments.backend or config.backend)(
-        workspace, Options(parallel, (*config.pass_env, *arguments.pass_env), config.max_jobs)
+    return executor(
+        workspace,
+        options._replace(
+            max_parallel=parallel,
+            pass_env=(*options.pass_env, *arguments.pass_env),
+            environments=environments_of(arguments, options.environments, backend),
+            backend={**options.backend, **_of_containers(arguments, backend)},
+        ),
     )
-    return made
+
+
+def environments_of(
+    arguments: argparse.Namespace, settings: EnvironmentSettings, backend: str = DEFAULT
+) -> EnvironmentSettings:
+    """The settings of environments, as the flags change them."""
+    if arguments.env and backend != DEFAULT:
+        message = f"--env {arguments.env} is for --backend {DEFAULT}; --backend {backend} has its own way."
+        raise UsageError(message)
+    return settings._replace(
+        mode=arguments.env or settings.mode,
+        relax=arguments.env_relax or settings.relax,
+        strict=arguments.strict or settings.strict,
+    )
+
+
+def _of_containers(arguments: argparse.Namespace, backend: str) -> dict[str, Any]:
+    given = {"pull": arguments.pull, "keep_failed": arguments.keep_failed}
+    found = {name: value for name, value in given.items() if value}
+    if found and backend == DEFAULT:
+        flags = " and ".join(f"--{name.replace('_', '-')}" for name in found)
+        message = f"{flags} is for containers; add --backend docker."
+        raise UsageError(message)
+    return found
 
 
 def prepared_job(
-    file: str, overrides: list[str], workspace: Workspace, say: Callable[[object], None] | None = None
+    file: str, overrides: list[str], executor: LocalJobs, say: Callable[[object], None] | None = None
 ) -> Prepared:
     """Read and check a job's file; warnings go to stderr.
 
     Raises:
         SpecError: it has errors.
     """
-    from creditml.engine.submit import prepare  # noqa: PLC0415  other commands read no specs
     from creditml.spec.reader import read_job  # noqa: PLC0415  as above
 
     reading = read_job(file, overrides)
     if reading.job is None:
         raise SpecError(reading.problems)
-    prepared = prepare(reading.job, workspace, reading.problems)
+    prepared = executor.prepare(reading.job, reading.problems)
     for problem in SpecError(prepared.warnings).problems:
         (say or _warn)(problem)
     return prepared

@@ -63,6 +63,8 @@ def _metrics(workspace: Workspace, root: str) -> None:
 
 
 def _failures(runner: Runner) -> None:
+    if runner.reason:
+        print(f"\n{runner.record.name} failed: {runner.reason}", file=sys.stderr)
     for state in runner.states.values():
         # what is canceled with its job needs no reason; what ran too long does
         if state.status == "Failed" or (state.status == "Canceled" and "limits.timeout" in state.error):

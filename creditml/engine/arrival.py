@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def start_runner(executor: LocalJobs, record: JobRecord, hold: Hold) -> JobRecord:
     """Start the process of a job that was just recorded; returns the record as it is then."""
-    workspace, options, maker = executor.workspace, executor.options, type(executor).launcher
+    workspace, options, maker = executor.workspace, executor.options, type(executor)
     queue = Queue(workspace.root, options.max_jobs)
     try:
         place, position = _arrive(record, workspace, queue)
@@ -38,9 +38,8 @@ def start_runner(executor: LocalJobs, record: JobRecord, hold: Hold) -> JobRecor
         place=place,
         position=position,
         places=queue.places,
-        launcher=f"{maker.__module__}:{maker.__qualname__}",
-        max_parallel=options.max_parallel or 0,
-        pass_env=options.pass_env,
+        executor=f"{maker.__module__}:{maker.__qualname__}",
+        options=options.dump(),
     )
     _launch(start, workspace.jobs.root / record.name / "runner.log")
     return record._replace(status="Queued") if position else record

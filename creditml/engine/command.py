@@ -14,10 +14,8 @@ from creditml.engine.contract import (
     DATA_FOLDER,
     INPUT_PREFIX,
     WORKING_FOLDER,
-    Identity,
     Values,
     command_line,
-    step_environment,
 )
 from creditml.engine.outcome import Outcome, failed, not_kept, not_started
 from creditml.engine.stage import (
@@ -35,6 +33,7 @@ from creditml.engine.stage import (
 )
 from creditml.engine.submit import code_folder
 from creditml.engine.upload import MANY, as_uploaded, is_much
+from creditml.engine.variables import variables
 from creditml.errors import BackendError, Canceled, CreditMLError
 from creditml.executor import Exit, Running, Step
 from creditml.model import NOTHING, Literal
@@ -289,16 +288,19 @@ class CommandRun:
         if self._outputs is None:
             self._make_outputs()
         values = Values(self._literals(), self._inputs.seen, self._outputs or {})
+        provided = runner.preparations.of(step)
         return Step(
             run_id=self.run_id,
             command=command_line(step, values),
             root=str(self.root),
             log=str(self.log),
-            env={**runner.host, **step_environment(step, self._identity(), values, see, self._mlflow())},
+            env=variables(runner, step, self.run_id, values, see),
             cwd=WORKING_FOLDER,
             mounts=self._inputs.mounts,
-            protected=(str(runner.workspace.root),),
+            protected=(str(runner.workspace.root), *filter(None, [provided.folder])),
             writable=tuple(target.folder for target in self._targets.values() if target.fixed),
+            image=provided.image,
+            resources={**(step.component.resources or {}), **(step.node.resources or {})},
         )
 
     def _literals(self) -> dict[str, str]:
@@ -306,21 +308,6 @@ class CommandRun:
             name: bound.value.value
             for name, bound in self.step.inputs.items()
             if isinstance(bound, Given) and isinstance(bound.value, Literal)
-        }
-
-    def _identity(self) -> Identity:
-        journal = self.runner.journal
-        return Identity(self.run_id, self.runner.record.name, self.runner.record.experiment_name, journal.experiment_id)
-
-    def _mlflow(self) -> dict[str, str]:
-        journal = self.runner.journal
-        return {
-            "MLFLOW_TRACKING_URI": self.runner.tracking.uri,
-            "MLFLOW_RUN_ID": self.run_id,
-            "MLFLOW_EXPERIMENT_ID": journal.experiment_id,
-            "MLFLOW_EXPERIMENT_NAME": self.runner.record.experiment_name,
-            "MLFLOW_RUN_CONTEXT": tracking.run_context(self.run_id, self.runner.record.name),
-            "MLFLOW_DISABLE_TELEMETRY": "true",
         }
 
     def _progress(self, line: str) -> None:

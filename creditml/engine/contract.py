@@ -22,6 +22,8 @@ WORKING_FOLDER = "exe/wd"
 DATA_FOLDER = "cap/data-capability/wd"
 ARTIFACT_FOLDERS = ("outputs", "logs")
 """Folders of the working folder whose contents become artifacts; scripts write there without making them."""
+LAYER = "env"
+"""The step's own layer over its environment, which others share."""
 INPUT_PREFIX = "INPUT_"
 """Begins the names of inputs in the data folder."""
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -83,6 +85,19 @@ def command_line(step: PlannedStep, values: Values) -> str:
         return values.literals.get(reference.name, values.inputs.get(reference.name))
 
     return render(parse_command(step.component.command), value)
+
+
+def step_base(pass_env: Iterable[str], shims: Path, *, isolated: bool) -> dict[str, str]:
+    """What every step has in its environment before its own variables; see `host_environment`.
+
+    Args:
+        pass_env: names of variables to hand on in any case.
+        shims: a folder for a link named `python`.
+        isolated: whether steps see nothing else of this machine.
+    """
+    if not isolated:
+        return host_environment(pass_env, shims)
+    return {name: os.environ[name] for name in pass_env if name in os.environ}
 
 
 def host_environment(pass_env: Iterable[str] = (), shims: Path | None = None) -> dict[str, str]:

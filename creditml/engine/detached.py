@@ -40,9 +40,8 @@ class Start(NamedTuple):
         place: That of its place, or of its position in the line.
         position: The name of its position, if it has to wait.
         places: How many there are.
-        launcher: What makes the launcher: `module:name`.
-        max_parallel: How many of its steps run at once; 0 for the default.
-        pass_env: Variables to hand on to the steps.
+        executor: The backend's executor: `module:name`.
+        options: How the job is run, as `Options.dump` has it.
     """
 
     root: str
@@ -52,21 +51,19 @@ class Start(NamedTuple):
     place: int
     position: str
     places: int
-    launcher: str
-    max_parallel: int
-    pass_env: tuple[str, ...] = ()
+    executor: str
+    options: str
 
     @classmethod
     def parse(cls, words: list[str]) -> Start:
         """Read a command line."""
-        root, job, lock, wake, place, position, places, launcher, parallel, *pass_env = words
-        numbers = (int(lock), int(wake), int(place))
-        return cls(root, job, *numbers, position, int(places), launcher, int(parallel), tuple(pass_env))
+        root, job, lock, wake, place, position, places, executor, options = words
+        return cls(root, job, int(lock), int(wake), int(place), position, int(places), executor, options)
 
     @property
     def words(self) -> list[str]:
         """The command line."""
-        return [*(str(word) for word in self[:-1]), *self.pass_env]
+        return [str(word) for word in self]
 
     @property
     def descriptors(self) -> list[int]:

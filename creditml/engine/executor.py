@@ -7,12 +7,13 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from creditml.engine.hold import is_held
 from creditml.engine.journal import give_up
-from creditml.engine.runner import Options, Runner
-from creditml.engine.submit import Prepared, prepare, submit
+from creditml.engine.options import Options
+from creditml.engine.runner import Runner
+from creditml.engine.submit import Prepared, Submitted, prepare, submit
 from creditml.errors import NotFound
 from creditml.executor import JobState, NodeState
 from creditml.plan import plan
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
     from creditml.engine.detached import Start
     from creditml.engine.hold import Hold
     from creditml.engine.queue import Queue
+    from creditml.environments.wanted import Provider
+    from creditml.errors import Problem
     from creditml.executor import Launcher
     from creditml.model import Job
+    from creditml.plan import Plan
     from creditml.workspace.records import JobRecord
 
 _POLL = 0.2
@@ -41,7 +45,8 @@ class LocalJobs:
     """
 
     name: str
-    launcher: Callable[[], Launcher]
+    launcher: Callable[..., Launcher]
+    """Makes a launcher; it takes the backend's settings as keywords."""
 
     def __init__(self, workspace: Workspace | None = None, options: Options | None = None) -> None:
         """Work in a workspace, by default the one of the current folder."""
@@ -53,7 +58,7 @@ class LocalJobs:
 
     def submit(self, job: Job) -> str:
         """Check and record a job, start its runner, and return its name at once."""
-        return self.detach(prepare(job, self.workspace)).name
+        return self.detach(self.prepare(job)).name
 
     def poll(self, job: str) -> JobState:
         """The job and every node that was started."""
@@ -91,9 +96,13 @@ class LocalJobs:
 
     # -- here and now, or detached
 
+    def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Prepared:
+        """Resolve and check a job, what it needs of this backend included; see `creditml.engine.submit.prepare`."""
+        return prepare(job, self.workspace, problems)
+
     def get_ready(self) -> None:
         """Expect a `run` soon: its launcher gets ready while the job is read. To be closed."""
-        self._launcher = self._launcher or type(self).launcher()
+        self._launcher = self._take_launcher()
         self._launcher.get_ready()
 
     def close(self) -> None:
@@ -105,8 +114,22 @@ class LocalJobs:
     def run(self, prepared: Prepared) -> Runner:
         """Record a job, with this process as its runner: a context manager, to be advanced."""
         record, hold, job = submit(prepared, self.workspace, self.name)
-        launcher, self._launcher = self._launcher or type(self).launcher(), None
-        return Runner(self.workspace, record, plan(job), launcher, hold, self.options)
+        return self.resume(record, hold, plan(job))
+
+    def resume(self, record: JobRecord, hold: Hold, planned: Plan) -> Runner:
+        """Take up a recorded job, with this process as its runner."""
+        job = Submitted(record, hold, planned, self.provider)
+        return Runner(job, self.workspace, self._take_launcher(), self.options)
+
+    def provider(self) -> Provider:
+        """What makes the steps' environments."""
+        from creditml.environments.providers import provider  # noqa: PLC0415  the host has one already
+
+        return provider(self.options.environments)
+
+    def _take_launcher(self) -> Launcher:
+        launcher, self._launcher = self._launcher or type(self).launcher(**self.options.backend), None
+        return launcher
 
     def detach(self, prepared: Prepared) -> JobRecord:
         """Record a job and start a runner of its own for it; if enough others run, it waits for its turn."""
@@ -151,11 +174,10 @@ def run_detached(start: Start, hold: Hold, place: int | None) -> int:
         workspace.close()
         return 1
     record = workspace.jobs.get(start.job)
-    module, _, attribute = start.launcher.partition(":")
-    launcher: Any = getattr(importlib.import_module(module), attribute)()
-    launcher.get_ready()
-    options = Options(start.max_parallel or None, start.pass_env, start.places)
-    with Runner(workspace, record, plan(read_job_dict(record.spec)), launcher, hold, options) as runner:
+    module, _, attribute = start.executor.partition(":")
+    executor: LocalJobs = getattr(importlib.import_module(module), attribute)(workspace, Options.load(start.options))
+    executor.get_ready()
+    with executor.resume(record, hold, plan(read_job_dict(record.spec))) as runner:
         while runner.advance():
             pass
     if place is not None:

@@ -127,8 +127,14 @@ class Journal:
         """Azure ML's line on a failed child."""
         self.note(f"Job failed, job RunId is {run.run_id}. Error: {outcome.message}")
 
-    def end(self, status: str, states: Mapping[str, StepState], outputs: Mapping[tuple[str, str], str]) -> None:
-        """The job has its final status."""
+    def end(
+        self,
+        status: str,
+        states: Mapping[str, StepState],
+        outputs: Mapping[tuple[str, str], str],
+        reason: str | None = None,
+    ) -> None:
+        """The job has its final status; `reason` says why no step could start."""
         self.write()
         at = now()
         places = {
@@ -138,7 +144,7 @@ class Journal:
         }
         metrics = tracking.metrics(self._workspace.root, self._record.name)  # scripts log to the root run, too
         results: dict[str, Any] = {"outputs": places, "models": self._models(), "metrics": metrics}
-        error = self._error(status, states)
+        error = {"code": "EnvironmentFailed", "message": reason} if reason else self._error(status, states)
         if places and self._plan.steps.keys() != {""}:
             self._link(places)
         statuses = ("Finalizing", "Completed") if status == "Completed" else (status,)

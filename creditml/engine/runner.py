@@ -11,65 +11,40 @@ import os
 import selectors
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from creditml import tracking
-from creditml.config import EnvironmentSettings
-from creditml.engine.access import NAMES, Access
 from creditml.engine.command import CommandRun
-from creditml.engine.contract import host_environment
+from creditml.engine.contract import step_base
 from creditml.engine.flush import Flusher
 from creditml.engine.journal import Journal
-from creditml.engine.naming import named
 from creditml.engine.outcome import Outcome, StepState, not_kept
+from creditml.engine.preparations import Preparations
 from creditml.engine.roots import Roots
 from creditml.engine.schedule import Schedule
 from creditml.engine.signals import Signals
-from creditml.model import NOTHING
+from creditml.errors import CreditMLError
 from creditml.workspace.disk import full_disk
 from creditml.workspace.records import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from typing_extensions import Self
 
-    from creditml.engine.hold import Hold
+    from creditml.engine.options import Options
+    from creditml.engine.submit import Submitted
     from creditml.executor import Launcher
-    from creditml.plan import Plan
     from creditml.workspace import Workspace
-    from creditml.workspace.records import JobRecord
 
-_MLFLOW = b"mlflow"
 _SYNC = 20.0
 _FINAL = ("Completed", "Failed", "Canceled")
-
-
-class Options(NamedTuple):
-    """How a job is run here, and not what it computes.
-
-    Attributes:
-        max_parallel: How many of its steps run at once.
-        pass_env: Variables of the shell to hand on to steps.
-        max_jobs: How many submitted jobs run at once.
-        environments: How its steps get their environments.
-        backend: The backend's own settings, as its section of `creditml.yml` has them.
-    """
-
-    max_parallel: int | None = None
-    pass_env: tuple[str, ...] = ()
-    max_jobs: int | None = None
-    environments: EnvironmentSettings = EnvironmentSettings()
-    backend: Mapping[str, Any] = NOTHING
 
 
 class Runner:
     """Runs a submitted job. Use as a context manager, and call `advance` until it returns False."""
 
-    def __init__(
-        self, workspace: Workspace, record: JobRecord, plan: Plan, launcher: Launcher, hold: Hold, options: Options
-    ) -> None:
-        """`hold` is the job's lock and wake-up pipe, taken when it was submitted."""
+    def __init__(self, job: Submitted, workspace: Workspace, launcher: Launcher, options: Options) -> None:
+        """`provider` may be set until it begins: it gives what makes the steps' environments."""
+        record, plan = job.record, job.plan
         self.workspace, self.record, self.plan, self.launcher, self.options = workspace, record, plan, launcher, options
         self.states = {path: StepState(path) for path in plan.steps}
         self.status = "NotStarted"
@@ -77,9 +52,10 @@ class Runner:
         self.interrupted = False
         self.tracking = tracking.Tracking(workspace.root)
         self.journal = Journal(workspace, record, plan)
-        self.host = host_environment(options.pass_env, workspace.root / "bin")
+        self.host = step_base(options.pass_env, workspace.root / "bin", isolated=launcher.isolated)
+        self.preparations = Preparations(self, job.provider)
         self.roots = Roots(workspace.jobs.folder(record) / "cr")
-        self._hold = hold
+        self._hold = job.hold
         self._schedule = Schedule(plan, go_on=plan.job.settings.continue_on_step_failure is not False)
         self._places = max(1, options.max_parallel or os.cpu_count() or 1)
         self._running: dict[str, CommandRun] = {}
@@ -93,7 +69,7 @@ class Runner:
         self._abandoned = self._closed = False
         self._flusher = Flusher()
         self._unrecorded: list[tuple[CommandRun, Outcome]] = []
-        self._access: Access | None = None
+        self.reason: str | None = None  # why no step could start
 
     def __enter__(self) -> Self:
         """Take the signals, and begin the job."""
@@ -148,6 +124,12 @@ class Runner:
         changed, self._changed = self._changed, []
         return [(path, self.states[path]) for path in dict.fromkeys(changed)]
 
+    def give_up(self, reason: str) -> None:
+        """No step can start: the job fails."""
+        self.reason = reason
+        self.journal.note(f"Environment preparation failed. {reason}")
+        self._stop()
+
     def cancel(self, *, force: bool = False) -> None:
         """End the job: steps are asked to end, and killed after a grace, or at once by force."""
         if not self._canceled:
@@ -155,6 +137,7 @@ class Runner:
             self.status = "CancelRequested"
             self.workspace.jobs.transit(self.record.name, self.status)
             self.journal.note("Experiment cancel requested, checking remained jobs...")
+            self.preparations.cancel()
             self._stop()
         if force and not self._killed:
             self._killed = True
@@ -173,19 +156,18 @@ class Runner:
         self.workspace.reserve.make()
         self.journal.begin()
         self.status = "Running"
-        names = named(self.plan, self.workspace, NAMES | {_MLFLOW})
-        if _MLFLOW in names:
-            self.tracking.start()
-        if names & NAMES:
-            log = self.workspace.jobs.folder(self.record) / "service.log"
-            self._access = Access(self.workspace.root, self.tracking.uri, self.host["PATH"], log)
-            self._selector.register(self._access, selectors.EVENT_READ, self._on_access)
+        try:
+            self.preparations.begin(self._selector)
+        except CreditMLError as error:
+            self.give_up(str(error))
         self._on_wake()
 
     def _end(self) -> None:
         statuses = [state.status for state in self.states.values()]
         if self._canceled:
             self.status = "Canceled"
+        elif self.reason:
+            self.status = "Failed"
         elif all(status == "Completed" for status in statuses):
             self.status = "Completed"
         elif list(self.plan.steps) == [""]:
@@ -195,7 +177,7 @@ class Runner:
         self._look_ahead()
         closing = threading.Thread(target=self._tidy)  # takes as long as the record to reach the disk
         closing.start()
-        self.journal.end(self.status, self.states, self._outputs)
+        self.journal.end(self.status, self.states, self._outputs, self.reason)
         closing.join()
         if not self.tracking.sync(_SYNC):
             self.warnings.append(
@@ -226,8 +208,7 @@ class Runner:
         self._signals.close()
         self._tidy()
         self._flusher.close()
-        if self._access is not None:
-            self._access.close()
+        self.preparations.close()
         self.tracking.close()
         self._selector.close()
         self._hold.release()
@@ -240,7 +221,7 @@ class Runner:
 
     def _fill(self) -> bool:
         began = False
-        if self._access is not None and not self._access.ready:
+        if self.preparations.waiting:
             return began
         while len(self._running) < self._places and (path := self._schedule.take()) is not None:
             self._start(path)
@@ -268,7 +249,7 @@ class Runner:
             run = CommandRun(self, self.plan.steps[path])
         self.states[path] = StepState(path, "Running", run.run_id, now(), log=str(run.log))
         self._changed.append(path)
-        if self.tracking.started or self._access is not None:  # the run must be known before its step can ask for it
+        if self.tracking.started or self.preparations.serving:  # the run must be known before its step can ask for it
             self._note(run)
             self.journal.write()
         failure = run.begin(self._outputs)
@@ -379,14 +360,6 @@ class Runner:
         self._hold.drain()
         if self.workspace.jobs.cancel_requested(self.record.name):
             self.cancel()
-
-    def _on_access(self) -> None:
-        assert self._access is not None  # noqa: S101  it has something to say
-        self._selector.unregister(self._access)
-        self._access.attend()
-        self.host = self._access.applied(self.host)
-        if self._access.failure:
-            self.warnings.append(self._access.failure)
 
     def _on_tracking(self) -> None:
         self.journal.write()  # it asks for a run

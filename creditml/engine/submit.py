@@ -35,6 +35,7 @@ from creditml.workspace.records import JobRecord, now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from creditml.environments.wanted import Provider
     from creditml.errors import Place
     from creditml.plan import Plan
     from creditml.workspace import Workspace
@@ -49,6 +50,15 @@ class Prepared(NamedTuple):
     job: Job
     plan: Plan
     warnings: tuple[Problem, ...]
+
+
+class Submitted(NamedTuple):
+    """A recorded job for a runner: its lock and wake-up pipe, and what makes environments, if anything does."""
+
+    record: JobRecord
+    hold: Hold
+    plan: Plan
+    provider: Callable[[], Provider] | None = None
 
 
 def prepare(job: Job, workspace: Workspace, problems: tuple[Problem, ...] = ()) -> Prepared:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from creditml.backends import load
 from creditml.config import read_config
 from creditml.engine.executor import settle
-from creditml.engine.runner import Options
-from creditml.engine.submit import prepare
+from creditml.engine.options import Options
 from creditml.errors import NotFound, SpecError
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.service.references import WorkspaceReferences
@@ -73,8 +72,8 @@ def put_job(call: Call, name: str) -> Answer:
 def submit_job(workspace: Workspace, job: Job) -> JobRecord:
     """Check a job and start a runner of its own for it."""
     config = read_config()
-    executor = load(config.backend)(workspace, Options(config.max_parallel, config.pass_env, config.max_jobs))
-    record: JobRecord = executor.detach(prepare(job, workspace))
+    executor = load(config.backend)(workspace, Options.of(config, config.backend))
+    record: JobRecord = executor.detach(executor.prepare(job))
     return record
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from creditml.engine.submit import submit
+from creditml.engine.submit import prepare, submit
 
 if TYPE_CHECKING:
     from creditml.engine.submit import Prepared
@@ -22,6 +22,10 @@ class Capturing:
 
     def __init__(self, workspace: Workspace, _options: Any = None) -> None:  # noqa: ANN401  there are none for it
         self.workspace = workspace
+
+    def prepare(self, job: Job) -> Prepared:
+        """Resolve and check a job."""
+        return prepare(job, self.workspace)
 
     def detach(self, prepared: Prepared) -> JobRecord:
         """Record the job, and let it be."""

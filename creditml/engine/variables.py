@@ -1,0 +1,49 @@
+"""The whole environment of a step's process: the machine's, its environment's, Azure ML's, MLflow's and its spec's."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from creditml import tracking
+from creditml.engine.contract import LAYER, Identity, Values, step_environment
+
+if TYPE_CHECKING:
+    from creditml.engine.runner import Runner
+    from creditml.plan import PlannedStep
+
+
+def variables(runner: Runner, step: PlannedStep, run_id: str, values: Values, root: str) -> dict[str, str]:
+    """The variables of a step; its layer over its environment is made with them.
+
+    Args:
+        runner: the job's runner.
+        step: the planned step.
+        run_id: the step's run.
+        values: rendered inputs and outputs.
+        root: the step's folder as it sees it.
+
+    Raises:
+        OSError: the layer can't be made.
+    """
+    record = runner.record
+    identity = Identity(run_id, record.name, record.experiment_name, runner.journal.experiment_id)
+    base = {**runner.host, **runner.preparations.of(step).variables}
+    shared = runner.preparations.shared(step)
+    if shared:
+        from creditml.environments.layer import make_layer  # noqa: PLC0415  few steps need one
+
+        layer = make_layer(shared, f"{root}/{LAYER}")
+        base |= {**layer, "PATH": os.pathsep.join([layer["PATH"], base["PATH"]])}
+    return {**base, **step_environment(step, identity, values, root, _mlflow(runner, run_id))}
+
+
+def _mlflow(runner: Runner, run_id: str) -> dict[str, str]:
+    return {
+        "MLFLOW_TRACKING_URI": runner.tracking.uri,
+        "MLFLOW_RUN_ID": run_id,
+        "MLFLOW_EXPERIMENT_ID": runner.journal.experiment_id,
+        "MLFLOW_EXPERIMENT_NAME": runner.record.experiment_name,
+        "MLFLOW_RUN_CONTEXT": tracking.run_context(run_id, runner.record.name),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }

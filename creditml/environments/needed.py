@@ -1,0 +1,51 @@
+"""Which environments can't be made for a job, as far as that is known before any is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from creditml.check.findings import Findings
+from creditml.environments.lookup import look_up
+from creditml.errors import CreditMLError
+
+if TYPE_CHECKING:
+    from creditml.config import EnvironmentSettings
+    from creditml.errors import Problem
+    from creditml.plan import Plan
+    from creditml.workspace import Workspace
+
+
+def needed_problems(plan: Plan, workspace: Workspace, settings: EnvironmentSettings, *, isolated: bool) -> list[Problem]:
+    """An error for each environment that nobody knows, and for each step that names none where it needs one.
+
+    Args:
+        plan: The job's.
+        workspace: Where environments are registered.
+        settings: How steps get their environments.
+        isolated: Whether each step needs an image to run in; else those without an environment run on the host.
+    """
+    findings, seen = Findings(plan.job), set[str]()
+    for step in plan.steps.values():
+        environment, path = step.component.environment, (*step.origin, "component", "environment")
+        if environment is None:
+            if isolated:
+                message = "The step names no environment, and a container is made of one: give it an 'environment'."
+                findings.error(path[:-1], message)
+            continue
+        key = environment if isinstance(environment, str) else repr(environment)
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            wanted = look_up(environment, workspace, settings)
+        except CreditMLError as error:
+            findings.error(path, str(error))
+            continue
+        if isolated and not wanted.image and wanted.build is None:
+            findings.error(path, f"The environment {wanted.title} has neither an image nor a build context.")
+        elif not isolated and not wanted.packages and wanted.mode != "host":
+            what = "a build context" if wanted.build else "an image without a conda file"
+            message = f"The environment {wanted.title} is {what}, so nobody knows its packages but Docker"
+            mend = "the step runs with those of this Python; --backend docker runs it as it is"
+            findings.error(path, f"{message}; {mend}.", warning=not settings.strict)
+    return findings.problems
