@@ -13,7 +13,7 @@ from creditml.engine.hold import is_held
 from creditml.engine.journal import give_up
 from creditml.engine.options import Options
 from creditml.engine.runner import Runner
-from creditml.engine.submit import Prepared, Submitted, prepare, submit
+from creditml.engine.submit import Prepared, Submitted, local_code, prepare, submit
 from creditml.errors import NotFound
 from creditml.executor import JobState, NodeState
 from creditml.plan import plan
@@ -47,6 +47,8 @@ class LocalJobs:
     name: str
     launcher: Callable[..., Launcher]
     """Makes a launcher; it takes the backend's settings as keywords."""
+    isolated = False
+    """Whether steps see nothing of this machine, as in `Launcher`."""
 
     def __init__(self, workspace: Workspace | None = None, options: Options | None = None) -> None:
         """Work in a workspace, by default the one of the current folder."""
@@ -98,7 +100,7 @@ class LocalJobs:
 
     def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Prepared:
         """Resolve and check a job, what it needs of this backend included; see `creditml.engine.submit.prepare`."""
-        return prepare(job, self.workspace, problems)
+        return prepare(job, self.workspace, problems, self._environment_problems)
 
     def get_ready(self) -> None:
         """Expect a `run` soon: its launcher gets ready while the job is read. To be closed."""
@@ -126,6 +128,19 @@ class LocalJobs:
         from creditml.environments.providers import provider  # noqa: PLC0415  the host has one already
 
         return provider(self.options.environments)
+
+    def _environment_problems(self, planned: Plan) -> list[Problem]:
+        """What is wrong with the environments of a job's steps, as far as that shows before any is made."""
+        settings, workspace = self.options.environments, self.workspace
+        if self.isolated or settings.mode not in ("", "host"):
+            from creditml.environments.needed import needed_problems  # noqa: PLC0415  not on the host
+
+            return needed_problems(planned, workspace, settings, isolated=self.isolated)
+        if all(step.component.environment is None for step in planned.steps.values()):
+            return []
+        from creditml.environments.drift import drift_problems  # noqa: PLC0415  only on the host
+
+        return drift_problems(planned, workspace, settings, lambda component: local_code(component, workspace))
 
     def _take_launcher(self) -> Launcher:
         launcher, self._launcher = self._launcher or type(self).launcher(**self.options.backend), None

@@ -61,13 +61,19 @@ class Submitted(NamedTuple):
     provider: Callable[[], Provider] | None = None
 
 
-def prepare(job: Job, workspace: Workspace, problems: tuple[Problem, ...] = ()) -> Prepared:
+def prepare(
+    job: Job,
+    workspace: Workspace,
+    problems: tuple[Problem, ...] = (),
+    look: Callable[[Plan], list[Problem]] | None = None,
+) -> Prepared:
     """Resolve references and check a job.
 
     Args:
         job: as it was read.
         workspace: where registered components and data are looked up.
         problems: what the reader found already.
+        look: finds what else is wrong with the plan where it is to run.
 
     Raises:
         SpecError: there are errors; all of them, with the warnings.
@@ -76,6 +82,8 @@ def prepare(job: Job, workspace: Workspace, problems: tuple[Problem, ...] = ()) 
     resolved = _resolve(job, workspace, found)
     checked = check(resolved, whole=not any(not problem.warning for problem in found))
     found += checked.problems
+    if checked.plan and look is not None:
+        found += look(checked.plan)
     if checked.plan is None or any(not problem.warning for problem in found):
         raise SpecError(found)
     return Prepared(resolved, checked.plan, tuple(found))
@@ -132,6 +140,13 @@ def default_experiment() -> str:
 def code_folder(code: str, workspace: Workspace) -> Path:
     """The snapshot that a frozen job's `code` means."""
     return workspace.content.folder(code.removeprefix(_CODE_SCHEME).partition(":")[0])
+
+
+def local_code(component: Command, workspace: Workspace) -> tuple[str, tuple[str, ...]]:
+    """A step's code folder on this machine (empty if it has none), and what is put beside the files in it."""
+    code = component.code or ""
+    folder = str(code_folder(code, workspace)) if code.startswith(_CODE_SCHEME) else code
+    return folder, component.additional_includes
 
 
 def freeze_component(component: Component, workspace: Workspace) -> Component:

@@ -1,0 +1,241 @@
+"""The host mode's comparison: what environments ask for against what the Python that creditml runs in has."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.check.findings import Findings
+from creditml.environments.conda_file import conda_spec, pip_spec
+from creditml.environments.imports import Code, Imports, imports_any, modules_of
+from creditml.environments.installed import allows, importable, installed_packages, normalized
+from creditml.environments.lookup import look_up
+from creditml.errors import CreditMLError, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from creditml.config import EnvironmentSettings
+    from creditml.environments.installed import Package
+    from creditml.environments.wanted import Wanted
+    from creditml.errors import Problem
+    from creditml.model import Command, Environment
+    from creditml.plan import Plan, PlannedStep
+    from creditml.workspace import Workspace
+
+    CodeOf = Callable[[Command], tuple[str, tuple[str, ...]]]
+
+SAME, OTHER, MISSING = "same", "other version", "missing"
+_SHOWN = 12  # packages in a message
+
+
+class Compared(NamedTuple):
+    """A package that is asked for.
+
+    Attributes:
+        name: As pip calls it.
+        asked: The versions, as pip writes them (`==1.5.*`), or conda where pip can't; empty for any.
+        installed: The version that there is; empty if there is none, or if it doesn't say.
+        state: `same` (a version that is asked for), `other version` or `missing`.
+    """
+
+    name: str
+    asked: str
+    installed: str
+    state: str
+
+    @property
+    def requirement(self) -> str:
+        """What to give pip to get it."""
+        return self.name + ("" if "|" in self.asked else self.asked)
+
+
+class Drift(NamedTuple):
+    """How an environment and the host differ.
+
+    Attributes:
+        title: The environment's.
+        packages: Those that are asked for, in that order.
+        python: The host's Python.
+        asked_python: The Python that is asked for; empty if none is.
+        python_fits: Whether they agree.
+    """
+
+    title: str
+    packages: tuple[Compared, ...]
+    python: str
+    asked_python: str
+    python_fits: bool
+
+    def in_state(self, state: str) -> tuple[Compared, ...]:
+        """The packages that are missing, or the like."""
+        return tuple(package for package in self.packages if package.state == state)
+
+    def summary(self, but: frozenset[str] = frozenset()) -> str:
+        """What differs in one line, without some packages; empty if nothing does."""
+        others = [f"{p.name} {p.installed} for {p.asked}" for p in self.in_state(OTHER)]
+        missing = [p.name for p in self.in_state(MISSING) if p.name not in but]
+        parts = [_some(others)] if others else []
+        parts += [f"missing: {_some(missing)}"] if missing else []
+        if not self.python_fits:
+            there = ".".join(self.python.split(".")[:2]) if self.asked_python.count(".") < 2 else self.python  # noqa: PLR2004  3.8.1
+            parts.append(f"Python {there} for {self.asked_python}")
+        return "; ".join(parts)
+
+
+def compare(wanted: Wanted, installed: Mapping[str, Package]) -> Drift:
+    """Compare an environment with what is installed."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    asked = wanted.python
+    fits = allows(f"{asked}.*" if asked.replace(".", "").isdecimal() else asked, python)
+    return Drift(wanted.title, tuple(_compared(wanted, installed)), python, asked, fits)
+
+
+def drift_problems(plan: Plan, workspace: Workspace, settings: EnvironmentSettings, code_of: CodeOf) -> list[Problem]:
+    """What is not on the host as the environments of a job's steps ask for it.
+
+    One warning for each environment, an error if `settings.strict`; and an error for each package that is missing and
+    that a step is sure to import. Environments that have a mode of their own in the settings are not the host's.
+
+    Args:
+        plan: The job's.
+        workspace: Where environments are registered.
+        settings: How steps get their environments.
+        code_of: Gives a step's code folder on this machine, empty if it has none, and its additional includes.
+    """
+    comparison = _Comparison(Findings(plan.job), workspace, settings, code_of)
+    for step in plan.steps.values():
+        comparison.step(step)
+    comparison.report()
+    return comparison.findings.problems
+
+
+class _Used:
+    """An environment of the job: how it differs, where it is first used, and what code misses of it."""
+
+    def __init__(self, path: tuple[str, ...], drift: Drift | None) -> None:
+        self.path, self.drift = path, drift
+        self.lacking = {package.name: package for package in drift.in_state(MISSING)} if drift else {}
+        self.failing: dict[str, str] = {}
+        self.seen: set[tuple[str, str | None, tuple[str, ...]]] = set()
+
+
+class _Comparison:
+    def __init__(
+        self,
+        findings: Findings,
+        workspace: Workspace,
+        settings: EnvironmentSettings,
+        code_of: CodeOf,
+    ) -> None:
+        self.findings = findings
+        self._workspace, self._settings, self._code_of = workspace, settings, code_of
+        self._by_id: dict[int, _Used] = {}
+        self._by_content: dict[str, _Used] = {}
+        self._imports = Imports()
+        self._installed: dict[str, Package] | None = None
+
+    def step(self, step: PlannedStep) -> None:
+        environment = step.component.environment
+        if environment is None:
+            return
+        path = (*step.origin, "component", "environment")
+        used = self._by_id.get(id(environment))
+        if used is None:
+            key = repr(environment)  # many nodes may say the same in place
+            used = self._by_content.get(key) or self._new(environment, path)
+            self._by_id[id(environment)] = self._by_content[key] = used
+        if used.lacking:
+            self._look_into(step.component, used, path)
+
+    def report(self) -> None:
+        """One line for each environment that is not all there."""
+        for used in self._by_content.values():
+            summary = used.drift.summary(frozenset(used.failing)) if used.drift else ""
+            if used.drift and summary:
+                self._warn(
+                    used.path,
+                    f"The Python that steps run in is not what the environment {used.drift.title} asks for: {summary}. "
+                    "They run with what is there; `--env uv` makes the environment.",
+                )
+
+    def _new(self, environment: Environment | str, path: tuple[str, ...]) -> _Used:
+        try:
+            wanted = look_up(environment, self._workspace, self._settings)
+        except NotFound as error:
+            self._warn(path, f"{error}\nUntil then the step runs with the packages of this Python.")
+            return _Used(path, None)
+        except CreditMLError as error:
+            self._warn(path, str(error))
+            return _Used(path, None)
+        if wanted.mode not in ("", "host") or not wanted.packages:
+            return _Used(path, None)
+        if self._installed is None:
+            self._installed = installed_packages()
+        return _Used(path, compare(wanted, self._installed))
+
+    def _look_into(self, component: Command, used: _Used, path: tuple[str, ...]) -> None:
+        key = (component.command, component.code, component.additional_includes)
+        if key in used.seen or len(used.failing) == len(used.lacking):
+            return
+        used.seen.add(key)
+        imported = self._imports.of(component.command, Code(*self._code_of(component)))
+        for name, package in used.lacking.items():
+            found = imports_any(name, imported) if name not in used.failing else None
+            if found is None or any(importable(module) for module in modules_of(name)):
+                continue
+            module, place = found
+            used.failing[name] = place
+            self.findings.error(
+                path,
+                f"{place} imports '{module}', and {name} is not installed here, which the environment asks for. "
+                f'Install it: pip install "{package.requirement}"; or `--env uv` makes the environment.',
+            )
+
+    def _warn(self, path: tuple[str, ...], message: str) -> None:
+        self.findings.error(path, message, warning=not self._settings.strict)
+
+
+def _compared(wanted: Wanted, installed: Mapping[str, Package]) -> Iterator[Compared]:
+    """Every package once; what pip installs comes last, and so it stays."""
+    asked = {normalized(name): (name, versions) for name, versions in (*_of_conda(wanted), *_of_pip(wanted))}
+    for key, (name, versions) in asked.items():
+        there = installed.get(key)
+        if there is None:
+            yield Compared(name, versions, "", MISSING)
+        else:
+            yield Compared(name, versions, there.version, SAME if allows(versions, there.version) else OTHER)
+
+
+def _of_conda(wanted: Wanted) -> Iterator[tuple[str, str]]:
+    if not wanted.conda:
+        return
+    from creditml.environments.conda_names import to_pypi  # noqa: PLC0415  few environments need it, and it is large
+
+    for text in wanted.conda:
+        spec = conda_spec(text)
+        name = to_pypi(spec.name) if spec else None
+        if spec and name:
+            bare = spec.versions[:1].isdigit() and "|" not in spec.versions
+            yield name.partition("[")[0], f"=={spec.versions}" if bare else spec.versions
+
+
+def _of_pip(wanted: Wanted) -> Iterator[tuple[str, str]]:
+    for line in wanted.pip:
+        spec = pip_spec(line)
+        if spec and (not spec.marker or _applies(spec.marker)):
+            yield spec.name, spec.versions
+
+
+def _applies(marker: str) -> bool:
+    from packaging.markers import InvalidMarker, Marker  # noqa: PLC0415  20 ms, and few lines have one
+
+    try:
+        return Marker(marker).evaluate()
+    except InvalidMarker:
+        return True
+
+
+def _some(words: list[str]) -> str:
+    more = len(words) - _SHOWN
+    return ", ".join(words[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
