@@ -9,11 +9,12 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from creditml.engine.launching import clear_the_way
 from creditml.errors import BackendError
 from creditml.executor import Exit
 from creditml_local import messages, processes
 from creditml_local.messages import Order, Report
-from creditml_local.preparing import Links, check, clear_the_way, is_safe
+from creditml_local.preparing import Links, check, is_safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,6 +27,9 @@ class LauncherFixtures:
     additions = frozenset({"PWD", "SHLVL", "_", "CREDITML_GUARD"})
     """The variables that bash and the launcher may add to a step's environment."""
 
+    image = ""
+    """The image that steps run in, for launchers that run containers."""
+
     @pytest.fixture
     def launcher(self) -> Iterator[Launcher]:
         """Supply an open launcher, and close it afterwards."""
@@ -39,7 +42,7 @@ class LauncherFixtures:
     @pytest.fixture
     def make_step(self, tmp_path: Path) -> StepMaker:
         """Return a maker of steps."""
-        return StepMaker(tmp_path / "cr", self.environment)
+        return StepMaker(tmp_path / "cr", self.environment, self.image)
 
     def script(self, make_step: StepMaker, name: str, program: str) -> str:
         """Put a Python program where steps can run it, and return the command that does."""

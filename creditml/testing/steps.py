@@ -60,9 +60,10 @@ for letter in "ab":
 class StepMaker:
     """Builds steps around commands. All have the same root, with the folders that the engine would make in it."""
 
-    def __init__(self, root: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, env: Mapping[str, str], image: str = "") -> None:
         """Make the folders."""
         self.root = root
+        self._image = image
         self.cwd = root / "exe" / "wd"
         self._logs = root.parent / "logs"
         self._env = env
@@ -79,12 +80,13 @@ class StepMaker:
             root=str(self.root),
             log=str(self._logs / f"{self._made}.txt"),
             env=self._env,
+            image=self._image,
         )
         return step._replace(**fields)
 
     def at(self, root: Path) -> StepMaker:
         """Return a maker of steps with another root."""
-        return StepMaker(root, self._env)
+        return StepMaker(root, self._env, self._image)
 
 
 def log_of(step: Step) -> str:

@@ -1,0 +1,273 @@
+"""A step's container: made, watched and removed in a thread of its own."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.errors import BackendError
+from creditml.executor import Exit
+from creditml_docker.first import SHELLS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
+    from typing import Any
+
+    from creditml_docker.engines import Engine
+
+_RESENT = (0.0, 0.2, 0.5, 1.0, 3.0)
+"""Seconds between requests to end: the first process may not hear the first ones yet, and heeds only one."""
+_REUNION = 15.0
+"""Seconds that an engine that went away has to come back until its containers count as lost."""
+_KILLED = 128 + signal.SIGKILL
+
+
+class Order(NamedTuple):
+    """A container to make.
+
+    Attributes:
+        run_id: The step's run.
+        name: The container's name.
+        image: The image, for messages.
+        log: The step's log.
+        keep: Whether the container stays if the step fails.
+        notes: Lines for the log.
+        config: Returns the engine's configuration, for an engine and a shell.
+        platform: The image's platform, if it isn't the engine's own.
+    """
+
+    run_id: str
+    name: str
+    image: str
+    log: str
+    keep: bool
+    notes: tuple[str, ...]
+    config: Callable[[Engine, str], Mapping[str, Any]]
+    platform: str = ""
+
+    def note(self, line: str) -> None:
+        """Append a line to the step's log."""
+        with suppress(OSError), open(self.log, "a", encoding="utf-8") as log:
+            log.write(f"creditml: {line}\n")
+
+
+class _Wishes:
+    """What is asked of a container while another thread may still be making it."""
+
+    def __init__(self) -> None:
+        self.terminate = False
+        self.kill = False
+        self.started = threading.Event()
+        self.ended = threading.Event()
+
+    @property
+    def signal(self) -> int:
+        """The signal that was asked for, or 0."""
+        return signal.SIGKILL if self.kill else signal.SIGTERM if self.terminate else 0
+
+
+class DockerRunning:
+    """A step in a container; see `creditml.executor.Running`."""
+
+    def __init__(self, order: Order, engine: Future[Engine], forget: Callable[[DockerRunning], None]) -> None:
+        """Start a thread that does the rest."""
+        self._order, self._engine, self._forget = order, engine, forget
+        self._wishes = _Wishes()
+        self._exit: Exit | None = None
+        self._error: Exception | None = None
+        self._end, self._done = os.pipe()
+        self._thread = threading.Thread(target=self._run, name=order.name, daemon=True)
+        self._thread.start()
+
+    def fileno(self) -> int:
+        """Return the end of a pipe that the thread closes; see `creditml.executor.Running.fileno`."""
+        return self._end
+
+    def exit(self) -> Exit:
+        """Wait for the container's end; see `creditml.executor.Running.exit`."""
+        if self._end >= 0:
+            select.select([self._end], [], [])
+            os.close(self._end)
+            self._end = -1
+        if self._error is not None:
+            raise self._error
+        return self._exit or Exit(None, vanished=True)
+
+    def terminate(self) -> None:
+        """Have the first process ask all others to end; see `creditml.executor.Running.terminate`."""
+        if not self._wishes.terminate and not self._wishes.ended.is_set():
+            self._wishes.terminate = True
+            threading.Thread(target=self._ask, daemon=True).start()
+
+    def kill(self) -> None:
+        """Kill the first process, and all others with it; see `creditml.executor.Running.kill`."""
+        if not self._wishes.kill and not self._wishes.ended.is_set():
+            self._wishes.kill = True
+            threading.Thread(target=self._kill, daemon=True).start()
+
+    def join(self) -> None:
+        """Wait until the container is removed too."""
+        self._thread.join()
+
+    # -- in threads
+
+    def _run(self) -> None:
+        container = ""
+        try:
+            engine = self._engine.result()
+            container = self._make(engine)
+            self._exit = self._watch(engine, container) if container else Exit(None, signal=self._wishes.signal)
+        except BackendError as error:
+            self._error = error
+        except Exception as error:  # noqa: BLE001  a thread's error would be lost; unknown ends are failures
+            self._error = BackendError(f"{self._order.run_id}: the container can't be run: {error!r}")
+        keep = self._keeps(container)
+        self._wishes.ended.set()
+        os.close(self._done)
+        if container and not keep:
+            self._remove(container)
+        self._forget(self)
+
+    def _make(self, engine: Engine) -> str:
+        """Create and start the container; nothing if it is no longer wanted, or has been removed.
+
+        Raises:
+            BackendError: It can't be.
+        """
+        from creditml_docker.engines import TROUBLES  # noqa: PLC0415  180 ms, in a thread's time
+
+        for line in self._order.notes:
+            self._order.note(line)
+        for shell in SHELLS:
+            container = ""
+            try:
+                config = self._order.config(engine, shell)
+                made = engine.api.create_container_from_config(config, self._order.name, self._order.platform or None)
+                container = str(made["Id"])
+                if self._wishes.signal:
+                    self._remove(container)
+                    return ""
+                engine.api.start(container)
+            except TROUBLES as error:
+                if container:
+                    self._remove(container)
+                if not _lacks(shell, error):
+                    raise BackendError(self._refused(engine, error)) from error
+                self._order.note(f"the image {self._order.image} has no {shell}, which runs commands on Azure ML")
+            else:
+                self._wishes.started.set()
+                return container
+        message = f"{self._order.run_id}: the image {self._order.image} has neither bash nor sh to run a command with"
+        raise BackendError(message)
+
+    def _refused(self, engine: Engine, error: Exception) -> str:
+        said = str(getattr(error, "explanation", "") or error).strip()
+        start = f"{self._order.run_id}: the container can't be started: {said}"
+        if "No such image" in said or "no such image" in said:
+            return f"{self._order.run_id}: there is no image {self._order.image} on {engine.place}"
+        if "bind source path does not exist" in said or "mounts denied" in said.lower():
+            return (
+                f"{start}. The engine ({engine.place}) doesn't see that path: if it runs in a virtual machine, share"
+                " the folder with it; one on another machine can't run steps"
+            )
+        return start
+
+    def _watch(self, engine: Engine, container: str) -> Exit:
+        """Wait for the container's end, through failures of the connection."""
+        import requests  # noqa: PLC0415  the client has imported it, in a thread's time
+
+        from creditml_docker.engines import TROUBLES  # noqa: PLC0415  as above
+
+        while True:
+            with suppress(*TROUBLES):  # what can't be waited for is looked at
+                engine.api.wait(container)
+            try:
+                state = self._look(engine, container)
+            except requests.exceptions.RequestException:
+                state = None
+            if state is None:
+                self._order.note(
+                    f"the container {self._order.name} can't be seen any more: it was removed, or the engine has gone"
+                )
+                return Exit(None, vanished=True)
+            if not state.get("Running") and state.get("Status") != "restarting":
+                return self._how(state)
+
+    def _look(self, engine: Engine, container: str) -> Mapping[str, Any] | None:
+        """The container's state; None if it is gone, or the engine is and stays so."""
+        import requests  # noqa: PLC0415  as above
+        from docker.errors import APIError, NotFound  # noqa: PLC0415  as above
+
+        waited = 0.0
+        while True:
+            try:
+                state: Mapping[str, Any] = engine.api.inspect_container(container)["State"]
+            except NotFound:
+                return None
+            except (requests.exceptions.RequestException, APIError, OSError):
+                if waited >= _REUNION or self._wishes.kill:
+                    return None
+            else:
+                return state
+            self._wishes.ended.wait(0.25)
+            waited += 0.25
+
+    def _how(self, state: Mapping[str, Any]) -> Exit:
+        code = state.get("ExitCode")
+        if state.get("Status") not in ("exited", "stopped", "dead") or not isinstance(code, int):
+            return Exit(None, vanished=True)
+        if self._wishes.kill and code == _KILLED:
+            return Exit(None, signal=signal.SIGKILL)
+        # a command that gets over the loss of a child has ended as it wanted to
+        return Exit(code, out_of_memory=bool(state.get("OOMKilled")) and code != 0)
+
+    def _keeps(self, container: str) -> bool:
+        """Whether the container stays; tells the log how to look inside."""
+        failed = self._exit is not None and not self._exit.ok and not self._exit.vanished
+        if not (container and self._order.keep and failed) or self._wishes.signal:
+            return False
+        name = self._order.name
+        self._order.note(
+            f"the step's container is kept. Its files: docker cp {name}:PATH . A shell in what it left:"
+            f" docker commit {name} {name}-image && docker run --rm -it --entrypoint sh {name}-image"
+            f" (its inputs and outputs aren't in it). Remove it: docker rm {name}"
+        )
+        return True
+
+    def _ask(self) -> None:
+        self._wishes.started.wait()
+        for pause in _RESENT:
+            if self._wishes.ended.wait(pause) or self._wishes.kill:
+                return
+            self._send("SIGTERM")
+
+    def _kill(self) -> None:
+        while not self._wishes.started.wait(0.05):
+            if self._wishes.ended.is_set():
+                return
+        while not self._wishes.ended.is_set():
+            self._send("SIGKILL")
+            self._wishes.ended.wait(1.0)
+
+    def _send(self, name: str) -> None:
+        from creditml_docker.engines import TROUBLES  # noqa: PLC0415  as above
+
+        with suppress(*TROUBLES):  # it has ended, or the engine has gone: whoever waits for it sees that
+            self._engine.result().api.kill(self._order.name, name)
+
+    def _remove(self, container: str) -> None:
+        from creditml_docker.engines import TROUBLES  # noqa: PLC0415  as above
+
+        with suppress(*TROUBLES):  # somebody else has; or a sweep will
+            self._engine.result().api.remove_container(container, force=True, v=True)
+
+
+def _lacks(shell: str, error: Exception) -> bool:
+    """Whether an engine says that an image has no such shell."""
+    said = str(error)
+    return "exec" in said and shell in said and ("not found" in said or "no such file" in said.lower())

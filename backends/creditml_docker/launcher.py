@@ -1,0 +1,230 @@
+"""Steps in containers, each with nothing of this machine but what it is to see."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from creditml.engine.launching import check_step, clear_the_way
+from creditml.errors import BackendError
+from creditml_docker.arguments import read_resources
+from creditml_docker.container import DockerRunning, Order
+from creditml_docker.first import SCRIPT
+from creditml_docker.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from creditml.executor import Step
+    from creditml_docker.arguments import Extras
+    from creditml_docker.engines import Engine
+
+_ROOTS = "/mnt/azureml/cr/j"
+"""Azure ML compute: `<here>/<32 hex digits>/exe/wd` is a step's working folder."""
+_LOG = "/mnt/azureml/cr/std_log.txt"
+_HOST = "host.docker.internal"
+"""The name of this machine in containers that don't share its network."""
+_LOOPBACK = re.compile(r"//(127\.0\.0\.1|localhost)(?=[:/]|$)")
+
+
+class DockerLauncher:
+    """Starts steps in containers of whatever engine answers; see `creditml.executor.Launcher`.
+
+    Attributes:
+        hosts: Names under which steps reach servers of this machine, beside those of the loopback interface: a server
+            that heeds the Host header has to allow them.
+    """
+
+    isolated = True
+    hosts = (_HOST,)
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401  `read_settings` tells what can't be
+        """Make a launcher; no engine is looked for before its first step, or `get_ready`.
+
+        Raises:
+            CreditMLError: There are settings that are unknown or wrong.
+        """
+        self._settings = read_settings(settings)
+        self._token = os.urandom(4).hex()
+        self._started = 0
+        self._engine: Future[Engine] | None = None
+        self._running: set[DockerRunning] = set()
+
+    def get_ready(self) -> None:
+        """Look for an engine, in a thread; remove there what dead runners have left."""
+        self._found()
+
+    def _found(self) -> Future[Engine]:
+        if self._engine is None:
+            self._engine = Future()
+            threading.Thread(target=self._find, args=(self._engine,), daemon=True).start()
+        return self._engine
+
+    @staticmethod
+    def _find(answer: Future[Engine]) -> None:
+        try:
+            from creditml_docker import engines, owners  # noqa: PLC0415  180 ms, beside other work
+
+            engine = engines.find_engine()
+            answer.set_result(engine)
+        except BaseException as error:  # noqa: BLE001  whoever waits for the engine gets it
+            answer.set_exception(error)
+            return
+        with suppress(*engines.TROUBLES):  # the next one will sweep
+            owners.sweep(engine.api)
+
+    def see(self, root: str) -> str:
+        """Return a path like those of jobs on Azure ML."""
+        return f"{_ROOTS}/{hashlib.sha256(os.path.abspath(root).encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+
+    def start(self, step: Step) -> DockerRunning:
+        """Start a command; see `creditml.executor.Launcher.start`.
+
+        What only shows while the container is being made is raised by `exit`.
+        """
+        check_step(step)
+        if not step.image:
+            message = f"{step.run_id}: its environment has no image to run in"
+            raise BackendError(message)
+        if "\0" in step.command:
+            message = f"{step.run_id}: the command has a character that no text can have: NUL"
+            raise BackendError(message)
+        extras = read_resources(step.resources, self._settings)
+        _make_points(step)
+        self._started += 1
+        name = re.sub(r"[^A-Za-z0-9_.-]", "-", step.run_id)
+        order = Order(
+            run_id=step.run_id,
+            name=f"creditml-{name}-{self._token}-{self._started}",
+            image=step.image,
+            log=step.log,
+            keep=self._settings.keep_failed,
+            notes=extras.notes,
+            config=lambda engine, shell: self._config(step, extras, engine, shell),
+            platform=self._settings.platform,
+        )
+        running = DockerRunning(order, self._found(), self._running.discard)
+        self._running.add(running)
+        return running
+
+    def _config(self, step: Step, extras: Extras, engine: Engine, shell: str) -> dict[str, Any]:
+        """What the engine is to make; its API's `POST /containers/create`."""
+        from creditml_docker.owners import KEPT, OWNER, RUN, this_process  # noqa: PLC0415  in a thread's time
+
+        mask = os.umask(0o022)
+        os.umask(mask)
+        network = extras.network or self._settings.network or ("host" if engine.here else "bridge")
+        host = {
+            "NetworkMode": network,
+            "LogConfig": {"Type": "none", "Config": {}},
+            "GroupAdd": [] if engine.rootless else [str(group) for group in os.getgroups()],
+            **extras.host,
+        }
+        host["Mounts"] = [*self._mounts(step), *extras.host.get("Mounts", ())]
+        if engine.remapped:
+            host["UsernsMode"] = "host"
+        if engine.labelled:
+            host["SecurityOpt"] = [*extras.host.get("SecurityOpt", ()), "label=disable"]
+        env = {**step.env, **extras.env}
+        if network not in ("host", "none"):
+            host["ExtraHosts"] = [*extras.host.get("ExtraHosts", ()), f"{_HOST}:host-gateway"]
+            env = _with_gateway(env)
+        owner = "0:0" if engine.rootless else f"{os.getuid()}:{os.getgid()}"
+        keep = {KEPT: "failed"} if self._settings.keep_failed else {}
+        return {
+            "Image": step.image,
+            "Entrypoint": [shell],
+            "Cmd": ["-c", SCRIPT, shell, step.command, _LOG, f"{mask:04o}"],
+            "Env": [f"{name}={value}" for name, value in _with_user(env).items()],
+            "WorkingDir": os.path.normpath(os.path.join(self.see(step.root), step.cwd)),
+            "User": extras.user or owner,
+            "Hostname": extras.hostname,
+            "Labels": {RUN: step.run_id, OWNER: str(this_process()), **keep},
+            "Healthcheck": {"Test": ["NONE"]},
+            "HostConfig": host,
+        }
+
+    def _mounts(self, step: Step) -> Iterator[dict[str, Any]]:
+        """All that the step sees of this machine."""
+        root = self.see(step.root)
+        yield _bind(step.root, root)
+        yield _bind(step.log, _LOG)
+        kept = [*step.protected, *(mount.source for mount in step.mounts)]
+        for place in step.writable:
+            yield _bind(place, os.path.abspath(place))
+            for inner in kept:
+                if os.path.abspath(inner).startswith(os.path.abspath(place).rstrip("/") + "/"):
+                    yield _bind(inner, os.path.abspath(inner), read_only=True)
+        for mount in step.mounts:
+            yield _bind(mount.source, os.path.normpath(os.path.join(root, mount.target)), read_only=True)
+
+    def close(self) -> None:
+        """Kill what runs still, and wait until its containers are removed; see `creditml.executor.Launcher.close`."""
+        running = list(self._running)
+        for step in running:
+            step.kill()
+        for step in running:
+            step.join()
+
+    def __enter__(self) -> Self:
+        """Return the launcher itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the launcher."""
+        self.close()
+
+
+def _bind(source: str, target: str, *, read_only: bool = False) -> dict[str, Any]:
+    return {"Type": "bind", "Source": os.path.abspath(source), "Target": target, "ReadOnly": read_only}
+
+
+def _make_points(step: Step) -> None:
+    """Make what inputs are mounted on, as the user: the engine would make it as root.
+
+    Raises:
+        BackendError: It can't be.
+    """
+    clear_the_way(step)
+    try:
+        os.close(os.open(step.log, os.O_WRONLY | os.O_CREAT, 0o666))
+        for mount in step.mounts:
+            point = os.path.normpath(os.path.join(step.root, mount.target))
+            if os.path.islink(point):
+                os.unlink(point)
+            if os.path.isdir(mount.source):
+                os.makedirs(point, exist_ok=True)
+            else:
+                os.close(os.open(point, os.O_WRONLY | os.O_CREAT, 0o666))
+    except OSError as error:
+        message = f"{step.run_id}: can't make a place for its data at {error.filename}: {error.strerror}"
+        raise BackendError(message) from error
+
+
+def _with_gateway(env: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which the tracking server is this machine's, seen from outside."""
+    uri = env.get("MLFLOW_TRACKING_URI")
+    return {**env, "MLFLOW_TRACKING_URI": _LOOPBACK.sub(f"//{_HOST}", uri)} if uri else dict(env)
+
+
+def _with_user(env: Mapping[str, str]) -> dict[str, str]:
+    """An environment that names the user, whom the image doesn't know: Python asks there before it fails."""
+    if os.getuid() == 0:
+        return dict(env)
+    import pwd  # noqa: PLC0415  in a thread's time
+
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return {"USER": name, "LOGNAME": name, **env}
