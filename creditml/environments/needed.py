@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
 
 
-def needed_problems(plan: Plan, workspace: Workspace, settings: EnvironmentSettings, *, isolated: bool) -> list[Problem]:
+def needed_problems(
+    plan: Plan, workspace: Workspace, settings: EnvironmentSettings, *, isolated: bool
+) -> list[Problem]:
     """An error for each environment that nobody knows, and for each step that names none where it needs one.
 
     Args:

@@ -105,7 +105,7 @@ def test_a_submitted_job_knows_the_settings_of_its_project(project: Project) -> 
 def test_a_canceled_job_waits_for_no_environment(project: Project, number: signal.Signals) -> None:
     project.write("job.yml", pipeline({"a": on("slow")}))
     with project.start("run", "job.yml", "-n", "waiting") as process:
-        eventually(lambda: (project.folder.parent / "installed/made").exists())
+        eventually((project.folder.parent / "installed/made").exists)
         process.send_signal(number)
         assert process.wait() == 130
     assert (project.folder.parent / "installed/gave up").exists()
