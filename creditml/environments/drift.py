@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.check.findings import Findings
 from creditml.environments.conda_file import conda_spec, pip_spec
-from creditml.environments.imports import Code, Imports, imports_any, modules_of
 from creditml.environments.installed import allows, importable, installed_packages, normalized
 from creditml.environments.lookup import look_up
 from creditml.errors import CreditMLError, NotFound
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from creditml.config import EnvironmentSettings
+    from creditml.environments.imports import Imports
     from creditml.environments.installed import Package
     from creditml.environments.wanted import Wanted
     from creditml.errors import Problem
@@ -132,7 +132,7 @@ class _Comparison:
         self._workspace, self._settings, self._code_of = workspace, settings, code_of
         self._by_id: dict[int, _Used] = {}
         self._by_content: dict[str, _Used] = {}
-        self._imports = Imports()
+        self._imports: Imports | None = None
         self._installed: dict[str, Package] | None = None
 
     def step(self, step: PlannedStep) -> None:
@@ -179,6 +179,14 @@ class _Comparison:
         if key in used.seen or len(used.failing) == len(used.lacking):
             return
         used.seen.add(key)
+        from creditml.environments.imports import (  # noqa: PLC0415  only what is missing makes code interesting
+            Code,
+            Imports,
+            imports_any,
+            modules_of,
+        )
+
+        self._imports = self._imports or Imports()
         imported = self._imports.of(component.command, Code(*self._code_of(component)))
         for name, package in used.lacking.items():
             found = imports_any(name, imported) if name not in used.failing else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from creditml.environments import curated
 from creditml.environments.conda_file import CondaFile, read_conda_file
 from creditml.environments.wanted import Wanted
 from creditml.errors import CreditMLError, NotFound, near_miss
@@ -121,6 +120,8 @@ def _registered(
             return workspace.assets.resolve("environment", text).spec
         except NotFound as error:
             reason = str(error)
+    from creditml.environments import curated  # noqa: PLC0415  few environments are
+
     registry = reference.registry.lower()
     found = curated.find(reference.name) if not registry or registry.startswith(curated.REGISTRY) else None
     if found is not None:
@@ -129,6 +130,8 @@ def _registered(
 
 
 def _unknown(text: str, reference: Reference, workspace: Workspace, settings: EnvironmentSettings, reason: str) -> str:
+    from creditml.environments import curated  # noqa: PLC0415  few environments are
+
     registered = [asset.name for asset in workspace.assets.entries("environment")] if workspace.exists else []
     others = [name.removeprefix("azureml:").partition(":")[0] for name in settings.known]
     names = [*registered, *others, *curated.names()]
