@@ -23,7 +23,7 @@ COMMANDS = {
     "run": ("creditml.cli.run", "run a job here, and watch it"),
     "job": ("creditml.cli.job", "create, validate, list, show, stream, download, cancel, archive, restore jobs"),
     "data": ("creditml.cli.assets", "create, list, show, archive, restore data assets"),
-    "environment": ("creditml.cli.assets", "create, list, show, archive, restore environments"),
+    "environment": ("creditml.cli.environments", "create, list, show, archive, restore, build, prune environments"),
     "component": ("creditml.cli.assets", "create, list, show, archive, restore components"),
     "model": ("creditml.cli.assets", "create, list, show, archive, restore models"),
     "compile": ("creditml.cli.compile", "write a pipeline made with azure.ai.ml's dsl as YAML"),

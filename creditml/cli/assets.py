@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.cli import output
 from creditml.cli.job import add_archived_arguments
 from creditml.cli.submission import add_set_argument
 from creditml.cli.views import ASSET_COLUMNS, asset_view
 from creditml.errors import SpecError, UsageError
+from creditml.model import NOTHING
 from creditml.workspace import Workspace
 from creditml.workspace.assets import TITLES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from creditml.workspace.assets import Assets
     from creditml.workspace.records import Asset
 
@@ -44,8 +47,21 @@ _TITLES = {
 }
 
 
-def main(command: str, words: list[str]) -> int:
-    """Run a subcommand for one kind of asset."""
+class Own(NamedTuple):
+    """A command that only one kind of asset has, or has in a form of its own.
+
+    `flags` adds its arguments; `examples` are the words after the command; `registry` says whether it can look there.
+    """
+
+    function: Callable[[argparse.Namespace], int]
+    about: str
+    flags: Callable[[argparse.ArgumentParser], None]
+    examples: tuple[str, ...]
+    registry: bool = True
+
+
+def main(command: str, words: list[str], own: Mapping[str, Own] = NOTHING) -> int:
+    """Run a subcommand for one kind of asset; `own` are those that it has besides, or instead."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
         description=f"{_TITLES[command]}.",
@@ -53,27 +69,34 @@ def main(command: str, words: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, (function, about) in _COMMANDS.items():
+    for name in dict.fromkeys((*_COMMANDS, *own)):
+        function, about = own[name][:2] if name in own else _COMMANDS[name]
         sub = commands.add_parser(
             name,
             help=about,
-            description=f"{about.capitalize()}.",
-            epilog=_examples(command, name),
+            description=f"{about[0].upper()}{about[1:]}.",
+            epilog=_examples(command, name, own),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        _FLAGS[name](sub, command)
-        sub.add_argument(
-            "--registry-name", default="", metavar="REGISTRY", help="in a registry kept here, not in the workspace"
-        )
+        if name in own:
+            own[name].flags(sub)
+        else:
+            _FLAGS[name](sub, command)
+        if name not in own or own[name].registry:
+            sub.add_argument(
+                "--registry-name", default="", metavar="REGISTRY", help="in a registry kept here, not in the workspace"
+            )
         sub.set_defaults(function=function, kind=command)
     arguments = parser.parse_args(words)
     result: int = arguments.function(arguments)
     return result
 
 
-def _examples(kind: str, command: str) -> str:
+def _examples(kind: str, command: str, own_commands: Mapping[str, Own]) -> str:
     """Those of one command; what is the same for every kind is said once."""
     start = f"  creditml {kind} {command} "
+    if command in own_commands:
+        return "\n".join(["examples:", *(start + flags for flags in own_commands[command].examples)])
     own = [line for line in _EXAMPLES[kind].splitlines() if line.startswith(start)]
     return "\n".join(["examples:", *(own or [start + flags for flags in _COMMON_EXAMPLES[command]])])
 
@@ -155,21 +178,22 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    _refuse_both(arguments)
+    refuse_both(arguments)
     assets = _assets(Workspace.existing(), arguments)
     asset = assets.get(arguments.kind, arguments.name, arguments.version, arguments.label)
     output.show(asset_view(asset), arguments, ASSET_COLUMNS)
     return 0
 
 
-def _refuse_both(arguments: argparse.Namespace) -> None:
+def refuse_both(arguments: argparse.Namespace) -> None:
+    """Take a version or a label, not both."""
     if arguments.version and arguments.label:
         message = "--version and --label exclude each other."
         raise UsageError(message)
 
 
 def _archive(arguments: argparse.Namespace) -> int:
-    _refuse_both(arguments)
+    refuse_both(arguments)
     assets = _assets(Workspace.existing(), arguments)
     version = arguments.version
     if arguments.label:

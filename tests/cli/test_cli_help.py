@@ -15,6 +15,7 @@ ASSETS = ("data", "environment", "component", "model")
 GROUPS = {
     "job": ("create", "validate", "list", "show", "stream", "download", "cancel", "archive", "restore"),
     **dict.fromkeys(ASSETS, ("create", "list", "show", "archive", "restore")),
+    "environment": ("create", "list", "show", "archive", "restore", "build", "prune"),
 }
 ALONE = ("run", "ui", "compile", "exec", "up", "down", "status")
 COMMANDS = [(group, name) for group, names in GROUPS.items() for name in names]

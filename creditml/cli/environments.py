@@ -1,0 +1,263 @@
+"""`creditml environment …`: the commands of every asset, and those for what is made of environments on this machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from creditml.cli import assets, output
+from creditml.cli.views import ASSET_COLUMNS, asset_view
+from creditml.errors import CreditMLError, NotFound, SpecError, UsageError
+from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    import argparse
+
+    from creditml.config import EnvironmentSettings
+    from creditml.environments.cache import Entry
+    from creditml.environments.wanted import Wanted
+    from creditml.model import Environment
+
+_MADE = ("uv", "conda")
+_WANTED_COLUMNS = ("name", "image", "python", "env")
+_ENTRY_COLUMNS = ("title", "kind", "python", "size", "used_at", "folder")
+_BYTES = 1000
+
+
+def main(command: str, words: list[str]) -> int:
+    """Run a subcommand."""
+    return assets.main(command, words, _COMMANDS)
+
+
+class _Asked(NamedTuple):
+    """What the command line names: an environment as a spec has it, and the settings that hold here."""
+
+    environment: Environment | str
+    settings: EnvironmentSettings
+    workspace: Workspace
+
+    def wanted(self) -> Wanted:
+        from creditml.environments.lookup import look_up  # noqa: PLC0415  listing needs none of it
+
+        return look_up(self.environment, self.workspace, self.settings)
+
+
+def _asked(arguments: argparse.Namespace) -> _Asked:
+    from creditml.config import read_config  # noqa: PLC0415  listing needs none of it
+
+    environment = _from_file(arguments.file) if arguments.file else _reference(arguments)
+    return _Asked(environment, read_config().environments, Workspace.find())
+
+
+def _reference(arguments: argparse.Namespace) -> str:
+    name: str = arguments.name
+    if name.startswith("azureml:"):
+        return name
+    version, label = arguments.version, arguments.label or "latest"
+    if arguments.registry_name:
+        last = f"versions/{version}" if version else f"labels/{label}"
+        return f"azureml://registries/{arguments.registry_name}/environments/{name}/{last}"
+    return f"azureml:{name}:{version}" if version else f"azureml:{name}@{label}"
+
+
+def _from_file(file: str) -> Environment:
+    """The environment of a file: its spec, or no more than its conda file."""
+    from pathlib import Path  # noqa: PLC0415  names need no files
+
+    from creditml.model import Environment  # noqa: PLC0415  as above
+    from creditml.spec.environment import conda_file, environment  # noqa: PLC0415  as above
+    from creditml.spec.fields import Context  # noqa: PLC0415  as above
+    from creditml.spec.reader import open_document  # noqa: PLC0415  as above
+    from creditml.spec.yaml import Map  # noqa: PLC0415  as above
+
+    document = open_document(file)
+    context = Context(document, Path(file).absolute().parent, list(document.warnings))
+    if not isinstance(document.root, Map):
+        message = f"{file} holds no environment: it must be a mapping with 'image' or 'build', or a conda file."
+        raise CreditMLError(message)
+    if "dependencies" in document.root.items:
+        found: Environment | None = Environment(name=file, conda_file=conda_file(context, document.root))
+    else:
+        found = environment(context, document.root)
+    if found is None or any(not problem.warning for problem in context.problems):
+        raise SpecError(context.problems)
+    for problem in context.problems:
+        print(problem, file=sys.stderr)
+    return found if found.name else found._replace(name=file)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    _check_choice(arguments)
+    if not arguments.file and not arguments.drift and not arguments.name.startswith("azureml:"):
+        missing = _show_registered(arguments)
+        if missing is None:
+            return 0
+        try:
+            wanted = _asked(arguments).wanted()
+        except NotFound:
+            raise missing from None
+    else:
+        wanted = _asked(arguments).wanted()
+    output.show(_wanted_view(wanted), arguments, _WANTED_COLUMNS)
+    return 0
+
+
+def _show_registered(arguments: argparse.Namespace) -> NotFound | None:
+    """Show an environment that is registered; returns what to say if none is."""
+    try:
+        registered = Workspace.existing().registry(arguments.registry_name)
+        asset = registered.get("environment", arguments.name, arguments.version, arguments.label)
+    except NotFound as error:
+        return error
+    output.show(asset_view(asset), arguments, ASSET_COLUMNS)
+    return None
+
+
+def _wanted_view(wanted: Wanted) -> dict[str, Any]:
+    from creditml.environments.drift import compare  # noqa: PLC0415  listing needs none of it
+    from creditml.environments.installed import installed_packages  # noqa: PLC0415  as above
+
+    drift = compare(wanted, installed_packages())
+    view: dict[str, Any] = {"name": wanted.title}
+    if wanted.image:
+        view["image"] = wanted.image
+    if wanted.build:
+        view["build"] = wanted.build._asdict()
+    view |= {"python": wanted.python, "conda": list(wanted.conda), "pip": list(wanted.pip)}
+    view |= {"channels": list(wanted.channels), "variables": dict(wanted.variables)}
+    if wanted.mode:
+        view["env"] = wanted.mode
+    view["host"] = {
+        "python": drift.python,
+        "python_state": "same" if drift.python_fits else "other version",
+        "differs": drift.summary(),
+        "packages": [package._asdict() for package in drift.packages],
+    }
+    return view
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from creditml.environments.providers import provider  # noqa: PLC0415  whatever makes environments is large
+
+    _check_choice(arguments)
+    asked = _asked(arguments)
+    wanted = asked.wanted()
+    if arguments.env:
+        wanted = wanted._replace(mode=arguments.env)
+    mode = wanted.mode or asked.settings.mode
+    if mode not in _MADE:
+        message = "say what to make it with: --env uv or --env conda (or `env: uv` in creditml.yml)."
+        raise UsageError(message)
+    relax = asked.settings.relax or arguments.env_relax
+    settings = asked.settings._replace(mode=mode, relax=relax)
+    provided = provider(settings).provide(wanted, _say, lambda: False)
+    view = {"name": wanted.title, "env": mode, "folder": provided.folder, "variables": dict(provided.variables)}
+    output.show(view, arguments, ("name", "env", "folder"))
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _prune(arguments: argparse.Namespace) -> int:
+    from creditml.environments.cache import Cache  # noqa: PLC0415  other commands don't need it
+
+    if arguments.all == (arguments.older_than is not None):
+        message = "say which environments to remove: --older-than DAYS (not used for so long), or --all."
+        raise UsageError(message)
+    removed = Cache().prune(arguments.older_than, dry_run=arguments.dry_run)
+    output.show([_entry_view(entry) for entry in removed], arguments, _ENTRY_COLUMNS)
+    some = f"{len(removed)} environment{'' if len(removed) == 1 else 's'}, {_size(sum(e.size for e in removed))}"
+    _say(f"{'Would remove' if arguments.dry_run else 'Removed'} {some}.")
+    return 0
+
+
+def _entry_view(entry: Entry) -> dict[str, Any]:
+    times = {name: output.timestamp(getattr(entry, name)) for name in ("made_at", "used_at")}
+    return {**entry._asdict(), **times}
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < _BYTES:
+            return f"{count:.0f} {unit}"
+        count /= _BYTES
+    return f"{count:.1f} GB"
+
+
+def _check_choice(arguments: argparse.Namespace) -> None:
+    if bool(arguments.file) == bool(arguments.name):
+        message = "give an environment: its file (-f FILE) or its name (-n NAME)."
+        raise UsageError(message)
+    if arguments.file and (arguments.version or arguments.label or arguments.registry_name):
+        message = "a file has no --version, --label or --registry-name."
+        raise UsageError(message)
+    assets.refuse_both(arguments)
+
+
+def _which_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-f", "--file", help="the environment's YAML file, or a conda file")
+    parser.add_argument("-n", "--name", help="name of the environment: registered, in creditml.yml, or curated")
+    parser.add_argument("-v", "--version", help="version; by default the latest")
+    parser.add_argument("-l", "--label", help="label, as latest")
+
+
+def _show_flags(parser: argparse.ArgumentParser) -> None:
+    _which_flags(parser)
+    parser.add_argument(
+        "--drift",
+        action="store_true",
+        help="what it asks for against this Python, of a registered one too (of others that is shown anyway)",
+    )
+    output.add_arguments(parser)
+
+
+def _build_flags(parser: argparse.ArgumentParser) -> None:
+    _which_flags(parser)
+    parser.add_argument("--env", choices=_MADE, help="what to make it with; by default as creditml.yml says")
+    parser.add_argument("--env-relax", action="store_true", help="loosen pins that can't be met, and say which")
+    output.add_arguments(parser)
+
+
+def _prune_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--older-than", type=_days, metavar="DAYS", help="those that no job used for so many days")
+    parser.add_argument("--all", action="store_true", help="all that no job uses now")
+    parser.add_argument("--dry-run", action="store_true", help="only show which")
+    output.add_arguments(parser)
+
+
+def _days(text: str) -> float:
+    """For argparse."""
+    days = float(text)
+    if not 0 <= days < float("inf"):
+        raise ValueError
+    return days
+
+
+_COMMANDS = {
+    "show": assets.Own(
+        _show,
+        "show a version, or what a file or a curated environment asks for and what of it this Python has",
+        _show_flags,
+        (
+            "-n sklearn -l latest",
+            "-n sklearn --drift --query host.differs -o tsv",
+            "-f environment.yml --query host.packages -o table",
+            "--registry-name azureml -n sklearn-1.5",
+        ),
+    ),
+    "build": assets.Own(
+        _build,
+        "make an environment on this machine before a job needs it",
+        _build_flags,
+        ("-f environment.yml --env uv", "-n sklearn -l latest --env conda"),
+    ),
+    "prune": assets.Own(
+        _prune,
+        "remove environments that were made on this machine",
+        _prune_flags,
+        ("--older-than 30", "--all --dry-run -o table"),
+        registry=False,
+    ),
+}
