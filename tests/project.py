@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 300.0
 """Seconds after which what never happens fails a test: several times what anything takes on a machine that is busy."""
-ENVIRONMENT = "azureml:python:1"
+ENVIRONMENT: Json = {"image": "python:3.11"}
 
 
 class Done(NamedTuple):

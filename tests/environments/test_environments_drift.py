@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creditml.config import EnvironmentSettings
-from creditml.engine.submit import prepare
+from creditml.engine.options import Options
 from creditml.environments.drift import compare
 from creditml.environments.installed import allows, importable, installed_packages
 from creditml.environments.lookup import look_up
@@ -16,6 +16,7 @@ from creditml.errors import Problem, SpecError
 from creditml.model import Environment
 from creditml.spec.reader import read_job
 from creditml.workspace import Workspace
+from creditml_local import LocalExecutor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,13 +59,14 @@ class Place:
     def code(self, content: str) -> None:
         (self.folder / "src" / "train.py").write_text(content)
 
-    def check(self, job: str, settings: EnvironmentSettings | None = PLAIN) -> list[Problem]:
+    def check(self, job: str, settings: EnvironmentSettings = PLAIN) -> list[Problem]:
+        options = Options(environments=settings)
         file = self.folder / "job.yml"
         file.write_text(job)
         reading = read_job(file)
         assert reading.job is not None
         try:
-            found = prepare(reading.job, self.workspace, reading.problems, settings).warnings
+            found = LocalExecutor(self.workspace, options).prepare(reading.job, reading.problems).warnings
         except SpecError as error:
             found = error.problems
         return [problem for problem in found if "compute" not in problem.message]
@@ -113,7 +115,7 @@ def test_under_strict_it_is_an_error(place: Place) -> None:
 
 
 @pytest.mark.usefixtures("site")
-def test_nothing_is_compared_unless_asked(place: Place) -> None:
+def test_nothing_is_compared_where_environments_are_made(place: Place) -> None:
     assert place.check(job("thing-one=1.3"), None) == []
 
 
