@@ -135,6 +135,10 @@ class _Comparison:
         self._imports: Imports | None = None
         self._installed: dict[str, Package] | None = None
 
+    @property
+    def _consequence(self) -> str:
+        return "Under --strict that is an error." if self._settings.strict else "They run with what is there."
+
     def step(self, step: PlannedStep) -> None:
         environment = step.component.environment
         if environment is None:
@@ -156,14 +160,14 @@ class _Comparison:
                 self._warn(
                     used.path,
                     f"The Python that steps run in is not what the environment {used.drift.title} asks for: {summary}. "
-                    "They run with what is there; `--env uv` makes the environment.",
+                    f"{self._consequence} `--env uv` makes the environment.",
                 )
 
     def _new(self, environment: Environment | str, path: tuple[str, ...]) -> _Used:
         try:
             wanted = look_up(environment, self._workspace, self._settings)
         except NotFound as error:
-            self._warn(path, f"{error}\nUntil then the step runs with the packages of this Python.")
+            self._warn(path, f"{error}\n{self._consequence}")
             return _Used(path, None)
         except CreditMLError as error:
             self._warn(path, str(error))

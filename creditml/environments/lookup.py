@@ -7,21 +7,23 @@ environments of Azure ML. Nothing is fetched.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from creditml.environments.conda_file import CondaFile, read_conda_file
 from creditml.environments.wanted import Wanted
 from creditml.errors import CreditMLError, NotFound, near_miss
-from creditml.model import Build, Environment
+from creditml.model import Build
 from creditml.workspace.assets import Reference, parse_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from creditml.config import EnvironmentSettings
+    from creditml.model import Environment
     from creditml.workspace import Workspace
 
-_DEFINING = ("image", "conda_file", "build")
 _SUGGESTED_IMAGE = "python:3.11"
 
 
@@ -44,20 +46,36 @@ def look_up(environment: Environment | str, workspace: Workspace, settings: Envi
             workspace_form = f"'{environment}' refers to no environment; write azureml:<name>:<version>"
             message = f"{workspace_form} or azureml://registries/<registry>/environments/<name>/versions/<version>."
             raise CreditMLError(message)
-        title = environment
         known = _known(_keys(environment, reference), settings.known)
+        find = partial(_registered, environment, reference, workspace, settings)
+        return _merged(environment, known, find, settings)
+    versioned = f"{environment.name}:{environment.version}" if environment.version else ""
+    known = _known([versioned, environment.name or ""], settings.known)
+    return _merged(_title(environment), known, environment._asdict, settings)
+
+
+def _title(environment: Environment) -> str:
+    """What to call a definition: by its name, or that of its conda file, which says more than the image."""
+    content = environment.conda_file
+    own = content.get("name") if isinstance(content, dict) else None
+    return str(environment.name or own or environment.image or (environment.build.path if environment.build else ""))
+
+
+def _merged(
+    title: str,
+    known: Mapping[str, Any],
+    find: Callable[[], Mapping[str, Any]],
+    settings: EnvironmentSettings,
+) -> Wanted:
+    """What the settings say; where that is no more than a mode or a conda file, the rest is what is found elsewhere."""
+    if "image" in known or "build" in known:
+        spec = known
+    elif "conda_file" in known:
+        with suppress(NotFound):
+            known = {"image": find().get("image"), **known}
+        spec = known
     else:
-        reference = None
-        title = environment.name or environment.image or (environment.build.path if environment.build else "")
-        versioned = f"{environment.name}:{environment.version}" if environment.version else ""
-        known = _known([versioned, environment.name or ""], settings.known)
-    if any(key in known for key in _DEFINING):
-        spec: Mapping[str, Any] = known
-    elif reference is None:
-        assert isinstance(environment, Environment)  # noqa: S101  what is no reference is a definition
-        spec = environment._asdict()
-    else:
-        spec = _registered(title, reference, workspace, settings)
+        spec = find()
     return _wanted(title, spec, settings)._replace(mode=known.get("env") or "")
 
 

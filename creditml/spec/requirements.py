@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creditml.spec.fields import INVALID, missing
+from creditml.spec.fields import missing
 
 if TYPE_CHECKING:
     from creditml.spec.fields import Context
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 _OPTION = r"(-[rc]|--requirement|--constraint)(?:\s+|\s*=\s*|(?=[^-=\s]))(\S.*)"
 
 
-def with_requirements(context: Context, node: Node, content: Any, folder: Path) -> Any:  # noqa: ANN401  a dict, or INVALID
+def with_requirements(context: Context, node: Node, content: Any, folder: Path) -> Any:  # noqa: ANN401  a dict
     """A conda file's content with the lines of the files that it names.
 
     Azure ML is sent the content alone (SDK: `Environment.conda_file` is loaded and dumped again), and its build then
-    finds no such file: a warning.
+    finds no such file: a warning. A line whose file isn't there stays, since only what builds the environment minds.
 
     Args:
         context: Where problems are noted.
@@ -37,15 +37,13 @@ def with_requirements(context: Context, node: Node, content: Any, folder: Path) 
         else entry
         for entry in dependencies
     ]
-    if reader.failed:
-        return INVALID
     return {**content, "dependencies": inlined} if reader.used else content
 
 
 class _Reader:
     def __init__(self, context: Context, node: Node) -> None:
         self._context, self._node = context, node
-        self.used = self.failed = False
+        self.used = False
 
     def lines(self, given: list[Any], folder: Path, within: tuple[Path, ...]) -> list[Any]:
         found: list[Any] = []
@@ -73,9 +71,8 @@ class _Reader:
             text = file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = missing("file", str(file), str(file)) if isinstance(error, FileNotFoundError) else f"{error}."
-            self._context.error(self._node, f"pip's '{line}' can't be followed: {reason}")
-            self.failed = True
-            return []
+            self._context.warn(self._node, f"pip's '{line}' can't be followed: {reason}")
+            return [line]
         joined = re.sub(r"\\\n", " ", text)  # pip joins such lines
         lines = [re.sub(r"(?:^|\s+)#.*", "", each).strip() for each in joined.splitlines()]
         return self.lines([each for each in lines if each], file.parent, (*within, file))

@@ -9,7 +9,7 @@ import pytest
 from creditml.config import EnvironmentSettings
 from creditml.environments.conda_file import conda_spec, pip_spec
 from creditml.environments.lookup import look_up
-from creditml.errors import CreditMLError, NotFound, SpecError
+from creditml.errors import CreditMLError, NotFound
 from creditml.model import Build, Environment
 from creditml.spec.reader import read_job
 from creditml.workspace import Workspace
@@ -65,7 +65,7 @@ def test_a_conda_file_says_what_is_asked_of_conda_and_of_pip(workspace: Workspac
     )
     assert wanted.channels == ("conda-forge", "nodefaults")
     assert wanted.variables == {"THREADS": "4", "FAST": "true"}
-    assert (wanted.title, wanted.image) == (IMAGE, IMAGE)
+    assert wanted.image == IMAGE
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,25 @@ def test_a_conda_file_without_dependencies(workspace: Workspace, content: Json) 
     assert "'dependencies' must be a list" in problems(workspace, content)
 
 
+def test_settings_with_no_more_than_a_conda_file_leave_the_image(workspace: Workspace) -> None:
+    known: Mapping[str, Json] = {
+        "sklearn-1.5": {"conda_file": {"dependencies": ["numpy=1"]}},
+        "new": {"conda_file": {"dependencies": ["scipy"]}},
+    }
+    settings = EnvironmentSettings(known=known)
+    wanted = look_up("azureml:sklearn-1.5:1", workspace, settings)
+    assert (wanted.conda, wanted.pip) == (("numpy=1",), ())
+    assert wanted.image == "mcr.microsoft.com/azureml/openmpi5.0-ubuntu24.04"
+    wanted = look_up("azureml:new:1", workspace, settings)
+    assert (wanted.image, wanted.conda) == ("", ("scipy",))
+
+
 def test_the_title_of_a_definition(workspace: Workspace, tmp_path: Path) -> None:
     build = Build(str(tmp_path))
     assert look_up(Environment(name="mine", image="a:1"), workspace, PLAIN).title == "mine"
     assert look_up(Environment(image="a:1"), workspace, PLAIN).title == "a:1"
+    content = {"name": "from-the-conda-file", "dependencies": []}
+    assert look_up(Environment(image="a:1", conda_file=content), workspace, PLAIN).title == "from-the-conda-file"
     wanted = look_up(Environment(build=build), workspace, PLAIN)
     assert (wanted.title, wanted.build) == (str(tmp_path), build)
     assert not workspace.exists  # looking leaves nothing behind
@@ -341,12 +356,12 @@ def test_files_that_pip_s_part_names_are_read_where_they_lie(tmp_path: Path, wor
     assert "Azure ML is sent the conda file without the files beside it" in warning.message
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there(tmp_path: Path, workspace: Workspace) -> None:
     (tmp_path / "envs").mkdir()
     (tmp_path / "envs" / "conda.yml").write_text("dependencies:\n- pip:\n  - -r gone.txt\n")
     (tmp_path / "job.yml").write_text(JOB)
-    try:
-        found = read_job(tmp_path / "job.yml").problems
-    except SpecError as error:
-        found = error.problems
-    assert any("gone.txt does not exist" in problem.message for problem in found if not problem.warning)
+    reading = read_job(tmp_path / "job.yml")
+    assert any("gone.txt does not exist" in problem.message for problem in reading.problems if problem.warning)
+    assert reading.job is not None
+    with pytest.raises(CreditMLError, match=r"pip's '-r gone.txt' names a file beside it"):
+        look_up(reading.job.root.component.environment, workspace, PLAIN)  # type: ignore[union-attr]
