@@ -228,10 +228,16 @@ def _prune_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _days(text: str) -> float:
-    """For argparse."""
-    days = float(text)
+    """How long ago, for argparse."""
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1.0
     if not 0 <= days < float("inf"):
-        raise ValueError
+        import argparse  # noqa: PLC0415  only for types elsewhere
+
+        message = f"'{text}' is no number of days"
+        raise argparse.ArgumentTypeError(message)
     return days
 
 

@@ -134,9 +134,9 @@ def test_a_file_that_is_wrong(project: Project, content: str, said: str) -> None
         (("build", "-n", "sklearn-1.5", "--env", "host"), "invalid choice"),
         (("prune",), "--older-than DAYS"),
         (("prune", "--all", "--older-than", "3"), "--older-than DAYS"),
-        (("prune", "--older-than", "x"), "invalid"),
-        (("prune", "--older-than", "-1"), "invalid"),
-        (("prune", "--older-than", "nan"), "invalid"),
+        (("prune", "--older-than", "x"), "'x' is no number of days"),
+        (("prune", "--older-than", "-1"), "is no number of days"),
+        (("prune", "--older-than", "nan"), "is no number of days"),
     ],
 )
 def test_calls_that_can_t_be_meant(project: Project, words: tuple[str, ...], said: str) -> None:

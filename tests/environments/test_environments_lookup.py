@@ -185,6 +185,7 @@ def test_the_title_of_a_definition(workspace: Workspace, tmp_path: Path) -> None
     ("image", "used"),
     [
         ("a.io/b/c:1", "exact"),
+        ("a.io/b/c:1@sha256:00", "exact"),
         ("a.io/b/c:2", "bare"),
         ("a.io/b/c", "bare"),
         ("a.io/b/c@sha256:00", "bare"),
@@ -251,6 +252,7 @@ def test_curated_environments_are_known_whatever_their_version(workspace: Worksp
         ("acpt-pytorch-2.2", "3.10", "torch==2.10.0"),
         ("tensorflow-2.16", "3.11", "tensorflow[and-cuda]==2.16.2"),
         ("responsibleai-tabular", "3.10", "responsibleai~=0.36.0"),
+        ("AzureML-responsibleai-ubuntu20.04-py38-cpu", "3.9", "responsibleai~=0.36.0"),  # whatever it is called
         ("python-sdk-v2", "3.10", "azure-ai-ml"),
         ("minimal-py311-inference", "3.11", "numpy"),
         ("AzureML-sklearn-0.24-ubuntu18.04-py37-cpu", "3.7", "scikit-learn==0.24.1"),
