@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import docker
 import requests
 from docker.context import ContextAPI
 from docker.errors import DockerException
 from docker.utils import kwargs_from_env
 
 from creditml.errors import BackendUnavailable
+from creditml_docker.streams import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ class Engine(NamedTuple):
         name: What it calls itself, for messages.
     """
 
-    api: docker.APIClient
+    api: Client
     place: str
     here: bool = True
     rootless: bool = False
@@ -146,7 +146,7 @@ def _ask(place: _Place) -> Engine:
     socket = str(place.arguments.get("base_url") or "").removeprefix("unix://")
     if socket.startswith("/"):
         os.stat(socket)  # its error says more than the client's
-    api = docker.APIClient(**place.arguments, version="auto", timeout=_PATIENCE)
+    api = Client(**place.arguments, version="auto", timeout=_PATIENCE)
     info = api.info()
     options = " ".join(map(str, info.get("SecurityOptions") or ()))
     system = str(info.get("OperatingSystem", ""))

@@ -100,24 +100,24 @@ class DockerLauncher:
         extras = read_resources(step.resources, self._settings)
         _make_points(step)
         self._started += 1
-        name = re.sub(r"[^A-Za-z0-9_.-]", "-", step.run_id)
+        name = f"creditml-{re.sub('[^A-Za-z0-9_.-]', '-', step.run_id)}-{self._token}-{self._started}"
         order = Order(
             run_id=step.run_id,
-            name=f"creditml-{name}-{self._token}-{self._started}",
+            name=name,
             image=step.image,
             log=step.log,
             keep=self._settings.keep_failed,
             notes=extras.notes,
-            config=lambda engine, shell: self._config(step, extras, engine, shell),
+            config=lambda engine, shell: self._config(step, extras, name, engine, shell),
             platform=self._settings.platform,
         )
         running = DockerRunning(order, self._found(), self._running.discard)
         self._running.add(running)
         return running
 
-    def _config(self, step: Step, extras: Extras, engine: Engine, shell: str) -> dict[str, Any]:
+    def _config(self, step: Step, extras: Extras, name: str, engine: Engine, shell: str) -> dict[str, Any]:
         """What the engine is to make; its API's `POST /containers/create`."""
-        from creditml_docker.owners import KEPT, OWNER, RUN, this_process  # noqa: PLC0415  in a thread's time
+        from creditml_docker.owners import KEPT, RUN, labels_of  # noqa: PLC0415  in a thread's time
 
         mask = os.umask(0o022)
         os.umask(mask)
@@ -143,11 +143,11 @@ class DockerLauncher:
             "Image": step.image,
             "Entrypoint": [shell],
             "Cmd": ["-c", SCRIPT, shell, step.command, _LOG, f"{mask:04o}"],
-            "Env": [f"{name}={value}" for name, value in _with_user(env).items()],
+            "Env": [f"{variable}={value}" for variable, value in _with_user(env).items()],
             "WorkingDir": os.path.normpath(os.path.join(self.see(step.root), step.cwd)),
             "User": extras.user or owner,
             "Hostname": extras.hostname,
-            "Labels": {RUN: step.run_id, OWNER: str(this_process()), **keep},
+            "Labels": {RUN: step.run_id, **labels_of(name), **keep},
             "Healthcheck": {"Test": ["NONE"]},
             "HostConfig": host,
         }

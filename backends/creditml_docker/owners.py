@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 RUN = "creditml.run"
 OWNER = "creditml.owner"
+NAME = "creditml.container"
+"""The container's own name: images made of a container hand its labels on to containers that are none of ours."""
 KEPT = "creditml.keep"
 """Says that a container may stay if its step fails."""
 
@@ -56,6 +58,11 @@ def this_process() -> Owner:
     return Owner(_machine(), _boot(), process, _start(process))
 
 
+def labels_of(name: str) -> dict[str, str]:
+    """The labels of a container of this process."""
+    return {NAME: name, OWNER: str(this_process())}
+
+
 def sweep(api: docker.APIClient) -> list[str]:
     """Remove the containers that runners left behind when they were killed; returns their names.
 
@@ -65,12 +72,13 @@ def sweep(api: docker.APIClient) -> list[str]:
     for container in api.containers(all=True, filters={"label": OWNER}):
         labels = container.get("Labels") or {}
         owner = Owner.read(labels.get(OWNER, ""))
+        name = str((container.get("Names") or [""])[0]).lstrip("/")
         kept = labels.get(KEPT) and container.get("State") == "exited"
-        if owner is None or kept or not owner.gone:
+        if owner is None or name != labels.get(NAME) or kept or not owner.gone:
             continue
         with suppress(*TROUBLES):  # another runner sweeps too
             api.remove_container(container["Id"], force=True, v=True)
-            removed.append(str(container["Names"][0]).lstrip("/"))
+            removed.append(name)
     return removed
 
 

@@ -8,9 +8,12 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from containers import IMAGE
 
+from creditml.errors import BackendUnavailable
 from creditml.testing.launchers import LauncherContract
 from creditml.testing.steps import StepMaker
+from creditml_docker.engines import find_engine
 from creditml_local.launcher import LocalLauncher
 
 if TYPE_CHECKING:
@@ -18,7 +21,21 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
+    from creditml_docker.engines import Engine
+
     InChild: TypeAlias = Callable[[Callable[[], Any]], Any]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """Return the engine that the tests with containers use."""
+    try:
+        engine = find_engine()
+    except BackendUnavailable as error:
+        pytest.skip(str(error))
+    if not engine.api.images(name=IMAGE):
+        pytest.skip(f"{engine.place} has no image {IMAGE}; CREDITML_TEST_IMAGE names another one")
+    return engine
 
 
 @pytest.fixture

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from containers import IMAGE
 
 from creditml.errors import BackendError, BackendUnavailable, CreditMLError
 from creditml.executor import Exit, Mount
 from creditml.testing.launchers import LauncherContract
 from creditml.testing.steps import PATIENCE, STUBBORN, StepMaker, has_ended, is_free, log_of, wait_for
-from creditml_docker import engines, owners
+from creditml_docker import owners
 from creditml_docker.container import DockerRunning
 from creditml_docker.launcher import DockerLauncher
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from creditml_docker.engines import Engine
 
-IMAGE = os.environ.get("CREDITML_TEST_IMAGE", "python-test:base")
-"""Any image with bash, coreutils and python3."""
 IMAGES_OWN = {"HOME", "HOSTNAME", "LANG", "PYTHONUNBUFFERED", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"}
 USER = 4321
 
@@ -95,17 +94,6 @@ def socket_of(engine: Engine) -> str:
     if not address.startswith("unix://"):
         pytest.skip(f"the engine has no socket on this machine: {address}")
     return address.removeprefix("unix://")
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    try:
-        engine = engines.find_engine()
-    except BackendUnavailable as error:
-        pytest.skip(str(error))
-    if not engine.api.images(name=IMAGE):
-        pytest.skip(f"{engine.place} has no image {IMAGE}")
-    return engine
 
 
 @pytest.mark.usefixtures("engine")
