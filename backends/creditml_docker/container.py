@@ -152,7 +152,7 @@ class DockerRunning:
                 if self._wishes.signal:
                     self._remove(container)
                     return ""
-                engine.api.start(container)
+                _start(engine, container)
             except TROUBLES as error:
                 if container:
                     self._remove(container)
@@ -265,6 +265,19 @@ class DockerRunning:
 
         with suppress(*TROUBLES):  # somebody else has; or a sweep will
             self._engine.result().api.remove_container(container, force=True, v=True)
+
+
+def _start(engine: Engine, container: str) -> None:
+    """Start a container; if the connection breaks meanwhile, whoever waits for it finds out what came of it."""
+    import requests  # noqa: PLC0415  the client has imported it, in a thread's time
+    from docker.errors import APIError  # noqa: PLC0415  likewise
+
+    try:
+        engine.api.start(container)
+    except APIError:
+        raise
+    except (requests.exceptions.RequestException, OSError):
+        pass
 
 
 def _lacks(shell: str, error: Exception) -> bool:

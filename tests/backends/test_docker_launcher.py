@@ -49,10 +49,14 @@ class Doorway:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self._path)
         self._listener.listen()
-        threading.Thread(target=self._let_in, args=(self._listener,), daemon=True).start()
+        self._porter = threading.Thread(target=self._let_in, args=(self._listener,), daemon=True)
+        self._porter.start()
 
     def shut(self) -> None:
         os.unlink(self._path)
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._porter.join()
         for end in (self._listener, *self._ends):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
