@@ -1,21 +1,184 @@
-"""Placeholder: the mapping from conda's package names to PyPI's is another module's work, with this signature."""
+"""Conda's packages as pip's: the names where they differ, and version specs as PEP 440 writes them."""
 
 from __future__ import annotations
 
-_OTHER = {"pytorch": "torch", "py-xgboost": "xgboost", "matplotlib-base": "matplotlib", "tensorflow-base": "tensorflow"}
-_NO_PYTHON = (
-    "_libgcc_mutex",
-    "cudatoolkit",
-    "libgcc",
-    "gxx_linux-64",
-    "gcc_linux-64",
-    "openssl",
-    "mkl",
-    "blas",
-    "cpuonly",
+import re
+from typing import NamedTuple
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+
+_RENAMED = {
+    "antlr-python-runtime": "antlr4-python3-runtime",
+    "blosc": None,  # conda's is the library
+    "brotli-python": "brotli",
+    "cuda-python": "cuda-python",
+    "dask": "dask[complete]",
+    "dask-core": "dask",
+    "docker-py": "docker",
+    "faiss": "faiss-cpu",
+    "geopandas-base": "geopandas",
+    "h2o-py": "h2o",
+    "keras-gpu": "keras",
+    "matplotlib-base": "matplotlib",
+    "modin-core": "modin",
+    "modin-dask": "modin[dask]",
+    "modin-ray": "modin[ray]",
+    "msgpack-python": "msgpack",
+    "numpy-base": "numpy",
+    "opencv": "opencv-python-headless",  # wheels of the other one need a display's libraries
+    "plotly-orca": None,
+    "psycopg2": "psycopg2-binary",  # the other one is compiled with a database's headers
+    "py-opencv": "opencv-python-headless",
+    "py-xgboost": "xgboost",
+    "py-xgboost-cpu": "xgboost",
+    "py-xgboost-gpu": "xgboost",
+    "pyarrow-core": "pyarrow",
+    "pyqt": "pyqt5",
+    "pytables": "tables",
+    "python-blosc": "blosc",
+    "python-build": "build",
+    "python-clang": "clang",
+    "python-confluent-kafka": "confluent-kafka",
+    "python-duckdb": "duckdb",
+    "python-flatbuffers": "flatbuffers",
+    "python-graphviz": "graphviz",
+    "python-igraph": "igraph",
+    "python-kaleido": "kaleido",
+    "python-kubernetes": "kubernetes",
+    "python-lmdb": "lmdb",
+    "python-xxhash": "xxhash",
+    "pytorch": "torch",
+    "pytorch-cpu": "torch",
+    "pytorch-gpu": "torch",
+    "ray-core": "ray",
+    "ray-default": "ray[default]",
+    "ray-serve": "ray[serve]",
+    "ray-train": "ray[train]",
+    "ray-tune": "ray[tune]",
+    "ruamel-yaml": "ruamel.yaml",
+    "seaborn-base": "seaborn",
+    "tensorflow-base": "tensorflow",
+    "tensorflow-eigen": "tensorflow",
+    "tensorflow-gpu": "tensorflow",  # since 2.1 the same; PyPI took tensorflow-gpu away
+    "tensorflow-mkl": "tensorflow",
+    "torchtriton": "triton",
+    "uvicorn-standard": "uvicorn[standard]",
+    "xgboost-cpu": "xgboost",
+}
+_NO_PYTHON = frozenset(
+    """
+    anaconda arrow-cpp binutils blas bzip2 c-ares c-compiler ca-certificates compilers conda cpuonly
+    cudatoolkit cudatoolkit-dev cudnn cupti curl cxx-compiler dataclasses expat ffmpeg fontconfig
+    fortran-compiler freetype gcc gettext gfortran git git-lfs glib gmp google-cloud-sdk graphviz gsl gxx
+    harfbuzz hdf5 icu intel-openmp java-jdk jpeg kubernetes lame ld_impl_linux-64 libarchive libblas libboost
+    libcblas libcurl libcxx libedit libev libffi libgcc libgcc-ng libgfortran libgfortran-ng libgfortran5
+    libgit2 libgl libglib libglu libglvnd libgomp libiconv libjpeg-turbo liblapack libllvm libnetcdf
+    libnghttp2 libnsl libopenblas libopencv libpng libpq libprotobuf libsndfile libsodium libspatialindex
+    libssh2 libstdcxx libstdcxx-ng libtiff libtorch libuuid libuv libwebp libxcb libxcrypt libxgboost libxml2
+    libxslt libzlib llvm llvm-openmp lz4-c make mamba maven mesalib mkl mpi mpich mysql nccl ncurses nodejs
+    nomkl openblas openjdk openjpeg openmp openmpi openssl orc pandoc perl pixman pkg-config poppler
+    postgresql proj python python_abi pytorch-cuda pytorch-mutex qt qt-main r re2 readline rust snappy sqlite
+    tbb tesseract thrift-cpp tk ucx unixodbc unzip vc vs2015_runtime wget xz yaml zeromq zip zlib zstd
+    """.split()  # noqa: SIM905  a list with a name a line is none to read
+)
+"""Packages of conda that hold nothing for Python; wheels bring what they need of these."""
+_NO_PYTHON_FORMS = re.compile(
+    r"_.*|r-.*|m2w64-.*|xorg-.*|cuda-.*|libcu.*|libnv.*|gst-.*|.*_linux-(64|aarch64)|.*_osx-(64|arm64)|spacy-model-.*"
 )
 
 
+class Counterpart(NamedTuple):
+    """What stands for a conda package in a Python environment.
+
+    Attributes:
+        package: Its name in conda, without a channel.
+        requirement: A requirement as pip takes it; empty if it holds nothing for Python.
+        note: What could not be said in pip's terms, as a sentence.
+    """
+
+    package: str
+    requirement: str
+    note: str = ""
+
+
 def to_pypi(name: str) -> str | None:
-    """The name on PyPI of a conda package; None if it holds no Python package."""
-    return None if name in _NO_PYTHON or name.startswith(("r-", "lib")) else _OTHER.get(name, name)
+    """Return a conda package's name on PyPI, maybe with extras; None if it holds nothing for Python."""
+    name = name.lower()
+    normal = canonicalize_name(name)
+    if normal in _RENAMED:
+        return _RENAMED[normal]
+    return None if name in _NO_PYTHON or _NO_PYTHON_FORMS.fullmatch(name) else normal
+
+
+_SPEC = re.compile(r"(?:(?P<channel>\S+)::)?(?P<name>[\w.-]+)\s*(?P<rest>.*)", re.DOTALL)
+_BRACKETS = re.compile(r"\[(?P<keys>.*)\]\s*$", re.DOTALL)
+_KEY = re.compile(r"""(\w+)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^,\s]+))""")
+
+
+def counterpart(spec: str) -> Counterpart:
+    """Translate a dependency as conda writes it (`numpy=1.21`, `conda-forge::scipy>=1.7`, `mkl`)."""
+    parts = _SPEC.fullmatch(spec.strip())
+    if parts is None:
+        return Counterpart(spec, "", f"'{spec}' is no conda package.")
+    package = parts["name"]
+    name = to_pypi(package)
+    if name is None:
+        return Counterpart(package, "")
+    try:
+        return Counterpart(package, name + to_pep440(_version(parts["rest"])))
+    except ValueError as error:
+        return Counterpart(package, name, f"{spec}: {error}, so any version is taken.")
+
+
+def _version(rest: str) -> str:
+    """The version part of what follows a package's name: build strings and other keys are left out."""
+    brackets = _BRACKETS.search(rest)
+    if brackets:
+        keys = {key: one or two or three for key, one, two, three in _KEY.findall(brackets["keys"])}
+        return keys.get("version", "") or _version(rest[: brackets.start()])
+    rest = re.sub(r"\s*([,|])\s*", r"\1", rest.strip())
+    rest = re.sub(r"([<>=!~])\s+", r"\1", rest)
+    if not rest:
+        return ""
+    version, *build = rest.split()
+    if not build and (exact := re.fullmatch(r"=([^=<>!~,|]+)=[^=]+", version)):
+        return f"=={exact[1]}"  # with a build the version is meant as it is
+    return version
+
+
+def to_pep440(version: str) -> str:
+    """Translate a version spec (`=1.21`, `1.2.*`, `>=1,<2`); nothing asks for nothing.
+
+    conda docs (package match specifications): `=1.21` means 1.21.*, a bare version or `==` that very one.
+
+    Raises:
+        ValueError: Pip has no such thing; the message says which.
+    """
+    if "|" in version:
+        message = "alternatives of versions (|) are nothing that pip knows"
+        raise ValueError(message)
+    parts = [_constraint(part.strip()) for part in version.split(",")]
+    text = ",".join(part for part in parts if part)
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        message = f"'{version}' is no version that pip knows"
+        raise ValueError(message) from None
+    return text
+
+
+def _constraint(text: str) -> str:
+    """One of the constraints of a version spec."""
+    number = text.lstrip("<>=!~")
+    operator, number = text[: len(text) - len(number)], number.strip()
+    if number in ("", "*"):
+        return ""
+    wild = number.endswith("*")
+    number = number.rstrip("*").rstrip(".")
+    if operator in ("<", "<=", ">", ">=", "~="):
+        return f"{operator}{number}"
+    if operator == "!=":
+        return f"!={number}.*" if wild else f"!={number}"
+    open_ended = wild or (operator == "=" and re.fullmatch(r"[\d.]+", number))  # 19.10b0 has nothing below it
+    return f"=={number}.*" if open_ended else f"=={number}"
