@@ -1,0 +1,71 @@
+"""What the tests of environments share: a cache of their own, packages of their own, and somebody who listens."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from local_wheels import Wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Listener:
+    """Takes what is said, and says whether all was canceled."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.is_canceled = False
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def canceled(self) -> bool:
+        return self.is_canceled
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("CREDITML_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def unconfigured(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither pip nor uv is configured to anything, and uv's cache has only what tests put there."""
+    for name in list(os.environ):
+        if name.startswith(("PIP_", "UV_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "uv-cache"))
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unconfigured: None) -> Iterator[Wheels]:  # noqa: ARG001
+    """All the packages that there are."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    return Wheels(tmp_path / "wheels")
+
+
+def printed(*command: str, **variables: str) -> str:
+    """What a program prints, both ways; it must not fail."""
+    env = {"PATH": "/usr/bin:/bin", **variables}
+    done = subprocess.run(command, env=env, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    return done.stdout.strip()
