@@ -1,17 +1,49 @@
-"""Placeholder for what makes environments: another module's work, with this interface."""
+"""Which provider makes an environment: by its own mode, the settings', or on the host."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.errors import CreditMLError
+from creditml.environments.wanted import Provided
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from creditml.config import EnvironmentSettings
-    from creditml.environments.wanted import Provider
+    from creditml.environments.wanted import Provider, Wanted
+
+HOST = "host"
 
 
 def provider(settings: EnvironmentSettings) -> Provider:
-    """Return what makes environments as the settings say."""
-    message = f"Nothing makes environments with {settings.mode} yet."
-    raise CreditMLError(message)
+    """Return a provider for all environments of a job. What it provides stays as long as it, or its process, lives."""
+    return _ByMode(settings)
+
+
+class _ByMode:
+    """Has each environment made by its mode; what isn't needed is not imported."""
+
+    def __init__(self, settings: EnvironmentSettings) -> None:
+        self._settings = settings
+        self._made: dict[str, Provider] = {}
+
+    def provide(self, wanted: Wanted, say: Callable[[str], None], canceled: Callable[[], bool]) -> Provided:
+        """See `Provider`."""
+        mode = wanted.mode or self._settings.mode or HOST
+        if mode == HOST:
+            return Provided(variables=wanted.variables)
+        if mode not in self._made:
+            self._made[mode] = _of_mode(mode, self._settings)
+        return self._made[mode].provide(wanted, say, canceled)
+
+
+def _of_mode(mode: str, settings: EnvironmentSettings) -> Provider:
+    from creditml.environments.cache import Cache  # noqa: PLC0415  the host's own needs none of it
+
+    if mode == "uv":
+        from creditml.environments.uv import UvProvider  # noqa: PLC0415  as above
+
+        return UvProvider(settings, Cache())
+    from creditml.environments.conda import CondaProvider  # noqa: PLC0415  as above
+
+    return CondaProvider(settings, Cache())

@@ -1,0 +1,168 @@
+"""Packages put into an environment by uv, and what is told of those that can't be."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from creditml.environments import uv_reports
+from creditml.environments.interpreters import uv_program
+from creditml.environments.pip_settings import AS_PIP, uv_options, uv_variables, without_credentials
+from creditml.environments.programs import Done, run
+from creditml.environments.requirements import departures, looser
+from creditml.errors import CreditMLError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from creditml.environments.interpreters import Interpreter
+    from creditml.environments.requirements import Wish
+
+_HIDDEN = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON")
+_WITHOUT_SETUPTOOLS = Version("3.12")  # Python docs (venv): from there on, a new environment has only pip
+_OLD_BUILDS = "setuptools<81\n"
+"""Later ones have no pkg_resources, which most source distributions from before 2022 import."""
+
+
+class Goal(NamedTuple):
+    """What is being made, for messages.
+
+    Attributes:
+        title: The environment's.
+        python: The version of its Python.
+        asked: The Python that it asks for, if it has another one.
+        relax: Whether versions may be others than those that are asked for.
+    """
+
+    title: str
+    python: str
+    asked: str = ""
+    relax: bool = False
+
+
+class Uv:
+    """Runs uv for one environment."""
+
+    def __init__(
+        self, variables: Mapping[str, str], lock: int, say: Callable[[str], None], canceled: Callable[[], bool]
+    ) -> None:
+        """Run it with some variables, as long as somebody waits.
+
+        Args:
+            variables: See `uv_environment`.
+            lock: The descriptor of the environment's lock.
+            say: Takes lines on how far it is.
+            canceled: Whether nobody waits any more.
+        """
+        self._variables, self._lock, self._say, self._canceled = variables, lock, say, canceled
+        self._options = uv_options(variables)
+
+    def make(self, folder: str, python: Interpreter, title: str) -> None:
+        """Make a virtual environment with pip in it, and setuptools for a Python that comes with it.
+
+        Raises:
+            CreditMLError: It can't be made.
+        """
+        done = self._run("venv", "--no-project", "--python", python.path, folder, at=os.path.dirname(folder))
+        if not done.code:  # --seed of uv says less of what is wrong with an index
+            old = Version(python.version) < _WITHOUT_SETUPTOOLS
+            done = self._install(folder, ["pip", "setuptools", "wheel"] if old else ["pip"])
+        if done.code:
+            raise CreditMLError(_failure(Goal(title, python.version), done.errors, []))
+
+    def install(self, folder: str, wishes: Sequence[Wish], goal: Goal) -> list[str]:
+        """Install packages, and return what is not as it was asked for, a line each.
+
+        Raises:
+            CreditMLError: That can't be done; the message says which package is why.
+        """
+        times: dict[str, int] = {}
+        while True:
+            done = self._install(folder, [wish.loosened(times.get(wish.name, 0)) for wish in wishes])
+            if not done.code:
+                return departures(wishes, self.installed(folder)) if times else []
+            names = uv_reports.names_in(done.errors, {wish.name for wish in wishes if wish.name})
+            able = goal.relax and uv_reports.can_be_loosened(done.errors)
+            following = looser(wishes, times, names) if able else None
+            if following is None:
+                raise CreditMLError(_failure(goal, done.errors, names))
+            if not times:
+                self._say("Versions that can't be met are loosened.")
+            times = following
+
+    def installed(self, folder: str) -> dict[str, str]:
+        """Return the versions of the packages that an environment has."""
+        done = self._run("pip", "list", "--format", "json", "--python", f"{folder}/bin/python", at=folder)
+        return {canonicalize_name(each["name"]): each["version"] for each in json.loads(done.output or "[]")}
+
+    def compile(self, folder: str) -> None:
+        """Compile what is there, as steps can't: to them it is read-only."""
+        run(
+            [f"{folder}/bin/python", "-m", "compileall", "-q", "-j", "0", f"{folder}/lib"],
+            variables=self._variables,
+            folder=folder,
+            lock=self._lock,
+            canceled=self._canceled,
+        )
+
+    def _install(self, folder: str, lines: Sequence[str]) -> Done:
+        with tempfile.TemporaryDirectory(prefix="creditml-") as temporary:
+            requirements, constraints = Path(temporary, "requirements.txt"), Path(temporary, "build.txt")
+            requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            constraints.write_text(_OLD_BUILDS, encoding="utf-8")
+            command = ["pip", "install", "--compile-bytecode", "--python", f"{folder}/bin/python"]
+            if (
+                any(line.startswith("--extra-index-url") for line in lines)
+                and "UV_INDEX_STRATEGY" not in self._variables
+            ):
+                command += ["--index-strategy", AS_PIP]
+            command += ["--break-system-packages", *self._options, "-r", str(requirements)]
+            done = self._run(*command, at=folder)
+            if done.code and "pkg_resources" in done.errors:
+                done = self._run(*command, "--build-constraints", str(constraints), at=folder)
+            return done
+
+    def _run(self, *arguments: str, at: str) -> Done:
+        return run(
+            [uv_program(), *arguments],
+            variables=self._variables,
+            folder=at,
+            lock=self._lock,
+            hear=self._hear,
+            canceled=self._canceled,
+        )
+
+    def _hear(self, line: str) -> None:
+        if uv_reports.PROGRESS.match(line):
+            self._say(without_credentials(line.strip()))
+
+
+def uv_environment() -> dict[str, str]:
+    """Return the environment variables that uv runs with: ours, and what pip is configured to."""
+    own = {name: value for name, value in os.environ.items() if name not in _HIDDEN}
+    plain = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+    return {**own, **uv_variables(own), **plain}
+
+
+def _failure(goal: Goal, report: str, names: Sequence[str]) -> str:
+    """Say why an environment can't be made, and what to do."""
+    asked = f" (it asks for Python {goal.asked}, which isn't on this machine)" if goal.asked else ""
+    about = f" {', '.join(names)}:" if names else ""
+    lines = [
+        f"The environment {goal.title} can't be made with Python {goal.python}{asked}:{about}",
+        uv_reports.reason(report),
+        *(f"  {line}" for line in uv_reports.decisive_lines(report)),
+    ]
+    if names and not goal.relax and uv_reports.can_be_loosened(report):
+        lines.append(
+            "Install the Python that it asks for, or run with --env-relax to loosen the versions."
+            if goal.asked
+            else "Mend the versions, or run with --env-relax to loosen those that can't be met."
+        )
+    return "\n".join(lines)

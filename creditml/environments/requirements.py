@@ -1,0 +1,96 @@
+"""The requirements of an environment: as they are asked for, looser, and whether what came is what was asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_PINS = ("==", "~=", "===")
+_COMMENT = re.compile(r"(^|\s)#.*")
+
+
+class Wish(NamedTuple):
+    """One line of requirements; `requirement` is None for options, paths and the like, which stay as they are."""
+
+    line: str
+    requirement: Requirement | None = None
+
+    @property
+    def name(self) -> str:
+        """The package's name, as names are compared; empty if the line names none."""
+        return canonicalize_name(self.requirement.name) if self.requirement else ""
+
+    @property
+    def bounds(self) -> int:
+        """How many times it can be loosened."""
+        if self.requirement is None or self.requirement.url or not self.requirement.specifier:
+            return 0
+        return 2 if any(each.operator in _PINS for each in self.requirement.specifier) else 1
+
+    def loosened(self, times: int) -> str:
+        """Return the line with pins as lower bounds (once), or with any version (as often as it can be)."""
+        if self.requirement is None or not times:
+            return self.line
+        looser = Requirement(str(self.requirement))
+        looser.specifier = SpecifierSet() if times >= self.bounds else _lower(self.requirement.specifier)
+        return str(looser)
+
+
+def read_wishes(lines: Iterable[str]) -> list[Wish]:
+    """Read lines of requirements; comments and empty lines are left out."""
+    return list(_wishes(lines))
+
+
+def _wishes(lines: Iterable[str]) -> Iterator[Wish]:
+    for each in lines:
+        line = _COMMENT.sub("", each).strip()
+        if not line:
+            continue
+        try:
+            yield Wish(line, Requirement(line))
+        except InvalidRequirement:
+            yield Wish(line)
+
+
+def _lower(specifiers: SpecifierSet) -> SpecifierSet:
+    texts = (
+        f">={each.version.removesuffix('.*')}" if each.operator in _PINS else str(each)
+        for each in specifiers
+        if each.operator in (*_PINS, ">", ">=", "!=")
+    )
+    return SpecifierSet(",".join(texts))
+
+
+def looser(wishes: Sequence[Wish], times: Mapping[str, int], named: Iterable[str]) -> dict[str, int] | None:
+    """Return how often each package is loosened next, given those that a report names; None if nothing is left.
+
+    Those that it names go first; if they are as loose as can be, all the others do.
+    """
+    able = {wish.name for wish in wishes if wish.bounds > times.get(wish.name, 0)}
+    chosen = able & set(named) or able
+    return {**times, **{name: times.get(name, 0) + 1 for name in chosen}} if chosen else None
+
+
+def departures(wishes: Iterable[Wish], installed: Mapping[str, str]) -> list[str]:
+    """Say of each package that has another version than was asked for which one it has."""
+    lines = []
+    for wish in wishes:
+        requirement = wish.requirement
+        version = installed.get(wish.name, "")
+        if requirement is None or not version or not requirement.specifier:
+            continue
+        try:
+            fits = requirement.specifier.contains(Version(version), prereleases=True)
+        except InvalidVersion:
+            continue
+        if not fits:
+            lines.append(f"{requirement.name} {requirement.specifier} → {version}")
+    return sorted(set(lines))
