@@ -29,8 +29,8 @@ _VARIABLES = {
     "pre": "UV_PRERELEASE",
 }
 AS_PIP = "unsafe-best-match"
-"""uv's way to choose among several indexes that is pip's: the best version that any has, not those of the first one. With
-it uv tells less of an index that refuses, so it is for those who have several."""
+"""uv's way to choose among several indexes that is pip's: the best version that any has, not those of the first one.
+With it uv tells less of an index that refuses, so it is for those who have several."""
 _OLDER = {"UV_DEFAULT_INDEX": ("UV_INDEX_URL",), "UV_INDEX": ("UV_EXTRA_INDEX_URL",)}
 """Other names of uv for the same."""
 _SECTIONS = ("global", "install")

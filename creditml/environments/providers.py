@@ -30,7 +30,7 @@ class _ByMode:
     def provide(self, wanted: Wanted, say: Callable[[str], None], canceled: Callable[[], bool]) -> Provided:
         """See `Provider`."""
         mode = wanted.mode or self._settings.mode or HOST
-        if mode == HOST:
+        if mode == HOST or not wanted.packages:  # nobody but Docker knows what is in an image
             return Provided(variables=wanted.variables)
         if mode not in self._made:
             self._made[mode] = _of_mode(mode, self._settings)

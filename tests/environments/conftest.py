@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from listening import Listener
 from local_wheels import Wheels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-class Listener:
-    """Takes what is said, and says whether all was canceled."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.is_canceled = False
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def canceled(self) -> bool:
-        return self.is_canceled
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
 
 
 @pytest.fixture
@@ -61,11 +43,3 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unconfigured: None) 
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
     return Wheels(tmp_path / "wheels")
-
-
-def printed(*command: str, **variables: str) -> str:
-    """What a program prints, both ways; it must not fail."""
-    env = {"PATH": "/usr/bin:/bin", **variables}
-    done = subprocess.run(command, env=env, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == 0, done.stdout
-    return done.stdout.strip()

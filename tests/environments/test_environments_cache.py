@@ -20,7 +20,7 @@ from creditml.errors import Canceled, CreditMLError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Listener
+    from listening import Listener
 
 PATIENCE = 60.0
 NAME = "uv-abc"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Listener, printed
+from listening import Listener, printed
 from local_channel import Channel
 
 from creditml.config import EnvironmentSettings

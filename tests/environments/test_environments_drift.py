@@ -116,7 +116,7 @@ def test_under_strict_it_is_an_error(place: Place) -> None:
 
 @pytest.mark.usefixtures("site")
 def test_nothing_is_compared_where_environments_are_made(place: Place) -> None:
-    assert place.check(job("thing-one=1.3"), None) == []
+    assert place.check(job("thing-one=1.3"), EnvironmentSettings(mode="uv")) == []
 
 
 @pytest.mark.usefixtures("site")

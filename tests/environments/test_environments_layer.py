@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Listener, printed
+from listening import Listener, printed
 from local_channel import Channel
 from local_wheels import Wheels
 

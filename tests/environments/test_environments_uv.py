@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Listener, printed
+from listening import Listener, printed
 
 from creditml.config import EnvironmentSettings
 from creditml.environments.providers import provider

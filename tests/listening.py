@@ -1,0 +1,31 @@
+"""Somebody who listens to what makes environments, and what a program prints."""
+
+from __future__ import annotations
+
+import subprocess
+
+
+class Listener:
+    """Takes what is said, and says whether all was canceled."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.is_canceled = False
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def canceled(self) -> bool:
+        return self.is_canceled
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+def printed(*command: str, **variables: str) -> str:
+    """What a program prints, both ways; it must not fail."""
+    env = {"PATH": "/usr/bin:/bin", **variables}
+    done = subprocess.run(command, env=env, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    return done.stdout.strip()
