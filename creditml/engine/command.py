@@ -17,7 +17,7 @@ from creditml.engine.contract import (
     Values,
     command_line,
 )
-from creditml.engine.outcome import Outcome, failed, not_kept, not_started
+from creditml.engine.outcome import Outcome, failed, kept_out, not_kept, not_started
 from creditml.engine.stage import (
     Inputs,
     Supply,
@@ -328,7 +328,8 @@ class CommandRun:
         if self._asked:  # one that heeds SIGTERM by ending well has not done what it was to do
             return Outcome("Canceled", "The step was canceled.", "Canceled", end.code)
         if not end.ok:
-            return failed(end, self.step.component.command, self.log)
+            shared = self.runner.preparations.of(self.step).folder
+            return kept_out(failed(end, self.step.component.command, self.log), shared)
         return None
 
     def _touched(self) -> Outcome | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from creditml.executor import Exit
 
 _TAIL_LINES = 12
+_REFUSALS = ("Read-only file system", "Permission denied")
 _TAIL_BYTES = 8192
 
 
@@ -75,6 +76,19 @@ def failed(end: Exit, command: str, log: Path) -> Outcome:
         f"Please check log file 'user_logs/std_log.txt' for error details.{error}"
     )
     return Outcome("Failed", message, "ExecutionFailed", end.code)
+
+
+def kept_out(outcome: Outcome, shared: str) -> Outcome:
+    """The same outcome, explained if the command wanted to change the environment in the folder `shared`."""
+    if not shared or not any(
+        shared in line and any(words in line for words in _REFUSALS) for line in outcome.message.splitlines()
+    ):
+        return outcome
+    message = (
+        f"{outcome.message}\nThe environment in {shared} is read-only, since other steps share it. What `pip install` "
+        "installs goes to a layer of the step's own; else have the environment's conda file say what is needed."
+    )
+    return outcome._replace(message=message)
 
 
 def _tail(log: Path) -> str:
