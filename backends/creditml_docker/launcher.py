@@ -55,6 +55,8 @@ class DockerLauncher:
         self._settings = read_settings(settings)
         self._token = os.urandom(4).hex()
         self._started = 0
+        self._mask = os.umask(0o022)  # it can't be looked at without being set, so better not beside threads
+        os.umask(self._mask)
         self._engine: Future[Engine] | None = None
         self._running: set[DockerRunning] = set()
 
@@ -119,8 +121,6 @@ class DockerLauncher:
         """What the engine is to make; its API's `POST /containers/create`."""
         from creditml_docker.owners import KEPT, RUN, labels_of  # noqa: PLC0415  in a thread's time
 
-        mask = os.umask(0o022)
-        os.umask(mask)
         network = extras.network or self._settings.network or ("host" if engine.here else "bridge")
         host = {
             "NetworkMode": network,
@@ -142,7 +142,7 @@ class DockerLauncher:
         return {
             "Image": step.image,
             "Entrypoint": [shell],
-            "Cmd": ["-c", SCRIPT, shell, step.command, _LOG, f"{mask:04o}"],
+            "Cmd": ["-c", SCRIPT, shell, step.command, _LOG, f"{self._mask:04o}"],
             "Env": [f"{variable}={value}" for variable, value in _with_user(env).items()],
             "WorkingDir": os.path.normpath(os.path.join(self.see(step.root), step.cwd)),
             "User": extras.user or owner,

@@ -1,0 +1,297 @@
+"""An image with an environment's packages in it: one per content, derived from the image that the environment names."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from docker.errors import ImageNotFound
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from creditml.environments.conda_names import counterpart, to_pep440
+from creditml.environments.installing import Goal, Uv
+from creditml.environments.interpreters import Interpreter, uv_program
+from creditml.environments.keys import key_of
+from creditml.environments.pip_settings import uv_variables
+from creditml.environments.requirements import read_wishes
+from creditml.environments.uv import pip_requirements
+from creditml.errors import Canceled, CreditMLError
+from creditml.workspace import lock
+from creditml_docker.building import MADE, REPOSITORY
+from creditml_docker.engines import TROUBLES
+from creditml_docker.owners import labels_of
+from creditml_docker.streams import hear
+from creditml_docker.workshop import TOOLS, Workshop, volume_mount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from creditml.config import EnvironmentSettings
+    from creditml.environments.programs import Done
+    from creditml.environments.wanted import Wanted
+    from creditml_docker.engines import Engine
+
+_NOTES = "creditml.notes"
+"""The label with what in an image is not as it was asked for, as JSON."""
+_FOLDER = "/azureml-envs/azureml_"
+"""Azure ML: environments with a conda file lie in `/azureml-envs/azureml_<hash>` of their images."""
+_MADE = f"{TOOLS}/made"
+_UV = f"{TOOLS}/uv"
+_PAUSE = 0.1  # seconds between looks at a lock that another job holds
+_PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The engine's own PATH, for images that have none."""
+
+
+class Source(NamedTuple):
+    """The image that another one is derived from."""
+
+    engine: Engine
+    image: str
+    platform: str = ""
+
+
+def derive(
+    source: Source,
+    wanted: Wanted,
+    settings: EnvironmentSettings,
+    say: Callable[[str], None],
+    canceled: Callable[[], bool],
+) -> str:
+    """Return an image with what is wanted; what in it is not as it was asked for is said each time.
+
+    Raises:
+        CreditMLError: It can't be made, or must not be like that (`strict`).
+        Canceled: Nobody waits any more.
+    """
+    api = source.engine.api
+    base = api.inspect_image(source.image)
+    key = key_of("docker", wanted, (str(base["Id"]), *wanted.channels), relax=settings.relax)
+    image = f"{REPOSITORY}:{key}"
+    notes = _notes(source.engine, image)
+    if notes is None:
+        with _alone(key, canceled):
+            notes = _notes(source.engine, image)
+            if notes is None:
+                say(f"Building the image of {wanted.title} from {source.image}.")
+                notes = _make(source, wanted, settings, key, say, canceled)
+    if settings.strict and notes:
+        listed = "\n".join(f"  {note}" for note in notes)
+        message = (
+            f"The environment {wanted.title} is not as it is asked for, and --strict allows nothing else:\n{listed}"
+        )
+        raise CreditMLError(message)
+    for note in notes:
+        say(note)
+    return image
+
+
+def _notes(engine: Engine, image: str) -> list[str] | None:
+    """What is to be said of an image; None if there is no such image."""
+    try:
+        labels = engine.api.inspect_image(image)["Config"].get("Labels") or {}
+    except ImageNotFound:
+        return None
+    return [str(note) for note in json.loads(labels.get(_NOTES) or "[]")]
+
+
+@contextmanager
+def _alone(key: str, canceled: Callable[[], bool]) -> Iterator[None]:
+    """Be the only one on this machine who makes an image."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "creditml" / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    while (descriptor := lock.take(folder / f"{key}.lock")) is None:
+        if canceled():
+            raise Canceled("Canceled while its environment was made.")
+        time.sleep(_PAUSE)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make(
+    source: Source,
+    wanted: Wanted,
+    settings: EnvironmentSettings,
+    key: str,
+    say: Callable[[str], None],
+    canceled: Callable[[], bool],
+) -> list[str]:
+    """Make an image; returns what in it is not as it was asked for."""
+    folder = f"{_FOLDER}{key}"
+    own = dict(os.environ)
+    variables = {**_uv_settings(own), **uv_variables(own), "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+    volume = f"creditml-env-{key}"
+    _drop(source.engine, volume)  # what a killed process left
+    paths = _local_paths(wanted)
+    try:
+        with Workshop(source.engine, source.image, variables, canceled, paths=paths, made=(volume, folder)) as shop:
+            notes = _furnish(shop, source.image, folder, wanted, settings, say)
+        say(f"Making the image of {wanted.title}.")
+        _finish(source, wanted, key, notes, canceled)
+    finally:
+        _drop(source.engine, volume)
+    return notes
+
+
+def _drop(engine: Engine, volume: str) -> None:
+    with suppress(*TROUBLES):  # there is none, or a container of a killed process has it still
+        engine.api.remove_volume(volume)
+
+
+def _furnish(
+    shop: Workshop, image: str, folder: str, wanted: Wanted, settings: EnvironmentSettings, say: Callable[[str], None]
+) -> list[str]:
+    """Make the environment in the container."""
+    found = shop.look()
+    python, fits = _nearest(wanted.python, found.pythons)
+    uv = InsideUv(shop, say, python)
+    foreign = [spec for spec in wanted.conda if not counterpart(spec).requirement]
+    if found.condas and (foreign or not fits or python is None):
+        _conda(shop, found.condas[0], folder, wanted, say)
+        lines, notes = list(wanted.pip), list[str]()
+        python = Interpreter(uv.version(folder), f"{folder}/bin/python")
+        fits = True
+    elif python is None:
+        message = (
+            f"The image {image} has no Python, and no conda to get one with. Name another one in creditml.yml:"
+            f"\n  images: {{{image}: NAME}}"
+        )
+        raise CreditMLError(message)
+    else:
+        lines, notes = pip_requirements(wanted)
+        uv.make(folder, python, wanted.title)
+        if not fits:
+            text = f"Python {wanted.python} isn't in the image {image}; Python {python.version} is the nearest one."
+            notes.insert(0, text)
+    goal = Goal(wanted.title, python.version, "" if fits else wanted.python, settings.relax)
+    return [*notes, *(uv.install(folder, read_wishes(lines), goal) if lines else [])]
+
+
+def _conda(shop: Workshop, conda: str, folder: str, wanted: Wanted, say: Callable[[str], None]) -> None:
+    """Have the image's conda make the environment."""
+    say(f"{os.path.basename(conda)} installs {', '.join(wanted.conda) or 'Python'}.")
+    channels = [word for channel in wanted.channels for word in ("-c", channel)]
+    python = f"python{wanted.python}" if re.match(r"[<>=!~]", wanted.python) else f"python={wanted.python}"
+    specs = [python if wanted.python else "python", "pip", *wanted.conda]
+    only = ["--override-channels", *channels] if channels else []
+    done = shop.run([conda, "create", "-y", "-q", "-p", folder, *only, *specs])
+    if done.code:
+        said = "\n".join(f"  {line}" for line in (done.errors or done.output).strip().splitlines()[-12:])
+        message = f"The environment {wanted.title} can't be made by the image's {conda}:\n{said}"
+        raise CreditMLError(message)
+
+
+def _finish(source: Source, wanted: Wanted, key: str, notes: Sequence[str], canceled: Callable[[], bool]) -> None:
+    """Make an image of the given one with the environment in it, and with nothing else of the workshop.
+
+    The engine's builder could do it too, but takes five times as long to copy many files.
+    """
+    api, folder, name = source.engine.api, f"{_FOLDER}{key}", f"creditml-image-{key}-{os.urandom(4).hex()}"
+    base = api.inspect_image(source.image)["Config"] or {}
+    copy = ["sh", "-c", f"mkdir -p {os.path.dirname(folder)} && cp -a {_MADE} {folder}"]
+    config = {
+        "Image": source.image,
+        "Entrypoint": [] if not base.get("Entrypoint") else ["/usr/bin/env"],
+        "Cmd": copy,
+        "User": "0:0",
+        "Labels": labels_of(name),
+        "HostConfig": {
+            "NetworkMode": "none",
+            "Mounts": [volume_mount(f"creditml-env-{key}", _MADE, read_only=True)],
+            "SecurityOpt": ["label=disable"] if source.engine.labelled else [],
+        },
+    }
+    container = api.create_container_from_config(config, name, source.platform or None)["Id"]
+    try:
+        api.start(container)
+        [end] = hear(api, lambda: [api.wait(container)], canceled)
+        if end["StatusCode"]:
+            message = f"The environment {wanted.title} can't be copied into its image: is the engine's disk full?"
+            raise CreditMLError(message)
+        variables = dict(line.partition("=")[::2] for line in base.get("Env") or ())
+        again = {
+            "Entrypoint": base.get("Entrypoint"),
+            "Cmd": base.get("Cmd") or ["sh"],
+            "User": base.get("User") or "",
+            "Env": [f"PATH={folder}/bin:{variables.get('PATH') or _PATHS}"],
+            "Labels": {MADE: wanted.title, _NOTES: json.dumps(list(notes))},
+        }
+        api.commit(container, REPOSITORY, key, conf=again)
+    finally:
+        with suppress(*TROUBLES):
+            api.remove_container(container, force=True, v=True)
+
+
+class InsideUv(Uv):
+    """Uv's work done in a container: by uv itself where it runs, else by the container's own pip."""
+
+    def __init__(self, shop: Workshop, say: Callable[[str], None], python: Interpreter | None) -> None:
+        """Put uv into the container, and see whether it runs there."""
+        super().__init__({}, -1, say, lambda: False)
+        self._shop, self._python = shop, python.path if python else "python3"
+        shop.put(uv_program(), _UV)
+        self._runs = not shop.run([_UV, "--version"]).code
+
+    def version(self, folder: str) -> str:
+        """Return the version of an environment's Python."""
+        program = "import platform; print(platform.python_version())"
+        return self._shop.run([f"{folder}/bin/python", "-c", program]).output.strip()
+
+    def _run(self, *arguments: str, at: str) -> Done:
+        for path in filter(os.path.isfile, arguments):
+            self._shop.put(path)
+        self._shop.run(["mkdir", "-p", at])
+        return self._shop.run([_UV, *arguments] if self._runs else self._by_pip(arguments), self._hear, folder=at)
+
+    def _by_pip(self, arguments: Sequence[str]) -> list[str]:
+        """The same in terms of `venv` and pip."""
+        words = [word for word in arguments if word not in ("--compile-bytecode", "--break-system-packages")]
+        if words[0] == "venv":
+            return [self._python, "-m", "venv", words[-1]]
+        python = words[words.index("--python") + 1]
+        words = [word for word in words if word not in ("--python", python)]
+        if "--build-constraints" in words:  # pip has no such thing
+            at = words.index("--build-constraints")
+            del words[at : at + 2]
+        return [python, "-m", *words]
+
+
+def _nearest(wanted: str, found: Sequence[Interpreter]) -> tuple[Interpreter | None, bool]:
+    """The Python that fits best, and whether it is one that is wanted. The first one is the image's own."""
+    if not found or not wanted:
+        return (found[0] if found else None), True
+    bare = wanted.replace(".", "").isdigit() and wanted.count(".") < 2  # noqa: PLR2004  major.minor.micro
+    try:
+        specifiers = SpecifierSet(to_pep440(f"={wanted}" if bare else wanted), prereleases=True)
+    except ValueError as error:
+        message = f"The environment asks for Python '{wanted}': {error}."
+        raise CreditMLError(message) from None
+    fitting = [python for python in found if Version(python.version) in specifiers]
+    if fitting:
+        return fitting[0], True
+    versions = (Version(each.version.removesuffix(".*")) for each in specifiers if each.operator != "!=")
+    target = max(versions, default=Version("3"))
+    return min(found, key=lambda python: _distance(Version(python.version), target)), False
+
+
+def _distance(version: Version, target: Version) -> tuple[int, int]:
+    return abs(version.minor - target.minor) + 100 * abs(version.major - target.major), -version.minor
+
+
+def _uv_settings(own: Mapping[str, str]) -> dict[str, str]:
+    """What the user has set for uv, but for what is about this machine."""
+    ours = ("UV_PYTHON", "UV_CACHE", "UV_PROJECT", "UV_LINK", "UV_TOOL", "UV_INSTALL", "UV_LOG")
+    return {name: value for name, value in own.items() if name.startswith("UV_") and not name.startswith(ours)}
+
+
+def _local_paths(wanted: Wanted) -> list[str]:
+    """The files and folders of this machine that requirements name."""
+    words = (word for line in wanted.pip for word in re.split(r"[\s=]+|@\s*file://", line))
+    return [word for word in words if os.path.isabs(word) and os.path.exists(word)]
