@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from creditml.engine.executor import LocalJobs
 from creditml_docker.launcher import DockerLauncher
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from creditml.config import EnvironmentSettings
     from creditml.environments.wanted import Provider
-
-
-def provider(settings: EnvironmentSettings, backend: Mapping[str, Any]) -> Provider:
-    """What makes the images of environments; see `creditml_docker.images.DockerProvider`."""
-    from creditml_docker.images import DockerProvider  # noqa: PLC0415  the engine's client takes 180 ms
-
-    return DockerProvider(settings, backend)
 
 
 class DockerExecutor(LocalJobs):
@@ -26,7 +16,13 @@ class DockerExecutor(LocalJobs):
 
     name = "docker"
     launcher = DockerLauncher
-    provider = staticmethod(provider)
+    isolated = True
+
+    def provider(self) -> Provider:
+        """What makes the images of environments; see `creditml_docker.images.DockerProvider`."""
+        from creditml_docker.images import DockerProvider  # noqa: PLC0415  the engine's client takes 180 ms
+
+        return DockerProvider(self.options.environments, self.options.backend)
 
 
 __all__ = ["DockerExecutor", "DockerLauncher"]

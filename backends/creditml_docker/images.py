@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import docker  # noqa: F401  whole before its parts, or two threads that import them wait for each other
 from docker.errors import APIError, ImageNotFound
 from docker.utils import parse_repository_tag
 

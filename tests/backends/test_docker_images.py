@@ -23,9 +23,8 @@ from creditml.errors import Canceled, CreditMLError
 from creditml.model import Build
 from creditml.testing.launchers import LauncherContract
 from creditml.testing.steps import PATIENCE, StepMaker, log_of
-from creditml_docker import DockerExecutor
 from creditml_docker.building import REPOSITORY
-from creditml_docker.images import made_images
+from creditml_docker.images import DockerProvider, made_images
 from creditml_docker.launcher import DockerLauncher
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Provision:
 
     def __init__(self, settings: EnvironmentSettings, **backend: str) -> None:
         self.said: list[str] = []
-        self._provider = DockerExecutor.provider(settings, backend)
+        self._provider = DockerProvider(settings, backend)
 
     def __call__(self, wanted: Wanted, canceled: Callable[[], bool] = lambda: False) -> Provided:
         return self._provider.provide(wanted, self.said.append, canceled)
