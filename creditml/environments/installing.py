@@ -117,10 +117,8 @@ class Uv:
             requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
             constraints.write_text(_OLD_BUILDS, encoding="utf-8")
             command = ["pip", "install", "--compile-bytecode", "--python", f"{folder}/bin/python"]
-            if (
-                any(line.startswith("--extra-index-url") for line in lines)
-                and "UV_INDEX_STRATEGY" not in self._variables
-            ):
+            several = any(line.startswith("--extra-index-url") for line in lines)
+            if several and "UV_INDEX_STRATEGY" not in self._variables:
                 command += ["--index-strategy", AS_PIP]
             command += ["--break-system-packages", *self._options, "-r", str(requirements)]
             done = self._run(*command, at=folder)
