@@ -45,7 +45,6 @@ class UvProvider:
             uv.make(folder, python, wanted.title)
             goal = Goal(wanted.title, python.version, "" if fits else wanted.python, relax)
             told = uv.install(folder, read_wishes(lines), goal) if lines else []
-            uv.compile(folder)
             return Built(wanted.title, python.version, tuple(told))
 
         name = f"{KIND}-{key_of(KIND, wanted, python, relax=relax)}"

@@ -34,13 +34,6 @@ AWKWARD = "prüfung mit leer %41#?&"
 """A folder name in which a URI gives several characters a meaning."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Say what the marks of these tests mean."""
-    config.addinivalue_line(
-        "markers", "oldclient: needs $CREDITML_OLD_CLIENTS, a folder for venvs with MLflow 2 clients"
-    )
-
-
 class Space:
     """A workspace folder, and what the engine does with it as far as MLflow is concerned."""
 
