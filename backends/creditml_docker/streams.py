@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import requests
 
 _LOOK = 0.1  # seconds between looks at whether somebody still waits
-_END = object()
+_END, _CANCELED = object(), object()
 
 
 class Client(docker.APIClient):  # type: ignore[misc]  # docker has no types
@@ -70,18 +70,19 @@ def hear(
             said.put(error)
 
     threading.Thread(target=read, daemon=True).start()
-    while True:
-        try:
-            item = said.get(timeout=_LOOK)
-        except queue.Empty:
-            if not canceled():
-                continue
+    while (item := _next(said, canceled)) is not _END:
+        if item is _CANCELED:
             if end is not None:
                 end()
             api.cut(responses)
-            raise Canceled("Canceled while its environment was made.") from None
-        if item is _END:
-            return
+            raise Canceled("Canceled while its environment was made.")
         if isinstance(item, BaseException):
             raise item
         yield item
+
+
+def _next(said: queue.SimpleQueue[Any], canceled: Callable[[], bool]) -> Any:  # noqa: ANN401  whatever was said
+    while not canceled():
+        with suppress(queue.Empty):
+            return said.get(timeout=_LOOK)
+    return _CANCELED
