@@ -1,0 +1,144 @@
+"""The Docker backend keeps the executor's contract, and runs whole jobs against a real engine."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from containers import IMAGE
+from project import Project, eventually, pipeline, step
+
+from creditml.backends import load
+from creditml.config import EnvironmentSettings
+from creditml.engine.options import Options
+from creditml.testing.executors import ExecutorContract
+from creditml.workspace import Workspace
+from creditml_docker import DockerExecutor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from project import Json
+
+    from creditml_docker.engines import Engine
+
+pytestmark = pytest.mark.usefixtures("engine")
+KNOWN = {"any": {"image": IMAGE}}
+
+
+class TestDockerExecutor(ExecutorContract):
+    @pytest.fixture
+    def executor(self, tmp_path: Path, engine: Engine) -> DockerExecutor:  # noqa: ARG002  it needs one
+        options = Options(environments=EnvironmentSettings(known=KNOWN))
+        return DockerExecutor(Workspace(tmp_path / "home"), options)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project whose steps run in containers."""
+    project = Project(tmp_path / "project", CREDITML_BACKEND="docker")
+    project.write("creditml.yml", {"images": {"mine": IMAGE}})
+    return project
+
+
+def inside(command: str, **keys: Json) -> dict[str, Json]:
+    return {**step(command, **keys), "environment": {"image": "mine:1"}}
+
+
+def test_the_docker_backend_is_found() -> None:
+    assert load("docker") is DockerExecutor
+
+
+def test_data_goes_from_container_to_container_at_azures_paths(project: Project) -> None:
+    project.write("data.csv", "a,b\n")
+    make = inside(
+        "pwd; cat ${{inputs.data}} > ${{outputs.out}}/copy.csv; echo artifact > outputs/note.txt",
+        inputs={"data": {"type": "uri_file", "path": "data.csv"}},
+        outputs={"out": {}},
+    )
+    take = inside("cat ${{inputs.copy}}/copy.csv", inputs={"copy": "${{parent.jobs.make.outputs.out}}"})
+    job = project.run(pipeline({"make": make, "take": take}))
+    assert job.log("make").startswith("/mnt/azureml/cr/j/")
+    assert job.log("take") == "a,b\n"
+    assert (job.folder("make") / "artifacts/outputs/note.txt").read_text() == "artifact\n"
+    owners = {path.stat().st_uid for path in job.folder().rglob("*")}
+    assert owners == {os.getuid()}
+
+
+def test_a_changed_input_is_refused(project: Project) -> None:
+    project.write("data.csv", "a,b\n")
+    node = inside(
+        "echo more >> ${{inputs.data}}", inputs={"data": {"type": "uri_file", "path": "data.csv", "mode": "ro_mount"}}
+    )
+    project.run(pipeline({"spoil": node}), code=1)
+    assert (project.folder / "data.csv").read_text() == "a,b\n"
+
+
+def test_an_output_with_a_place_of_its_own_is_there(project: Project) -> None:
+    place = "azureml://datastores/workspaceblobstore/paths/models"
+    node = inside("echo 1 > ${{outputs.model}}/weights", outputs={"model": {"path": place}})
+    project.run(pipeline({"train": node}))
+    found = list((project.workspace / "datastores").rglob("models/weights"))
+    assert [path.read_text() for path in found] == ["1\n"]
+
+
+def test_a_step_logs_to_the_tracking_server(project: Project) -> None:
+    log = """
+        import json, os, urllib.request
+        body = {"run_id": os.environ["MLFLOW_RUN_ID"], "key": "auc", "value": 0.5, "timestamp": 1, "step": 0}
+        place = os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/runs/log-metric"
+        asked = urllib.request.Request(place, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        urllib.request.urlopen(asked)
+    """
+    project.write("src/log.py", log)
+    job = project.run(pipeline({"train": inside("python3 log.py", code="src")}))
+    assert "train: auc=0.5" in job.done.out
+
+
+def test_only_what_is_handed_on_is_seen_of_this_machine(project: Project) -> None:
+    project.variables |= {"HANDED_ON": "yes", "KEPT": "secret", "OMP_NUM_THREADS": "1"}
+    job = project.run(pipeline({"look": inside("env; ls /")}), "--pass-env", "HANDED_ON")
+    log = job.log("look")
+    assert "HANDED_ON=yes" in log
+    assert "secret" not in log
+    assert os.environ["PATH"] not in log
+    assert str(project.folder) not in log.replace(f"PWD={project.folder}", "")
+
+
+def test_a_step_without_an_environment_is_refused_beforehand(project: Project) -> None:
+    component = {"type": "command", "name": "bare", "command": "true", "environment": "azureml:nobody:1"}
+    project.write("bare.yml", component)
+    job = pipeline({"a": {"type": "command", "component": "bare.yml"}, "b": inside("true")})
+    project.write("job.yml", job)
+    done = project.creditml("run", "job.yml", code=1)
+    assert "nobody" in done.err
+    assert "creditml.yml" in done.err
+    assert "Nothing was run" in done.err
+
+
+def test_an_image_that_nobody_has_fails_the_job_and_is_named(project: Project) -> None:
+    node = {**step("true"), "environment": {"image": "creditml.invalid/nowhere:1"}}
+    job = project.run(pipeline({"a": node}), code=1)
+    assert "creditml.invalid/nowhere:1" in job.done.err
+    assert "images:" in job.done.err
+    assert job.show("error.code") == "EnvironmentFailed"
+
+
+def test_a_canceled_job_leaves_no_container(project: Project, engine: Engine) -> None:
+    project.write("job.yml", pipeline({"a": inside("sleep 600")}))
+    done = project.creditml("job", "create", "-f", "job.yml", "-n", "long")
+    assert done.code == 0
+    eventually(lambda: project.json("job", "list", "-p", "long"))
+    project.creditml("job", "cancel", "-n", "long")
+    eventually(lambda: project.json("job", "show", "-n", "long")["status"] == "Canceled")
+    run = project.json("job", "list", "-p", "long")[0]["name"]
+    assert engine.api.containers(all=True, filters={"label": f"creditml.run={run}"}) == []
+
+
+def test_flags_of_containers_are_for_containers(project: Project) -> None:
+    project.write("job.yml", pipeline({"a": inside("true")}))
+    done = project.creditml("run", "job.yml", "--backend", "local", "--pull", "never", code=2)
+    assert "--backend docker" in done.err
+    done = project.creditml("run", "job.yml", "--env", "uv", code=2)
+    assert "--env uv" in done.err
