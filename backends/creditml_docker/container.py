@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import threading
+from concurrent.futures import TimeoutError  # noqa: A004  the built-in one only from Python 3.11 on
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +25,8 @@ _RESENT = (0.0, 0.2, 0.5, 1.0, 3.0)
 """Seconds between requests to end: the first process may not hear the first ones yet, and heeds only one."""
 _REUNION = 15.0
 """Seconds that an engine that went away has to come back until its containers count as lost."""
+_LOOK = 0.1
+"""Seconds between looks at whether the step is still wanted, while there is no engine yet."""
 _KILLED = 128 + signal.SIGKILL
 
 
@@ -119,9 +122,12 @@ class DockerRunning:
     def _run(self) -> None:
         container = ""
         try:
-            engine = self._engine.result()
-            container = self._make(engine)
-            self._exit = self._watch(engine, container) if container else Exit(None, signal=self._wishes.signal)
+            engine = self._found()
+            container = self._make(engine) if engine else ""
+            if engine and container:
+                self._exit = self._watch(engine, container)
+            else:
+                self._exit = Exit(None, signal=self._wishes.signal)
         except BackendError as error:
             self._error = error
         except Exception as error:  # noqa: BLE001  a thread's error would be lost; unknown ends are failures
@@ -132,6 +138,13 @@ class DockerRunning:
         if container and not keep:
             self._remove(container)
         self._forget(self)
+
+    def _found(self) -> Engine | None:
+        """Wait for the engine; None if the step is no longer wanted: one that hangs must not hold up the end."""
+        while not self._wishes.signal:
+            with suppress(TimeoutError):
+                return self._engine.result(_LOOK)
+        return None
 
     def _make(self, engine: Engine) -> str:
         """Create and start the container; nothing if it is no longer wanted, or has been removed.

@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 
     from creditml_docker.engines import Engine
 
-IMAGES_OWN = {"HOME", "HOSTNAME", "LANG", "PYTHONUNBUFFERED", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"}
+IMAGES_OWN = {
+    "HOME",
+    "HOSTNAME",
+    "LANG",
+    "PYTHONUNBUFFERED",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "container",
+}
 USER = 4321
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -375,6 +384,18 @@ class TestResources:
         assert "no setting 'pul'. Did you mean 'pull'?" in message
         for name in ("pull:", "memory:", "cpus:", "keep_failed:", "allow:"):
             assert name in message
+
+    def test_an_engine_that_hangs_does_not_hold_up_the_end(
+        self, make_step: StepMaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/deaf.sock")
+        with socket.socket(socket.AF_UNIX) as deaf:
+            deaf.bind(f"{tmp_path}/deaf.sock")
+            deaf.listen()
+            running = DockerLauncher().start(make_step("true"))
+            assert not has_ended(running, within=0.3)
+            running.terminate()
+            assert running.exit() == Exit(None, signal=signal.SIGTERM)
 
     def test_no_engine_is_an_error_that_names_what_was_tried(
         self, make_step: StepMaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
