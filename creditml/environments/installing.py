@@ -83,15 +83,23 @@ class Uv:
             CreditMLError: That can't be done; the message says which package is why.
         """
         times: dict[str, int] = {}
+        unbuildable: dict[str, str] = {}  # packages, and how it went
         while True:
-            done = self._install(folder, [wish.loosened(times.get(wish.name, 0)) for wish in wishes])
+            lines = [wish.loosened(times.get(wish.name, 0)) for wish in wishes]
+            done = self._install(folder, lines, list(unbuildable))
             if not done.code:
                 return departures(wishes, self.installed(folder)) if times else []
+            package = uv_reports.unbuildable(done.errors)
+            if (
+                package and package not in unbuildable
+            ):  # another version may have a wheel, or it turns out who wants this
+                unbuildable[package] = done.errors
+                continue
             names = uv_reports.names_in(done.errors, {wish.name for wish in wishes if wish.name})
             able = goal.relax and uv_reports.can_be_loosened(done.errors)
             following = looser(wishes, times, names) if able else None
             if following is None:
-                raise CreditMLError(_failure(goal, done.errors, names))
+                raise CreditMLError(_failure(goal, next(iter(unbuildable.values()), done.errors), names))
             if not times:
                 self._say("Versions that can't be met are loosened.")
             times = following
@@ -111,12 +119,13 @@ class Uv:
             canceled=self._canceled,
         )
 
-    def _install(self, folder: str, lines: Sequence[str]) -> Done:
+    def _install(self, folder: str, lines: Sequence[str], unbuildable: Sequence[str] = ()) -> Done:
         with tempfile.TemporaryDirectory(prefix="creditml-") as temporary:
             requirements, constraints = Path(temporary, "requirements.txt"), Path(temporary, "build.txt")
             requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
             constraints.write_text(_OLD_BUILDS, encoding="utf-8")
             command = ["pip", "install", "--compile-bytecode", "--python", f"{folder}/bin/python"]
+            command += [f"--only-binary={name}" for name in unbuildable]
             several = any(line.startswith("--extra-index-url") for line in lines)
             if several and "UV_INDEX_STRATEGY" not in self._variables:
                 command += ["--index-strategy", AS_PIP]

@@ -46,6 +46,12 @@ def reason(report: str) -> str:
     return "Its packages don't go together, or some have no such version for this Python."
 
 
+def unbuildable(report: str) -> str:
+    """Return the package that could not be built, if that is what went wrong."""
+    built = _BUILD.search(report)
+    return canonicalize_name(built[1]) if built else ""
+
+
 def decisive_lines(report: str) -> list[str]:
     """Return the lines that explain it, without tracebacks and without advice on files that there are none of."""
     lines = []

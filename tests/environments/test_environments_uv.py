@@ -160,6 +160,23 @@ def test_sources_that_cannot_be_built_are_named_or_avoided(wheels: Wheels, liste
     assert listener.lines[-1] == "grown ==1.5 → 1.6"
 
 
+def test_a_version_with_a_wheel_is_taken_where_sources_cannot_be_built(wheels: Wheels, listener: Listener) -> None:
+    wheels.add_source("grown", "1.6", before="raise RuntimeError")
+    wheels.add("grown", "1.5")
+    assert version(provide(Wanted("mine:1", pip=("grown>1",)), listener), "grown") == "1.5"
+
+
+def test_who_wants_what_cannot_be_built_is_loosened_and_nobody_else(wheels: Wheels, listener: Listener) -> None:
+    wheels.add_source("grown", "1.5", before="raise RuntimeError")
+    wheels.add("grown", "1.6")
+    wheels.add("frames", "1.0", requires=["grown==1.5"])
+    wheels.add("frames", "2.0", requires=["grown"])
+    for number in ("1.0", "1.1"):
+        wheels.add("other", number)
+    provide(Wanted("mine:1", pip=("frames==1.0", "other==1.0")), listener, relax=True)
+    assert [line for line in listener.lines if "→" in line] == ["frames ==1.0 → 2.0"]
+
+
 def test_what_pip_is_configured_to_is_heeded(
     wheels: Wheels, listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
