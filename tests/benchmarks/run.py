@@ -1,7 +1,8 @@
 """Benchmarks, as ratios and differences against a floor that is measured in the same run. Prints a table.
 
-    python tests/benchmarks/run.py                          all but the last three
+    python tests/benchmarks/run.py                          all but the last four
     python tests/benchmarks/run.py start-up chain wide      some
+    python tests/benchmarks/run.py environments             steps in an environment that uv makes
     python tests/benchmarks/run.py containers               a step in a container; needs an engine
     python tests/benchmarks/run.py crowd                    8 clients of one service with 25 jobs each: minutes
     python tests/benchmarks/run.py credit --data FILE.csv   the credit pipeline against its two scripts run by hand
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from in_containers import containers
+from in_environments import environments
 from measuring import BIN, EXAMPLE, ROOT, Row, Run, environment, median, paired, timed
 from sdk import connect, crowd, submit
 
@@ -281,7 +283,11 @@ BENCHMARKS: Mapping[str, Callable[[Path], list[Row]]] = {
     "connect": connect,
     "submit": submit,
 }
-LONG: Mapping[str, Callable[[Path], list[Row]]] = {"containers": containers, "crowd": crowd}
+LONG: Mapping[str, Callable[[Path], list[Row]]] = {
+    "environments": environments,
+    "containers": containers,
+    "crowd": crowd,
+}
 
 
 def main() -> int:
