@@ -9,6 +9,7 @@ import docker  # noqa: F401  whole before its parts, or two threads that import 
 from docker.errors import APIError, ImageNotFound
 from docker.utils import parse_repository_tag
 
+from creditml.environments.cache import DAY, Entry
 from creditml.environments.wanted import Provided
 from creditml.errors import BackendError, CreditMLError
 from creditml_docker.building import MADE
@@ -76,6 +77,28 @@ def made_images(engine: Engine) -> list[dict[str, Any]]:
     """
     found: list[dict[str, Any]] = engine.api.images(filters={"label": MADE})
     return found
+
+
+def prune_images(engine: Engine, older_than: float | None = None, *, dry_run: bool = False) -> list[Entry]:
+    """Remove the images that were built for environments and that no container uses, and return them.
+
+    Args:
+        engine: Where they are.
+        older_than: Only those that were made more than so many days ago.
+        dry_run: Remove nothing.
+    """
+    before = time.time() - (older_than or 0) * DAY
+    used = {container["ImageID"] for container in engine.api.containers(all=True)}
+    old = [i for i in made_images(engine) if i["Created"] <= before and i["Id"] not in used]
+    for image in [] if dry_run else old:
+        engine.api.remove_image(image["Id"], force=True)  # all of its tags
+    return [_entry(image) for image in old]
+
+
+def _entry(image: Mapping[str, Any]) -> Entry:
+    at, title = image["Created"] * 1000, image["Labels"][MADE]
+    name = (image.get("RepoTags") or [image["Id"]])[0]
+    return Entry(image["Id"].removeprefix("sha256:")[:12], "docker", name, title, "", at, at, image["Size"])
 
 
 def obtain(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from creditml.config import EnvironmentSettings
+    from creditml.engine.executor import LocalJobs
     from creditml.environments.cache import Entry
     from creditml.environments.wanted import Wanted
     from creditml.model import Environment
@@ -137,23 +138,44 @@ def _wanted_view(wanted: Wanted) -> dict[str, Any]:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from creditml.environments.providers import provider  # noqa: PLC0415  whatever makes environments is large
-
     _check_choice(arguments)
     asked = _asked(arguments)
     wanted = asked.wanted()
+    if arguments.env and arguments.backend not in (None, "local"):
+        message = f"--env {arguments.env} is for --backend local; --backend {arguments.backend} has its own way."
+        raise UsageError(message)
     if arguments.env:
         wanted = wanted._replace(mode=arguments.env)
     mode = wanted.mode or asked.settings.mode
-    if mode not in _MADE:
-        message = "say what to make it with: --env uv or --env conda (or `env: uv` in creditml.yml)."
+    executor = _executor(arguments, asked.workspace, asked.settings._replace(mode=mode))
+    if executor.isolated:
+        mode = executor.name
+    elif mode not in _MADE:
+        message = "say what to make it with: --env uv, --env conda (or `env: uv` in creditml.yml) or --backend docker."
         raise UsageError(message)
-    relax = asked.settings.relax or arguments.env_relax
-    settings = asked.settings._replace(mode=mode, relax=relax)
-    provided = provider(settings).provide(wanted, _say, lambda: False)
-    view = {"name": wanted.title, "env": mode, "folder": provided.folder, "variables": dict(provided.variables)}
-    output.show(view, arguments, ("name", "env", "folder"))
+    provided = executor.provider().provide(wanted, _say, lambda: False)
+    view = {
+        "name": wanted.title,
+        "env": mode,
+        **({"image": provided.image} if provided.image else {"folder": provided.folder}),
+        "variables": dict(provided.variables),
+    }
+    output.show(view, arguments, ("name", "env", "image" if provided.image else "folder"))
     return 0
+
+
+def _executor(arguments: argparse.Namespace, workspace: Workspace, settings: EnvironmentSettings) -> LocalJobs:
+    """The executor of the backend that environments are made for."""
+    from creditml.backends import load  # noqa: PLC0415  whatever makes environments is large
+    from creditml.config import read_config  # noqa: PLC0415  as above
+    from creditml.engine.options import Options  # noqa: PLC0415  as above
+
+    config = read_config()
+    backend = arguments.backend or ("local" if getattr(arguments, "env", None) else config.backend)
+    relax = settings.relax or getattr(arguments, "env_relax", False)
+    options = Options.of(config, backend)._replace(environments=settings._replace(relax=relax))
+    executor: LocalJobs = load(backend)(workspace, options)
+    return executor
 
 
 def _say(line: str) -> None:
@@ -161,12 +183,13 @@ def _say(line: str) -> None:
 
 
 def _prune(arguments: argparse.Namespace) -> int:
-    from creditml.environments.cache import Cache  # noqa: PLC0415  other commands don't need it
+    from creditml.config import EnvironmentSettings  # noqa: PLC0415  other commands don't need it
 
     if arguments.all == (arguments.older_than is not None):
         message = "say which environments to remove: --older-than DAYS (not used for so long), or --all."
         raise UsageError(message)
-    removed = Cache().prune(arguments.older_than, dry_run=arguments.dry_run)
+    executor = _executor(arguments, Workspace.find(), EnvironmentSettings())
+    removed = executor.prune_environments(arguments.older_than, dry_run=arguments.dry_run)
     output.show([_entry_view(entry) for entry in removed], arguments, _ENTRY_COLUMNS)
     some = f"{len(removed)} environment{'' if len(removed) == 1 else 's'}, {_size(sum(e.size for e in removed))}"
     _say(f"{'Would remove' if arguments.dry_run else 'Removed'} {some}.")
@@ -217,6 +240,7 @@ def _build_flags(parser: argparse.ArgumentParser) -> None:
     _which_flags(parser)
     parser.add_argument("--env", choices=_MADE, help="what to make it with; by default as creditml.yml says")
     parser.add_argument("--env-relax", action="store_true", help="loosen pins that can't be met, and say which")
+    parser.add_argument("--backend", help="what to make it for: docker makes images (default: as for jobs)")
     output.add_arguments(parser)
 
 
@@ -224,6 +248,7 @@ def _prune_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--older-than", type=_days, metavar="DAYS", help="those that no job used for so many days")
     parser.add_argument("--all", action="store_true", help="all that no job uses now")
     parser.add_argument("--dry-run", action="store_true", help="only show which")
+    parser.add_argument("--backend", help="what they were made for: of docker, images (default: as for jobs)")
     output.add_arguments(parser)
 
 
@@ -257,13 +282,13 @@ _COMMANDS = {
         _build,
         "make an environment on this machine before a job needs it",
         _build_flags,
-        ("-f environment.yml --env uv", "-n sklearn -l latest --env conda"),
+        ("-f environment.yml --env uv", "-n sklearn -l latest --env conda", "-f environment.yml --backend docker"),
     ),
     "prune": assets.Own(
         _prune,
         "remove environments that were made on this machine",
         _prune_flags,
-        ("--older-than 30", "--all --dry-run -o table"),
+        ("--older-than 30", "--all --dry-run -o table", "--all --backend docker"),
         registry=False,
     ),
 }

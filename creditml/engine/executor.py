@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from creditml.engine.detached import Start
     from creditml.engine.hold import Hold
     from creditml.engine.queue import Queue
+    from creditml.environments.cache import Entry
     from creditml.environments.wanted import Provider
     from creditml.errors import Problem
     from creditml.executor import Launcher
@@ -128,6 +129,17 @@ class LocalJobs:
         from creditml.environments.providers import provider  # noqa: PLC0415  the host has one already
 
         return provider(self.options.environments)
+
+    def prune_environments(self, older_than: float | None = None, *, dry_run: bool = False) -> list[Entry]:
+        """Remove environments that were made for this backend and that no job uses now, and return them.
+
+        Args:
+            older_than: only those that weren't used for so many days.
+            dry_run: remove nothing.
+        """
+        from creditml.environments.cache import Cache  # noqa: PLC0415  jobs need none of it
+
+        return Cache().prune(older_than, dry_run=dry_run)
 
     def _environment_problems(self, planned: Plan) -> list[Problem]:
         """What is wrong with the environments of a job's steps, as far as that shows before any is made."""
