@@ -120,9 +120,11 @@ class Launcher(Protocol):
 
     Attributes:
         isolated: Whether a step sees nothing of this machine (programs, folders, variables) but what its `Step` holds.
+        hosts: Names, besides those of the loopback interface, under which steps reach servers of this machine.
     """
 
     isolated: bool
+    hosts: tuple[str, ...]
 
     def get_ready(self) -> None:
         """Expect a start soon: what can be done before its command is known is best done now, beside other work."""

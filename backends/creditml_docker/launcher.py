@@ -44,7 +44,7 @@ class DockerLauncher:
     """
 
     isolated = True
-    hosts = (_HOST,)
+    hosts: tuple[str, ...] = (_HOST,)
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401  `read_settings` tells what can't be
         """Make a launcher; no engine is looked for before its first step, or `get_ready`.

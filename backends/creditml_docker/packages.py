@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from docker.errors import ImageNotFound
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
-from creditml.environments.conda_names import counterpart, to_pep440
+from creditml.environments.conda_names import counterpart
 from creditml.environments.installing import Goal, Uv
-from creditml.environments.interpreters import Interpreter, uv_program
+from creditml.environments.interpreters import Interpreter, nearest, uv_program
 from creditml.environments.keys import key_of
 from creditml.environments.pip_settings import uv_variables
 from creditml.environments.requirements import read_wishes
@@ -150,7 +148,7 @@ def _furnish(
 ) -> list[str]:
     """Make the environment in the container."""
     found = shop.look()
-    python, fits = _nearest(wanted.python, found.pythons)
+    python, fits = nearest(wanted.python, found.pythons) if found.pythons else (None, True)
     uv = InsideUv(shop, say, python)
     foreign = [spec for spec in wanted.conda if not counterpart(spec).requirement]
     if found.condas and (foreign or not fits or python is None):
@@ -261,28 +259,6 @@ class InsideUv(Uv):
             at = words.index("--build-constraints")
             del words[at : at + 2]
         return [python, "-m", *words]
-
-
-def _nearest(wanted: str, found: Sequence[Interpreter]) -> tuple[Interpreter | None, bool]:
-    """The Python that fits best, and whether it is one that is wanted. The first one is the image's own."""
-    if not found or not wanted:
-        return (found[0] if found else None), True
-    bare = wanted.replace(".", "").isdigit() and wanted.count(".") < 2  # noqa: PLR2004  major.minor.micro
-    try:
-        specifiers = SpecifierSet(to_pep440(f"={wanted}" if bare else wanted), prereleases=True)
-    except ValueError as error:
-        message = f"The environment asks for Python '{wanted}': {error}."
-        raise CreditMLError(message) from None
-    fitting = [python for python in found if Version(python.version) in specifiers]
-    if fitting:
-        return fitting[0], True
-    versions = (Version(each.version.removesuffix(".*")) for each in specifiers if each.operator != "!=")
-    target = max(versions, default=Version("3"))
-    return min(found, key=lambda python: _distance(Version(python.version), target)), False
-
-
-def _distance(version: Version, target: Version) -> tuple[int, int]:
-    return abs(version.minor - target.minor) + 100 * abs(version.major - target.major), -version.minor
 
 
 def _uv_settings(own: Mapping[str, str]) -> dict[str, str]:

@@ -34,6 +34,7 @@ class LocalLauncher:
     """
 
     isolated = False
+    hosts: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         """Make a launcher; it costs nothing before its first step."""

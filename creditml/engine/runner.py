@@ -50,7 +50,7 @@ class Runner:
         self.status = "NotStarted"
         self.warnings: list[str] = []
         self.interrupted = False
-        self.tracking = tracking.Tracking(workspace.root)
+        self.tracking = tracking.Tracking(workspace.root, allowed_hosts=launcher.hosts)
         self.journal = Journal(workspace, record, plan)
         self.host = step_base(options.pass_env, workspace.root / "bin", isolated=launcher.isolated)
         self.preparations = Preparations(self, job.provider)

@@ -17,7 +17,7 @@ from creditml.environments.conda_names import to_pep440
 from creditml.errors import CreditMLError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 OLDEST = Version("3.7")
 """The oldest Python that is taken for another one; whoever asks for an older one gets it."""
@@ -60,16 +60,27 @@ def find(wanted: str, variables: Mapping[str, str]) -> tuple[Interpreter, bool]:
     Raises:
         CreditMLError: That is no version.
     """
+    return nearest(wanted, [own(), *_installed(variables)] if wanted else [own()])
+
+
+def nearest(wanted: str, found: Sequence[Interpreter]) -> tuple[Interpreter, bool]:
+    """Return the Python of some that fits best, and whether it is one that is wanted.
+
+    Args:
+        wanted: What is asked for, as conda writes it (`3.8`, `>=3.10`); nothing is satisfied by the first one.
+        found: Those that there are, at least one. If the first one fits it is taken, else the newest that does.
+
+    Raises:
+        CreditMLError: That is no version.
+    """
     if not wanted:
-        return own(), True
+        return found[0], True
     specifiers = _specifiers(wanted)
-    found = [own(), *_installed(variables)]
     fitting = [each for each in found if Version(each.version) in specifiers]
     if fitting:
-        here = own()
-        return (here if here in fitting else max(fitting, key=lambda each: Version(each.version))), True
+        return (fitting[0] if fitting[0] == found[0] else max(fitting, key=lambda each: Version(each.version))), True
     target = _target(specifiers)
-    others = [each for each in found if Version(each.version) >= OLDEST]
+    others = [each for each in found if Version(each.version) >= OLDEST] or found
     return min(others, key=lambda each: _distance(Version(each.version), target)), False
 
 
