@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import http.server
+import subprocess
 import sys
 import threading
 import time
@@ -266,6 +267,37 @@ def test_a_cancel_ends_the_build(wheels: Wheels, listener: Listener, tmp_path: P
         provide(Wanted("mine:1", pip=("grown",)), listener)
     thread.join()
     printed("flock", "--timeout", str(PATIENCE), str(started), "true")
+
+
+BUILDER = """
+from creditml.config import EnvironmentSettings
+from creditml.environments.providers import provider
+from creditml.environments.wanted import Wanted
+wanted = Wanted("theirs", pip=("grown",))
+provider(EnvironmentSettings(mode="uv")).provide(wanted, print, lambda: False)
+"""
+
+
+def test_a_build_is_harmless_that_goes_on_after_its_process_was_killed(
+    wheels: Wheels, listener: Listener, tmp_path: Path, cache_folder: Path
+) -> None:
+    started, go = tmp_path / "started", tmp_path / "go"
+    waits = f"open({str(started)!r}, 'a').close()\nwhile not os.path.exists({str(go)!r}): time.sleep(0.02)"
+    wheels.add_source("grown", "1.5", before=waits)
+    with subprocess.Popen([sys.executable, "-c", BUILDER], stdout=subprocess.DEVNULL) as builder:
+        wait_for(started)
+        builder.kill()
+    found: list[Provided] = []
+    thread = threading.Thread(target=lambda: found.append(provide(Wanted("mine:1", pip=("grown",)), listener)))
+    thread.start()
+    deadline = time.monotonic() + PATIENCE
+    while "Waiting" not in listener.text and time.monotonic() < deadline:
+        time.sleep(0.01)
+    go.touch()
+    thread.join(PATIENCE)
+    assert listener.lines[0] == "Waiting for another job that makes the same environment."
+    assert version(found[0], "grown") == "1.5"
+    assert Path(found[0].folder).parent == cache_folder / "environments"
 
 
 def wait_for(path: Path) -> None:
