@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from creditml.engine.access import NAMES, Access
 from creditml.engine.naming import named
-from creditml.environments.wanted import Provided
+from creditml.environments.wanted import Provided, is_conda
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,11 +77,14 @@ class Preparations:
     def shared(self, step: PlannedStep) -> str:
         """The folder of the Python environment that a step needs a layer of its own over; empty if it needs none.
 
-        Over the host's own it gets one only where the job's code installs packages: making it takes some milliseconds.
+        Over the host's own it gets one only where the job's code installs packages, since making it takes some
+        milliseconds; over one of conda too, since the layer is then Python's prefix, below which some packages look
+        for what isn't in a layer.
         """
         provided = self.of(step)
-        host = sys.prefix if self._installs and not self._runner.launcher.isolated else ""
-        return provided.folder or host
+        if provided.folder:
+            return provided.folder if self._installs or not is_conda(provided.folder) else ""
+        return sys.prefix if self._installs and not self._runner.launcher.isolated else ""
 
     def told(self) -> list[str]:
         """What there is to tell about environments since the last call."""

@@ -28,13 +28,16 @@ def variables(runner: Runner, step: PlannedStep, run_id: str, values: Values, ro
     """
     record = runner.record
     identity = Identity(run_id, record.name, record.experiment_name, runner.journal.experiment_id)
-    base = {**runner.host, **runner.preparations.of(step).variables}
+    provided = runner.preparations.of(step)
+    base = {**runner.host, **provided.variables}
     shared = runner.preparations.shared(step)
     if shared:
         from creditml.environments.layer import make_layer  # noqa: PLC0415  few steps need one
 
         layer = make_layer(shared, f"{root}/{LAYER}")
         base |= {**layer, "PATH": os.pathsep.join([layer["PATH"], base["PATH"]])}
+    elif provided.folder:
+        base["PATH"] = os.pathsep.join([f"{provided.folder}/bin", base["PATH"]])
     return {**base, **step_environment(step, identity, values, root, _mlflow(runner, run_id))}
 
 

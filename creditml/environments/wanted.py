@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from creditml.model import NOTHING, Build
@@ -53,6 +54,11 @@ class Provided(NamedTuple):
     folder: str = ""
     image: str = ""
     variables: Mapping[str, str] = NOTHING
+
+
+def is_conda(folder: str) -> bool:
+    """Whether the Python environment in a folder is one of conda."""
+    return os.path.isdir(os.path.join(folder, "conda-meta"))
 
 
 class Provider(Protocol):

@@ -6,6 +6,7 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 import pytest
+from local_channel import Channel
 from local_wheels import Wheels
 from project import Project, pipeline, step
 
@@ -78,3 +79,23 @@ def test_a_package_that_nobody_has_fails_the_job_and_is_named(project: Project) 
     assert job.show("error.code") == "EnvironmentFailed"
     relaxed = project.run(pipeline({"a": node}), "--env", "uv", "--env-relax")
     assert "tool ==9.0" in relaxed.done.out
+
+
+def test_a_conda_environment_comes_from_the_projects_channel(project: Project, wheels: Wheels, tmp_path: Path) -> None:
+    channel = Channel(tmp_path / "channel")
+    channel.add_python()
+    channel.add_module("tool", "1.0")
+    project.write("creditml.yml", {"channels": {"conda-forge": str(channel.folder)}, "env": "conda"})
+    environment = {
+        "image": "base",
+        "conda_file": {"channels": ["conda-forge"], "dependencies": ["python", "pip", "tool=1.0"]},
+    }
+    prefix = 'python -c "import sys; print(sys.prefix)"; echo $CONDA_PREFIX'
+    plain = project.run(pipeline({"a": {**step(f"{SHOW}; {prefix}"), "environment": environment}}))
+    show, ours, conda = plain.log("a").splitlines()
+    assert show.startswith("1.0 ")
+    assert ours == conda
+    own = project.run(pipeline({"a": {**step(f"{install(wheels)} && {SHOW}"), "environment": environment}}))
+    assert own.log("a").startswith("2.0 ")
+    again = project.run(pipeline({"a": {**step(SHOW), "environment": environment}}))
+    assert again.log("a").startswith("1.0 ")
