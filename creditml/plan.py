@@ -6,7 +6,7 @@ texts here, data that steps produce stays symbolic.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from creditml.expressions import Reference, parse, references, single
 from creditml.model import Command, Component, ComponentInput, Data, Job, JobInput, JobOutput, Literal, Node, Pipeline
@@ -43,6 +43,11 @@ class PlannedStep(NamedTuple):
     inputs: Mapping[str, Bound]
     outputs: Mapping[str, JobOutput]
     origin: tuple[str, ...] = ()
+
+    @property
+    def resources(self) -> Mapping[str, Any]:
+        """Its component's `resources`, with the node's own before them."""
+        return {**(self.component.resources or {}), **(self.node.resources or {})}
 
     def needs(self) -> Iterator[tuple[str, bool]]:
         """The steps whose outputs it takes, and whether it could do without (an optional input)."""

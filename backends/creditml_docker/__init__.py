@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from creditml.check.findings import Findings
 from creditml.engine.executor import LocalJobs
+from creditml.errors import BackendError
+from creditml_docker.arguments import read_resources
 from creditml_docker.launcher import DockerLauncher
+from creditml_docker.settings import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from creditml.environments.cache import Entry
     from creditml.environments.wanted import Provider
+    from creditml.errors import Problem
+    from creditml.plan import Plan
+    from creditml_docker.settings import Settings
 
 
 class DockerExecutor(LocalJobs):
@@ -18,6 +27,15 @@ class DockerExecutor(LocalJobs):
     name = "docker"
     launcher = DockerLauncher
     isolated = True
+
+    def plan_problems(self, planned: Plan) -> list[Problem]:
+        """What is wrong with environments, and resources that containers can't be given."""
+        findings, settings = Findings(planned.job), read_settings(self.options.backend)
+        for step in planned.steps.values():
+            refusal = _refusal(step.resources, settings)
+            if refusal:
+                findings.error((*step.origin, "resources"), refusal)
+        return [*super().plan_problems(planned), *findings.problems]
 
     def provider(self) -> Provider:
         """What makes the images of environments; see `creditml_docker.images.DockerProvider`."""
@@ -31,6 +49,15 @@ class DockerExecutor(LocalJobs):
         from creditml_docker.images import prune_images  # noqa: PLC0415  as above
 
         return prune_images(find_engine(), older_than, dry_run=dry_run)
+
+
+def _refusal(resources: Mapping[str, Any], settings: Settings) -> str:
+    """Why a container can't be given some resources; empty if it can."""
+    try:
+        read_resources(resources, settings)
+    except BackendError as error:
+        return str(error)
+    return ""
 
 
 __all__ = ["DockerExecutor", "DockerLauncher"]

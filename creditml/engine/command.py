@@ -266,7 +266,9 @@ class CommandRun:
             if code and not self._prepared:
                 self.runner.roots.put(code_folder(code, self.runner.workspace), self.root)
             supplies = {name: self._fetched(supply) for name, supply in self._supply.items()}
-            self._inputs = stage_inputs(supplies, self.root, self._see, str(self.runner.workspace.root))
+            runner = self.runner
+            isolated = runner.launcher.isolated
+            self._inputs = stage_inputs(supplies, self.root, self._see, str(runner.workspace.root), isolated=isolated)
         except Exception as error:  # noqa: BLE001  `launch` raises it where it can be told
             self._mishap = error
 
@@ -300,7 +302,7 @@ class CommandRun:
             protected=(str(runner.workspace.root), *filter(None, [provided.folder])),
             writable=tuple(target.folder for target in self._targets.values() if target.fixed),
             image=provided.image,
-            resources={**(step.component.resources or {}), **(step.node.resources or {})},
+            resources=step.resources,
         )
 
     def _literals(self) -> dict[str, str]:

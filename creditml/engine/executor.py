@@ -101,7 +101,7 @@ class LocalJobs:
 
     def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Prepared:
         """Resolve and check a job, what it needs of this backend included; see `creditml.engine.submit.prepare`."""
-        return prepare(job, self.workspace, problems, self._environment_problems)
+        return prepare(job, self.workspace, problems, self.plan_problems)
 
     def get_ready(self) -> None:
         """Expect a `run` soon: its launcher gets ready while the job is read. To be closed."""
@@ -141,8 +141,8 @@ class LocalJobs:
 
         return Cache().prune(older_than, dry_run=dry_run)
 
-    def _environment_problems(self, planned: Plan) -> list[Problem]:
-        """What is wrong with the environments of a job's steps, as far as that shows before any is made."""
+    def plan_problems(self, planned: Plan) -> list[Problem]:
+        """What is wrong with a job where it is to run, as far as that shows beforehand: with its environments, say."""
         settings, workspace = self.options.environments, self.workspace
         if self.isolated or settings.mode not in ("", "host"):
             from creditml.environments.needed import needed_problems  # noqa: PLC0415  not on the host

@@ -116,7 +116,9 @@ def find_inputs(
     return supplies
 
 
-def stage_inputs(supplies: dict[str, Supply], root: Path, see: str, workspace: str) -> Inputs:
+def stage_inputs(
+    supplies: dict[str, Supply], root: Path, see: str, workspace: str, *, isolated: bool = False
+) -> Inputs:
     """Prepare the data inputs of a step.
 
     A mounted input is the source itself, read-only; a downloaded one is the step's own copy; `direct` is a URI.
@@ -126,6 +128,7 @@ def stage_inputs(supplies: dict[str, Supply], root: Path, see: str, workspace: s
         root: the step's folder.
         see: the same as the step sees it.
         workspace: the workspace's folder; an input may hold it, and it changes all the time.
+        isolated: whether the step sees only what is mounted for it, so that the URI must be of that.
 
     Raises:
         OutputMissing: the step that should have written it did not.
@@ -141,11 +144,12 @@ def stage_inputs(supplies: dict[str, Supply], root: Path, see: str, workspace: s
         file = os.path.basename(supply.path) if os.path.isfile(supply.path) else ""
         _clear_but(os.path.join(root, target), file if supply.mode not in _DOWNLOADS else "")
         target += f"/{file}" if file else ""
-        if supply.mode == "direct":
+        if supply.mode == "direct" and not isolated:
             seen[name] = Path(supply.path).as_uri()
             before[supply.path] = fingerprint(supply.path, workspace)
         else:
-            seen[name] = f"{see}/{target}"
+            place = f"{see}/{target}"
+            seen[name] = Path(place).as_uri() if supply.mode == "direct" else place
             if supply.mode in _DOWNLOADS:
                 copy_tree(supply.path, root / target)
             else:

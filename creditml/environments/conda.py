@@ -47,6 +47,7 @@ class CondaProvider:
         relax = self._settings.relax
 
         def build(folder: str, lock: int) -> Built:
+            say(f"Making the environment {wanted.title} with conda packages.")
             versions, told = _Conda(wanted, say, canceled, relax=relax).make(folder)
             uv, python = Uv(uv_environment(), lock, say, canceled), versions.get("python", "")
             if wanted.pip:

@@ -41,6 +41,7 @@ class UvProvider:
             )
 
         def build(folder: str, lock: int) -> Built:
+            say(f"Making the environment {wanted.title} with uv and Python {python.version}.")
             uv = Uv(variables, lock, say, canceled)
             uv.make(folder, python, wanted.title)
             goal = Goal(wanted.title, python.version, "" if fits else wanted.python, relax)

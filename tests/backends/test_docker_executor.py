@@ -66,6 +66,14 @@ def test_data_goes_from_container_to_container_at_azures_paths(project: Project)
     assert owners == {os.getuid()}
 
 
+@pytest.mark.parametrize("mode", ["ro_mount", "download", "direct"])
+def test_an_input_is_there_in_every_mode(project: Project, mode: str) -> None:
+    project.write("data.csv", "a,b\n")
+    given = {"data": {"type": "uri_file", "path": "data.csv", "mode": mode}}
+    job = project.run(pipeline({"take": inside("given=${{inputs.data}}; cat ${given#file://}", inputs=given)}))
+    assert job.log("take") == "a,b\n"
+
+
 def test_a_changed_input_is_refused(project: Project) -> None:
     project.write("data.csv", "a,b\n")
     node = inside(
@@ -114,6 +122,15 @@ def test_a_step_without_an_environment_is_refused_beforehand(project: Project) -
     done = project.creditml("run", "job.yml", code=1)
     assert "nobody" in done.err
     assert "creditml.yml" in done.err
+    assert "Nothing was run" in done.err
+
+
+def test_what_opens_the_machine_is_refused_before_anything_runs(project: Project) -> None:
+    node = inside("true", resources={"docker_args": "--privileged"})
+    project.write("job.yml", pipeline({"a": node}))
+    done = project.creditml("run", "job.yml", code=1)
+    assert "job.yml:" in done.err
+    assert "--privileged" in done.err
     assert "Nothing was run" in done.err
 
 
