@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from creditml.model import NOTHING
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -58,7 +56,7 @@ class Step(NamedTuple):
     protected: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     image: str = ""
-    resources: Mapping[str, Any] = NOTHING
+    resources: Mapping[str, Any] | None = None
 
 
 class Exit(NamedTuple):

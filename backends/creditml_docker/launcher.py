@@ -99,7 +99,7 @@ class DockerLauncher:
         if "\0" in step.command:
             message = f"{step.run_id}: the command has a character that no text can have: NUL"
             raise BackendError(message)
-        extras = read_resources(step.resources, self._settings)
+        extras = read_resources(step.resources or {}, self._settings)
         _make_points(step)
         self._started += 1
         name = f"creditml-{re.sub('[^A-Za-z0-9_.-]', '-', step.run_id)}-{self._token}-{self._started}"
