@@ -219,11 +219,15 @@ def plan(work: Path, size: int = 10_000) -> list[Row]:
     ]
 
 
+# On Linux `ru_maxrss` of a process begins with what the process that started it has.
 MEMORY = """
-import resource, sys
+import os, re, resource, sys
 from creditml.cli import main
 code = main(["run", "pipeline.yml", "--max-parallel", "2"])
-print("PEAK", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+if os.path.exists("/proc/self/status"):
+    peak = int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])
+print("PEAK", peak / 1024)
 sys.exit(code)
 """
 
