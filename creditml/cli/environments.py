@@ -151,7 +151,8 @@ def _build(arguments: argparse.Namespace) -> int:
     if executor.isolated:
         mode = executor.name
     elif mode not in _MADE:
-        message = "say what to make it with: --env uv, --env conda (or `env: uv` in creditml.yml) or --backend docker."
+        flags = "--env uv or --env conda (or `env: uv` in creditml.yml), or --backend docker"
+        message = f"say what to make it with: {flags}."
         raise UsageError(message)
     provided = executor.provider().provide(wanted, _say, lambda: False)
     view = {
