@@ -150,9 +150,10 @@ def test_programs_that_outlive_a_killed_builder_are_waited_for(
     listener: Listener, cache_folder: Path, tmp_path: Path
 ) -> None:
     folder, go = cache_folder / "environments" / NAME, tmp_path / "go"
-    wait = f"while [ ! -e {go} ]; do sleep 0.02; done; touch {folder}/late"
+    begun = tmp_path / "begun"
+    wait = f"touch {begun}; while [ ! -e {go} ]; do sleep 0.02; done; touch {folder}/late"
     builder = Builder(f"subprocess.run(['sh', '-c', '''{wait}'''], pass_fds=[lock])")
-    until((folder / "half").exists)
+    until(begun.exists)
     builder.end()
 
     found: list[str] = []
