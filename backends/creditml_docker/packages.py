@@ -7,11 +7,11 @@ import os
 import re
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from docker.errors import ImageNotFound
 
+from creditml.environments.cache import cache_folder
 from creditml.environments.conda_names import counterpart
 from creditml.environments.installing import Goal, Uv
 from creditml.environments.interpreters import Interpreter, nearest, uv_program
@@ -101,7 +101,7 @@ def _notes(engine: Engine, image: str) -> list[str] | None:
 @contextmanager
 def _alone(key: str, canceled: Callable[[], bool]) -> Iterator[None]:
     """Be the only one on this machine who makes an image."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "creditml" / "images"
+    folder = cache_folder() / "images"
     folder.mkdir(parents=True, exist_ok=True)
     while (descriptor := lock.take(folder / f"{key}.lock")) is None:
         if canceled():

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from creditml.engine.detached import NONE, Start, submitters
+from creditml.engine.detached import NONE, OPTIONS_VARIABLE, Start, submitters
 from creditml.engine.queue import Queue
 from creditml.errors import NotFound
 
@@ -72,6 +72,7 @@ def _launch(start: Start, log: Path) -> None:
         with log.open("ab") as output:
             subprocess.Popen(
                 [sys.executable, "-m", "creditml.engine", *start.words],
+                env={**os.environ, OPTIONS_VARIABLE: start.options},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

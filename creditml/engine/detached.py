@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 JOB_VARIABLE = "CREDITML_JOB"
 """Names the job to whose runner a process belongs."""
+OPTIONS_VARIABLE = "CREDITML_RUNNER_OPTIONS"
+"""Has the options of a runner. Anybody can see a command line, and an index may have a password in it."""
 _SUBMITTERS = ("AZUREML_ROOT_RUN_ID", JOB_VARIABLE)  # a step has the first
 NONE = -1
 """Stands for a descriptor that there isn't."""
@@ -56,14 +58,15 @@ class Start(NamedTuple):
 
     @classmethod
     def parse(cls, words: list[str]) -> Start:
-        """Read a command line."""
-        root, job, lock, wake, place, position, places, executor, options = words
+        """Read a command line, and take the options from the environment."""
+        root, job, lock, wake, place, position, places, executor = words
+        options = os.environ.pop(OPTIONS_VARIABLE)
         return cls(root, job, int(lock), int(wake), int(place), position, int(places), executor, options)
 
     @property
     def words(self) -> list[str]:
-        """The command line."""
-        return [str(word) for word in self]
+        """The command line, which has all but the options."""
+        return [str(word) for word in self[:-1]]
 
     @property
     def descriptors(self) -> list[int]:

@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from project import Project, eventually, pipeline, step
+from project import Project, eventually, pipeline, processes, step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,6 +99,15 @@ def test_a_submitted_job_knows_the_settings_of_its_project(project: Project) -> 
     assert project.submit(pipeline({"a": on("fine")})).wait().log("a") == "made of fine\n"
     job = project.submit(pipeline({"a": on("broken")})).wait()
     assert "broken can't be installed" in job.show("error.message")
+
+
+def test_nobody_else_sees_the_settings_of_a_submitted_job(project: Project) -> None:
+    job = project.submit(pipeline({"a": on("slow")}))
+    eventually((project.folder.parent / "installed/made").exists)
+    assert processes(f"{project.workspace} {job.name} ")
+    assert not processes("conda_file")
+    project.creditml("job", "cancel", "-n", job.name)
+    job.wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
