@@ -3,8 +3,6 @@
     messages     requests, answers and errors, whatever carries them
     routes       which path is answered by what
     service      one workspace's service: who may ask, and what becomes of errors
-    scope        Azure's ids and names for what lies in the workspace
-    wire_…       jobs and components as they are sent, from and to the terms of the spec language
     versions     data, environments, components, models and code
     jobs, runs   jobs, and what the run history says of them
     storage      datastores; `blobs` answers for their storage account

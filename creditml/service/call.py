@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from creditml.service.keys import Keys
     from creditml.service.messages import Request
     from creditml.service.promises import Promises
-    from creditml.service.scope import Scope
+    from creditml.wire.scope import Scope
     from creditml.workspace import Workspace
     from creditml.workspace.assets import Assets
     from creditml.workspace.records import JobRecord

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from creditml.errors import NotFound
 from creditml.service.messages import Answer, Refusal, answer
-from creditml.service.scope import resource
 from creditml.service.stored import BLOBSTORE, CONTENT, UPLOAD, discard, own_upload
+from creditml.wire.scope import resource
 from creditml.workspace.content import File
 from creditml.workspace.records import now
 

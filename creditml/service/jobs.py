@@ -11,11 +11,11 @@ from creditml.engine.options import Options
 from creditml.errors import NotFound, SpecError
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.service.references import WorkspaceReferences
-from creditml.service.scope import ARTIFACT_STORE, artifact_path, resource
-from creditml.service.wire_reading import job_of
-from creditml.service.wire_writing import job_properties
 from creditml.spec.reader import read_job_document
 from creditml.spec.yaml import Document, from_plain
+from creditml.wire.reading import job_of
+from creditml.wire.scope import ARTIFACT_STORE, artifact_path, resource
+from creditml.wire.writing import job_properties
 from creditml.workspace import tracking_page
 
 if TYPE_CHECKING:

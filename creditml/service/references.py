@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from creditml.errors import NotFound
-from creditml.service.scope import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT, Scope, parse_id
+from creditml.wire.scope import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT, Scope, parse_id
 from creditml.workspace.assets import ANONYMOUS, MUTABLE
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def kind_of(kind: str, name: str) -> str:
 
 
 class WorkspaceReferences:
-    """References into one workspace, and into the registries that it keeps; see `wire.References`."""
+    """References into one workspace, and into the registries that it keeps; see `wire.words.References`."""
 
     def __init__(self, scope: Scope, workspace: Workspace) -> None:
         """`scope` is the workspace, or the registry, as the caller names it."""

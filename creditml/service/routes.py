@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.service import codes, jobs, runs, surroundings, versions
-from creditml.service.scope import PROVIDER, Scope
+from creditml.wire.scope import PROVIDER, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,8 @@ from creditml.engine.executor import settle
 from creditml.errors import NotFound
 from creditml.service.jobs import studio
 from creditml.service.messages import Answer, Refusal, answer
-from creditml.service.scope import artifact_path, output_uri, stamp, user
 from creditml.service.stored import ARTIFACTS, blobs
+from creditml.wire.scope import artifact_path, output_uri, stamp, user
 
 if TYPE_CHECKING:
     from creditml.service.call import Call

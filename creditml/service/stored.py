@@ -23,7 +23,7 @@ from creditml import tracking
 from creditml.errors import NotFound
 from creditml.service.keys import FOLDER
 from creditml.service.messages import Refusal
-from creditml.service.scope import ARTIFACT_STORE, artifact_path, short_uri
+from creditml.wire.scope import ARTIFACT_STORE, artifact_path, short_uri
 from creditml.workspace.data import DEFAULT_DATASTORE
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from creditml.errors import NotFound
 from creditml.service.messages import Answer, Refusal, answer
-from creditml.service.scope import ARTIFACT_STORE, resource
 from creditml.service.stored import container_of
+from creditml.wire.scope import ARTIFACT_STORE, resource
 from creditml.workspace.data import DEFAULT_DATASTORE
 from creditml.workspace.records import now
 

@@ -13,14 +13,14 @@ from creditml.errors import Conflict, NotFound, SpecError
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.service.promises import Promise
 from creditml.service.references import WorkspaceReferences, kind_of
-from creditml.service.scope import ANONYMOUS_COMPONENT, resource
 from creditml.service.stored import kept_uri, local_uri, model_uri, registry_uri, uploaded, uploaded_uri
-from creditml.service.wire import camel, snake
-from creditml.service.wire_reading import component_of
-from creditml.service.wire_writing import component_spec
 from creditml.spec.reader import read_component_document
 from creditml.spec.writer import component_dict
 from creditml.spec.yaml import Document, from_plain
+from creditml.wire.reading import component_of
+from creditml.wire.scope import ANONYMOUS_COMPONENT, resource
+from creditml.wire.words import camel, snake
+from creditml.wire.writing import component_spec
 from creditml.workspace.assets import ANONYMOUS
 
 if TYPE_CHECKING:

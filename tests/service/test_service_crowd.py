@@ -11,9 +11,9 @@ from project import Project
 
 from creditml.service.call import Storage
 from creditml.service.messages import Request
-from creditml.service.scope import Scope
 from creditml.service.service import Service
 from creditml.service.stored import BLOBSTORE
+from creditml.wire.scope import Scope
 
 if TYPE_CHECKING:
     from pathlib import Path

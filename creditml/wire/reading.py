@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from creditml.service.scope import ARTIFACT_STORE, parse_id, short_uri
-from creditml.service.wire import (
+from creditml.wire.scope import ARTIFACT_STORE, parse_id, short_uri
+from creditml.wire.words import (
     DISTRIBUTIONS,
     HUMP,
     IDENTITIES,
@@ -27,7 +27,7 @@ from creditml.service.wire import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from creditml.service.wire import References
+    from creditml.wire.words import References
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _PARENT_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.(\S+?)\s*\}\}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from creditml.service.wire import DISTRIBUTIONS, IDENTITIES, MODES, PLAIN, PRIORITIES, SERVICES, TIERS, camel, some
+from creditml.wire.words import DISTRIBUTIONS, IDENTITIES, MODES, PLAIN, PRIORITIES, SERVICES, TIERS, camel, some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from creditml.service.scope import Scope
-    from creditml.service.wire import References
+    from creditml.wire.scope import Scope
+    from creditml.wire.words import References
 
 _SENT_MODES = {ours: sent for sent, ours in MODES.items()}
 
