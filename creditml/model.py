@@ -220,6 +220,11 @@ class Source(Protocol):
         """The file that the job was read from."""
         ...
 
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """What was set besides: `a.b=c`."""
+        ...
+
     def place(self, path: tuple[str, ...]) -> Place | None:
         """The nearest place in the file(s) for a key path."""
         ...

@@ -13,14 +13,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from creditml.engine.outcome import StepState
-    from creditml.engine.runner import Runner
+    from creditml.executor import StepState, Watched
 
 _COLOURS = {"Completed": "green", "Failed": "bold red", "Canceled": "yellow", "Running": "cyan", "NotStarted": "dim"}
 _MARKS = {"Completed": "✓", "Failed": "✗", "Canceled": "■", "Running": "●", "NotStarted": "·"}
 _TAIL_BYTES = 2048
 _CONTROL = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-_CANCELING = ": steps are asked to end; Ctrl-C again kills them"
 _IDLE = 3600.0
 _COLUMNS = (("", ""), ("step", ""), ("after", "dim"), ("state", ""), ("time", ""), ("last line", "dim"))
 _AFTER, _LAST_LINE = 2, 5
@@ -48,7 +46,7 @@ class View(Protocol):
         ...
 
 
-def view_of(runner: Runner) -> View:
+def view_of(runner: Watched) -> View:
     """What fits where stdout goes."""
     if sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb"):
         return LiveTable(runner)
@@ -78,7 +76,7 @@ class PlainLines:
 
     period = _IDLE
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Watched) -> None:
         """Nothing was printed yet."""
         self._runner, self._seen, self._start = runner, dict[str, str](), time.monotonic()
         self._canceling = False
@@ -101,8 +99,8 @@ class PlainLines:
         """Print what has changed."""
         if self._runner.status == "CancelRequested" and not self._canceling:
             self._canceling = True
-            print(f"CancelRequested{_CANCELING}", flush=True)
-        for line in self._runner.preparations.told():
+            print(f"CancelRequested: {self._runner.last_words}", flush=True)
+        for line in self._runner.told():
             print(f"[{time.monotonic() - self._start:7.2f}s] {line}", flush=True)
         for path, state in self._runner.changes():
             if self._seen.get(path) != state.status:
@@ -117,7 +115,7 @@ class LiveTable:
 
     period = 0.2
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Watched) -> None:
         """Nothing is shown yet."""
         from rich.console import Console  # noqa: PLC0415  terminals only
         from rich.live import Live  # noqa: PLC0415  terminals only
@@ -139,7 +137,7 @@ class LiveTable:
 
     def refresh(self) -> None:
         """Draw again."""
-        for line in self._runner.preparations.told():
+        for line in self._runner.told():
             self._live.console.print(line, style="dim", markup=False, highlight=False)
         self._live.update(self._table(), refresh=True)
 
@@ -151,7 +149,8 @@ class LiveTable:
         table = Table(
             box=None,
             pad_edge=False,
-            title=f"{runner.record.name}  {runner.status}{_CANCELING if runner.status == 'CancelRequested' else ''}",
+            title=f"{runner.record.name}  {runner.status}"
+            + (f": {runner.last_words}" if runner.status == "CancelRequested" else ""),
             title_justify="left",
             title_style="bold",
         )

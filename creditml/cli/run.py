@@ -15,8 +15,7 @@ from creditml.cli.submission import (
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
-    from creditml.engine.executor import LocalJobs
-    from creditml.engine.submit import Prepared
+    from creditml.executor import Checked, Jobs
 
 _INTERRUPTED = 130
 _EXAMPLES = """examples:
@@ -53,7 +52,7 @@ def main(command: str, words: list[str]) -> int:
         workspace.close()
 
 
-def run(executor: LocalJobs, prepared: Prepared) -> int:
+def run(executor: Jobs, prepared: Checked) -> int:
     """Be the runner, show the job, and say how it went."""
     interrupted = False
     with executor.run(prepared) as runner:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from creditml.config import EnvironmentSettings
-    from creditml.engine.executor import LocalJobs
-    from creditml.engine.submit import Prepared
+    from creditml.executor import Checked, Jobs
     from creditml.workspace import Workspace
 
 
@@ -89,15 +88,15 @@ def overrides_of(arguments: argparse.Namespace) -> list[str]:
     return [*arguments.overrides, *extra]
 
 
-def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> LocalJobs:
-    """The backend's executor (so far all of them run jobs with the engine)."""
+def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
+    """The backend's executor, as flags and settings want it."""
     from creditml.backends import load  # noqa: PLC0415  only when a job runs
     from creditml.config import read_config  # noqa: PLC0415  as above
     from creditml.engine.options import Options  # noqa: PLC0415  as above
 
     config = read_config()
     backend = arguments.backend or config.backend
-    executor: type[LocalJobs] = load(backend)
+    executor: Callable[..., Jobs] = load(backend)
     options = Options.of(config, backend)
     parallel = options.max_parallel if arguments.max_parallel is None else arguments.max_parallel
     if parallel is not None and parallel < 1:
@@ -139,8 +138,8 @@ def _of_containers(arguments: argparse.Namespace, backend: str) -> dict[str, Any
 
 
 def prepared_job(
-    file: str, overrides: list[str], executor: LocalJobs, say: Callable[[object], None] | None = None
-) -> Prepared:
+    file: str, overrides: list[str], executor: Jobs, say: Callable[[object], None] | None = None
+) -> Checked:
     """Read and check a job's file; warnings go to stderr.
 
     Raises:

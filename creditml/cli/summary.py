@@ -9,35 +9,39 @@ from typing import TYPE_CHECKING
 
 from creditml.cli.live import duration, seconds
 from creditml.workspace import UI_PORT
+from creditml.workspace.records import PAGE
 
 if TYPE_CHECKING:
-    from creditml.engine.runner import Runner
+    from creditml.executor import Watched
     from creditml.workspace import Workspace
 
 _MOST_METRICS = 12
 _MOST_STEPS = 40
 
 
-def print_summary(workspace: Workspace, runner: Runner) -> None:
+def print_summary(workspace: Workspace, runner: Watched) -> None:
     """Print it on stdout; why something failed, on stderr."""
     record = workspace.jobs.get(runner.record.name)
     took = ((record.ended_at or 0) - (record.started_at or 0)) / 1000
     print(f"\n{record.name}: {record.status} in {duration(took)}")
     _steps(runner)
-    if runner.tracking.used:
+    if runner.measured:
         _metrics(workspace, record.root)
     for model in record.results.get("models", ()):
         print(f"  model    {model['name']}:{model['version']}  (azureml:{model['name']}:{model['version']})")
     for name, place in record.results.get("outputs", {}).items():
         print(f"  output   {name}: {_near(place)}")
     print(f"  logs     {_near(str(workspace.jobs.folder(record)))}")
-    print(f"  MLflow   creditml ui{'' if UI_PORT == 5000 else f' -p {UI_PORT}'}")  # noqa: PLR2004  MLflow's own default
+    if PAGE in record.properties:
+        print(f"  Studio   {record.properties[PAGE]}")
+    else:
+        print(f"  MLflow   creditml ui{'' if UI_PORT == 5000 else f' -p {UI_PORT}'}")  # noqa: PLR2004  MLflow's own default
     for warning in runner.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     _failures(runner)
 
 
-def _steps(runner: Runner) -> None:
+def _steps(runner: Watched) -> None:
     states = list(runner.states.values())
     if len(states) > _MOST_STEPS:
         counts: dict[str, int] = {}
@@ -62,7 +66,7 @@ def _metrics(workspace: Workspace, root: str) -> None:
             print(f"  metrics  {where}" + ", ".join(f"{name}={value:.6g}" for name, value in shown) + more)
 
 
-def _failures(runner: Runner) -> None:
+def _failures(runner: Watched) -> None:
     if runner.reason:
         print(f"\n{runner.record.name} failed: {runner.reason}", file=sys.stderr)
     for state in runner.states.values():

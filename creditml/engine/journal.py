@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from creditml.engine.command import CommandRun
-    from creditml.engine.outcome import Outcome, StepState
+    from creditml.engine.outcome import Outcome
+    from creditml.executor import StepState
     from creditml.model import Node
     from creditml.plan import Plan
     from creditml.tracking.outbox import Status

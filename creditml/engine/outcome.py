@@ -20,18 +20,6 @@ _REFUSALS = ("Read-only file system", "Permission denied")
 _TAIL_BYTES = 8192
 
 
-class StepState(NamedTuple):
-    """A step as it is now; times are milliseconds since 1970."""
-
-    path: str
-    status: str = "NotStarted"
-    run_id: str = ""
-    started_at: int | None = None
-    ended_at: int | None = None
-    error: str = ""
-    log: str = ""
-
-
 class Outcome(NamedTuple):
     """How a step ended; `outputs` says where each one lies."""
 

@@ -18,12 +18,13 @@ from creditml.engine.command import CommandRun
 from creditml.engine.contract import step_base
 from creditml.engine.flush import Flusher
 from creditml.engine.journal import Journal
-from creditml.engine.outcome import Outcome, StepState, not_kept
+from creditml.engine.outcome import Outcome, not_kept
 from creditml.engine.preparations import Preparations
 from creditml.engine.roots import Roots
 from creditml.engine.schedule import Schedule
 from creditml.engine.signals import Signals
 from creditml.errors import CreditMLError
+from creditml.executor import StepState
 from creditml.workspace.disk import full_disk
 from creditml.workspace.records import now
 
@@ -41,6 +42,8 @@ _FINAL = ("Completed", "Failed", "Canceled")
 
 class Runner:
     """Runs a submitted job. Use as a context manager, and call `advance` until it returns False."""
+
+    last_words = "steps are asked to end; Ctrl-C again kills them"
 
     def __init__(self, job: Submitted, workspace: Workspace, launcher: Launcher, options: Options) -> None:
         """`provider` may be set until it begins: it gives what makes the steps' environments."""
@@ -123,6 +126,15 @@ class Runner:
         """The steps that have begun or ended since the last call."""
         changed, self._changed = self._changed, []
         return [(path, self.states[path]) for path in dict.fromkeys(changed)]
+
+    def told(self) -> list[str]:
+        """What was said of environments that are made, since the last call."""
+        return self.preparations.told()
+
+    @property
+    def measured(self) -> bool:
+        """Whether steps may have logged metrics."""
+        return self.tracking.used
 
     def give_up(self, reason: str) -> None:
         """No step can start: the job fails."""

@@ -21,7 +21,7 @@ from creditml.workspace.data import DEFAULT_ARTIFACTS, is_url
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from creditml.engine.outcome import StepState
+    from creditml.executor import StepState
     from creditml.model import JobOutput
     from creditml.plan import Plan, PlannedStep
     from creditml.workspace import Workspace

@@ -26,9 +26,9 @@ class Loaded:
 class Files:
     """Every document of one job. It answers where a key path stands, through references to other files."""
 
-    def __init__(self, problems: list[Problem]) -> None:
-        """All problems go to one list."""
-        self.problems = problems
+    def __init__(self, problems: list[Problem], overrides: tuple[str, ...] = ()) -> None:
+        """All problems go to one list; `overrides` are what was set besides what the first file says."""
+        self.problems, self.overrides = problems, overrides
         self._paths: dict[str, bool] = {}
         self._loaded: dict[str, Loaded | None] = {}
         self._included: dict[int, Document] = {}

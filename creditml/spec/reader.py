@@ -117,12 +117,12 @@ def read_job(path: str | Path, overrides: Sequence[str] = ()) -> Reading:
     """
     with _no_collector():
         document = open_document(path, overrides)
-        return read_job_document(document, Path(path).absolute().parent)
+        return read_job_document(document, Path(path).absolute().parent, overrides)
 
 
-def read_job_document(document: Document, folder: Path) -> Reading:
-    """Read a job from a parsed document whose relative paths start at `folder`."""
-    files = Files([])
+def read_job_document(document: Document, folder: Path, overrides: Sequence[str] = ()) -> Reading:
+    """Read a job from a parsed document whose relative paths start at `folder`, and in which `overrides` are set."""
+    files = Files([], tuple(overrides))
     context = files.adopt(document, folder)
     job = _job(context, document.root, files)
     return Reading(job._replace(source=files) if job else None, tuple(files.problems))

@@ -24,7 +24,7 @@ from creditml.workspace.data import DataPaths
 from creditml.workspace.database import Database
 from creditml.workspace.disk import Reserve, spread
 from creditml.workspace.jobs import Jobs
-from creditml.workspace.records import Asset
+from creditml.workspace.records import PAGE, Asset
 
 if TYPE_CHECKING:
     import sqlite3
@@ -167,6 +167,8 @@ class Workspace:
 
 
 def tracking_page(root: Path, record: JobRecord) -> str:
-    """Where `creditml ui` shows a job."""
+    """Where `creditml ui` shows a job, or Azure ML's studio one that ran there."""
+    if PAGE in record.properties:
+        return record.properties[PAGE]
     experiment = tracking.experiment_id(root, record.experiment_name)
     return f"http://127.0.0.1:{UI_PORT}/#/experiments/{experiment}/runs/{record.name}"

@@ -16,6 +16,10 @@ KINDS = ("data", "environment", "component", "model")
 TERMINAL = ("Completed", "Failed", "Canceled", "NotResponding", "Paused")
 
 
+PAGE = "creditml.studio"
+"""The property of a job that ran elsewhere: its page in Azure ML's studio."""
+
+
 class Asset(NamedTuple):
     """One version of an asset; `spec` holds its YAML fields (snake_case), times are milliseconds since 1970."""
 

@@ -1,0 +1,17 @@
+"""Jobs in Azure ML, submitted and watched through the genuine SDK.
+
+target       which workspace is meant
+cloud        that workspace through the SDK's client
+entity       from a `Job` to what the SDK submits
+sending      notes of submissions, so that one that was cut off is taken up and not made twice
+watch        a job of the cloud while it runs, and its record in the local workspace
+download     its logs and outputs
+reading      jobs and components of the cloud as our own
+registering  local assets that the cloud lacks
+checking     what Azure ML would refuse
+errors       what the SDK raises, as our errors
+"""
+
+from creditml_azureml.executor import AzureMLExecutor
+
+__all__ = ["AzureMLExecutor"]

@@ -1,0 +1,223 @@
+"""The executor over a workspace in Azure."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.check import check
+from creditml.engine.options import Options
+from creditml.engine.resolving import resolve
+from creditml.engine.submit import freeze, new_record
+from creditml.errors import BackendError, BackendUnavailable, Conflict, NotFound, SpecError
+from creditml.executor import JobState, NodeState
+from creditml.workspace import Workspace
+from creditml.workspace.records import PAGE, TERMINAL
+from creditml_azureml.checking import live_problems, offline_problems
+from creditml_azureml.cloud import Cloud
+from creditml_azureml.download import fetch_output
+from creditml_azureml.entity import entity
+from creditml_azureml.errors import mapped
+from creditml_azureml.reading import Components
+from creditml_azureml.registering import register
+from creditml_azureml.sending import attempt
+from creditml_azureml.watch import Watch, steps_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from creditml.errors import Problem
+    from creditml.model import Job
+    from creditml.plan import Plan
+    from creditml.workspace.records import JobRecord
+
+PIPELINE_LOG = "logs/azureml/executionlogs.txt"
+STEP_LOG = re.compile(r"user_logs/std_log[\D]*[0]*(?:_ps)?\.txt")
+"""The log that is followed of a step (SDK: `JobLogPattern`)."""
+_LEAST, _MOST = 2.0, 10.0
+
+
+class Ready(NamedTuple):
+    """A job that can be submitted: as it was read, what is planned of it, and what was noticed."""
+
+    job: Job
+    plan: Plan
+    warnings: tuple[Problem, ...]
+
+
+class AzureMLExecutor:
+    """Runs jobs in Azure ML."""
+
+    name = "azureml"
+
+    def __init__(self, workspace: Workspace | None = None, options: Options | None = None) -> None:
+        """Work in a local workspace, by default the one of the current folder, and in the one in Azure that is meant.
+
+        `options.backend` may name it: `subscription_id`, `resource_group`, `workspace_name`.
+        """
+        self.workspace = workspace or Workspace.find()
+        self.options = options or Options()
+        self.cloud = Cloud.find(self.options.backend)
+
+    # -- the Executor protocol
+
+    def submit(self, job: Job) -> str:
+        """Check and submit a job, and return its name at once."""
+        return self.detach(self.prepare(job)).name
+
+    def poll(self, job: str) -> JobState:
+        """The job and every step that was started."""
+        found = self.cloud.run(job)
+        nodes = tuple(
+            NodeState(path, run.name, run.status, run.started_at, run.ended_at, run.error)
+            for path, run in steps_of(self.cloud, job, self._plan_of(job))
+        )
+        return JobState(job, found.status, found.started_at, found.ended_at, found.error, nodes)
+
+    def logs(self, job: str, node: str = "") -> Iterator[str]:
+        """The lines of a log as they come, until the job or step has ended."""
+        name = self._run(job, node, wait=True) if node else job
+        told, pause = 0, _pause()
+        while True:
+            run = self.cloud.run(name)
+            log = next((key for key in sorted(run.logs) if STEP_LOG.match(key) or key == PIPELINE_LOG), None)
+            text = self.cloud.text(run.logs[log]) if log else ""
+            ended = run.status in TERMINAL
+            lines = text.splitlines()
+            whole = len(lines) if ended or text.endswith("\n") or not lines else len(lines) - 1
+            yield from lines[told:whole]
+            told = max(told, whole)
+            if ended:
+                return
+            time.sleep(pause)
+            pause = min(pause * 1.2, _MOST)
+
+    def fetch(self, job: str, node: str | None, output: str, to: Path) -> Path:
+        """Copy an output to a folder; returns the folder."""
+        return fetch_output(self.cloud, self._run(job, node) if node else job, output, to)
+
+    def cancel(self, job: str) -> None:
+        """Ask for the job's end; an ended one stays as it is."""
+        if self.cloud.run(job).status not in TERMINAL:
+            with mapped(f"canceling the job '{job}'"):
+                self.cloud.client.jobs.begin_cancel(job)
+
+    # -- for the command line
+
+    def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Ready:
+        """Check a job: what shows in itself first, and what the workspace in Azure says of it only if that is right.
+
+        Raises:
+            SpecError: there are errors; all of them, with the warnings.
+        """
+        found = list(problems)
+        resolved = resolve(job, self.workspace, found, Components(self.cloud))
+        checked = check(resolved, whole=not any(not problem.warning for problem in found))
+        found += [*checked.problems, *offline_problems(resolved, self.workspace)]
+        if all(problem.warning for problem in found):
+            found += live_problems(resolved, self.workspace, self.cloud)
+        if checked.plan is None or any(not problem.warning for problem in found):
+            raise SpecError(found)
+        return Ready(job, checked.plan, tuple(found))
+
+    def detach(self, prepared: Ready) -> JobRecord:
+        """Submit a job, and record here that it was."""
+        return self._send(prepared)[0]
+
+    def run(self, prepared: Ready) -> Watch:
+        """Submit a job to be watched."""
+        record, told = self._send(prepared)
+        return Watch(self.cloud, self.workspace, record, prepared.plan, told)
+
+    def get_ready(self) -> None:
+        """There is nothing to take that would have to be given back."""
+
+    def close(self) -> None:
+        """Likewise."""
+
+    def _send(self, ready: Ready) -> tuple[JobRecord, list[str]]:
+        self.workspace.create()
+        frozen = freeze(ready.plan.job._replace(name=ready.job.name), self.workspace)
+        with attempt(self.workspace.root, self.cloud.target.id, frozen) as (name, resumed):
+            told = register(ready.job, self.workspace, self.cloud)
+            there = (resumed or ready.job.name is not None) and self._exists(name)
+            if there and not resumed:
+                message = f"Azure ML has a job named '{name}' already; names are unique in a workspace. Choose another."
+                raise Conflict(message)
+            if there:
+                told.append(f"{name} had reached Azure ML when its submission was cut off; it is taken up.")
+            page = self._page(name) if there else self._put(ready.job, name)
+        record = new_record(frozen, name, self.name)
+        record = record._replace(properties={**record.properties, PAGE: page})
+        try:
+            self.workspace.jobs.add(record)
+        except Conflict:
+            record = self.workspace.jobs.get(name)  # an earlier attempt's
+        return record, told
+
+    def _put(self, job: Job, name: str) -> str:
+        with entity(job, name) as sent:
+            try:
+                with mapped(f"submitting the job '{name}'"):
+                    made = self.cloud.client.jobs.create_or_update(sent)
+            except BackendError:
+                if not self._arrived(name):
+                    raise
+                return self._page(name)
+        return str(made.studio_url or "")
+
+    def _page(self, name: str) -> str:
+        with mapped(f"asking for the job '{name}'"):
+            return str(self.cloud.client.jobs.get(name).studio_url or "")
+
+    def _exists(self, name: str) -> bool:
+        try:
+            self.cloud.run(name)
+        except NotFound:
+            return False
+        return True
+
+    def _arrived(self, name: str) -> bool:
+        """Whether a job is there whose submission has failed: its answer was lost."""
+        try:
+            return self._exists(name)
+        except BackendError as error:
+            message = (
+                f"{error}\nIt isn't known whether the job '{name}' reached Azure ML. Run the same command again when "
+                "there is a connection: it is taken up then, and not submitted twice."
+            )
+            raise BackendUnavailable(message) from None
+
+    def _plan_of(self, job: str) -> Plan | None:
+        from creditml.plan import plan  # noqa: PLC0415  as below
+        from creditml.spec.reader import read_job_dict  # noqa: PLC0415  not for every call
+
+        try:
+            return plan(read_job_dict(self.workspace.jobs.get(job).spec))
+        except NotFound:
+            return None
+
+    def _run(self, job: str, node: str, *, wait: bool = False) -> str:
+        """The run of a step; one that may start yet can be waited for."""
+        plan = self._plan_of(job)
+        wait = wait and (plan is None or node in plan.steps)
+        while True:
+            ended = self.cloud.run(job).status in TERMINAL
+            for path, run in steps_of(self.cloud, job, plan):
+                if node in (path, run.name):
+                    return run.name
+            if ended or not wait:
+                message = f"The job '{job}' has no step '{node}' that was started."
+                raise NotFound(message)
+            time.sleep(_pause())
+
+
+def _pause() -> float:
+    """Seconds between two questions (SDK: AZUREML_RUN_POLLING_INTERVAL_MIN)."""
+    try:
+        return float(os.environ.get("AZUREML_RUN_POLLING_INTERVAL_MIN", _LEAST))
+    except ValueError:
+        return _LEAST

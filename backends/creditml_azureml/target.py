@@ -1,0 +1,93 @@
+"""Which workspace in Azure is meant."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from creditml.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+KEYS = ("subscription_id", "resource_group", "workspace_name")
+_VARIABLES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+_FLAGS = ("--subscription", "--resource-group", "--workspace-name")
+_FILES = ("config.json", os.path.join(".azureml", "config.json"))
+
+
+class Target(NamedTuple):
+    """A workspace in Azure."""
+
+    subscription_id: str
+    resource_group: str
+    workspace_name: str
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return f"'{self.workspace_name}' (resource group '{self.resource_group}')"
+
+    @property
+    def id(self) -> str:
+        """Its ARM id."""
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace_name}"
+        )
+
+
+def find_target(given: Mapping[str, Any]) -> Target:
+    """The workspace that is meant in the current folder.
+
+    Each name is the first that there is of: what is given, an environment variable (AZURE_SUBSCRIPTION_ID,
+    AZURE_RESOURCE_GROUP, AZURE_ML_WORKSPACE), the nearest config.json upward, as `MLClient.from_config` reads it.
+
+    Args:
+        given: names by `KEYS`, of flags or settings; those that are empty don't count.
+
+    Raises:
+        BackendError: a name is given nowhere, or the config.json can't be read.
+    """
+    found = dict(zip(KEYS, map(os.environ.get, _VARIABLES), strict=True))
+    found |= {key: str(value) for key, value in given.items() if key in KEYS and value}
+    if not all(found.values()):
+        file, values = _config()
+        found = {key: value or values.get(key) for key, value in found.items()}
+        missing = [key for key in KEYS if not found[key]]
+        if missing:
+            where = f"{file} has no {' and no '.join(missing)}" if file else "there is no config.json here or above"
+            message = (
+                f"The workspace in Azure is not named: {where}. Download the config.json of the workspace from "
+                f"Azure ML's studio into this folder, or give {_spoken(_FLAGS)}, or set {_spoken(_VARIABLES)}."
+            )
+            raise BackendError(message)
+    return Target(*(str(found[key]) for key in KEYS))
+
+
+def _config() -> tuple[Path | None, Mapping[str, Any]]:
+    file = next(_configs(), None)
+    if file is None:
+        return None, {}
+    try:
+        values = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        message = f"{file} can't be read: {error}"
+        raise BackendError(message) from error
+    if not isinstance(values, dict):
+        message = f"{file} should be a mapping with {_spoken(KEYS)}."
+        raise BackendError(message)
+    return file, values
+
+
+def _configs() -> Iterator[Path]:
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        for name in _FILES:
+            if (folder / name).is_file():
+                yield folder / name
+
+
+def _spoken(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}"

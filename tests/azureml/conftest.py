@@ -1,0 +1,58 @@
+"""A workspace 'in Azure' for tests: our service over TLS as a process of its own, before the genuine SDK."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+from project import Project
+
+from creditml.service.variables import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Served(Project):
+    """The folder of the service; `given` are the variables that lead the SDK to it."""
+
+    @property
+    def given(self) -> dict[str, str]:
+        lines = self.creditml("exec", "--print-env").out.splitlines()
+        pairs = (shlex.split(line)[1].partition("=") for line in lines if line.startswith("export "))
+        return {name: value for name, _, value in pairs if name != "CREDITML_HOME"}
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The service, for all tests."""
+    folder = tmp_path_factory.mktemp("azure")
+    served = Served(folder / "cloud", HOME=str(folder))
+    served.creditml("up")
+    served.write("any.yml", {"name": "any", "version": "1", "image": "python:3.11"})
+    served.creditml("environment", "create", "-f", "any.yml")
+    yield served
+    served.creditml("down")
+
+
+@pytest.fixture
+def signed_in(azure: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This process as a user of that workspace in Azure, in a folder of its own, which is returned."""
+    logging.getLogger("azure").setLevel(logging.ERROR)
+    for name in [name for name in os.environ if name.startswith(("CREDITML_", "AZURE_", "ARM_", "MLFLOW_"))] + list(
+        UNSET
+    ):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in azure.given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AZUREML_RUN_POLLING_INTERVAL_MIN", "0.2")
+    names = {"AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555", "AZURE_RESOURCE_GROUP": "team"}
+    for name, value in (names | {"AZURE_ML_WORKSPACE": "credit"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CREDITML_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
