@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,10 +18,12 @@ from creditml_azureml.cloud import Cloud
 from creditml_azureml.download import fetch_output
 from creditml_azureml.entity import entity
 from creditml_azureml.errors import mapped
+from creditml_azureml.poller import MOST_PAUSE, followed, poll_pause
 from creditml_azureml.reading import Components
 from creditml_azureml.registering import register
 from creditml_azureml.sending import attempt
-from creditml_azureml.watch import Watch, steps_of
+from creditml_azureml.steps import steps_of
+from creditml_azureml.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +33,6 @@ if TYPE_CHECKING:
     from creditml.model import Job
     from creditml.plan import Plan
     from creditml.workspace.records import JobRecord
-
-PIPELINE_LOG = "logs/azureml/executionlogs.txt"
-STEP_LOG = re.compile(r"user_logs/std_log[\D]*[0]*(?:_ps)?\.txt")
-"""The log that is followed of a step (SDK: `JobLogPattern`)."""
-_LEAST, _MOST = 2.0, 10.0
 
 
 class Ready(NamedTuple):
@@ -80,10 +75,10 @@ class AzureMLExecutor:
     def logs(self, job: str, node: str = "") -> Iterator[str]:
         """The lines of a log as they come, until the job or step has ended."""
         name = self._run(job, node, wait=True) if node else job
-        told, pause = 0, _pause()
+        told, pause = 0, poll_pause()
         while True:
             run = self.cloud.run(name)
-            log = next((key for key in sorted(run.logs) if STEP_LOG.match(key) or key == PIPELINE_LOG), None)
+            log = followed(run.logs)
             text = self.cloud.text(run.logs[log]) if log else ""
             ended = run.status in TERMINAL
             lines = text.splitlines()
@@ -93,7 +88,7 @@ class AzureMLExecutor:
             if ended:
                 return
             time.sleep(pause)
-            pause = min(pause * 1.2, _MOST)
+            pause = min(pause * 1.2, MOST_PAUSE)
 
     def fetch(self, job: str, node: str | None, output: str, to: Path) -> Path:
         """Copy an output to a folder; returns the folder."""
@@ -212,12 +207,4 @@ class AzureMLExecutor:
             if ended or not wait:
                 message = f"The job '{job}' has no step '{node}' that was started."
                 raise NotFound(message)
-            time.sleep(_pause())
-
-
-def _pause() -> float:
-    """Seconds between two questions (SDK: AZUREML_RUN_POLLING_INTERVAL_MIN)."""
-    try:
-        return float(os.environ.get("AZUREML_RUN_POLLING_INTERVAL_MIN", _LEAST))
-    except ValueError:
-        return _LEAST
+            time.sleep(poll_pause())

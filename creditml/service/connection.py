@@ -8,6 +8,7 @@ import selectors
 import threading
 from typing import TYPE_CHECKING, Any
 
+from creditml.backends import AZURE
 from creditml.config import read_config
 from creditml.engine.contract import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
 from creditml.errors import BackendError
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from azure.ai.ml import MLClient
-
-AZURE = "azureml"
 
 
 def connect(backend: str | None = None, **settings: Any) -> MLClient:  # noqa: ANN401  MLClient's
