@@ -10,11 +10,13 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import yaml
+
 from creditml_azureml.errors import mapped
 from creditml_azureml.target import Target, find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from azure.ai.ml import MLClient
@@ -58,11 +60,10 @@ class Cloud:
         """The genuine client."""
         if self._given is not None:
             return self._given
+        hush()
         from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415  slow, only when somebody connects
 
-        for name in ("azure", "msrest", "msal"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are told by us, without secrets
         return MLClient(DefaultAzureCredential(), *self.target, enable_telemetry=False, show_progress=False)
 
     def run(self, name: str) -> Run:
@@ -82,6 +83,25 @@ class Cloud:
                 logs=dict(found.log_files or {}),
                 properties=dict(found.properties or {}),
             )
+
+    def entries(self, limit: int | None, *, archived: bool | None) -> Iterator[dict[str, Any]]:
+        """Submitted jobs, newest first, as `az ml job list` tells of them; `archived` as for the local workspace."""
+        from azure.ai.ml.constants import ListViewType  # noqa: PLC0415  heavy
+
+        view = {True: ListViewType.ALL, False: ListViewType.ACTIVE_ONLY, None: ListViewType.ARCHIVED_ONLY}[archived]
+        with mapped("listing jobs"):
+            for job in self.client.jobs.list(list_view_type=view, max_results=limit):
+                if job is not None:
+                    yield _told(job)
+
+    def job(self, name: str) -> dict[str, Any]:
+        """A job as `az ml job show` tells of it.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        with mapped(f"asking for the job '{name}'"):
+            return _told(self.client.jobs.get(name))
 
     def children(self, name: str) -> list[Run]:
         """The children of a job that have been made so far, oldest first."""
@@ -104,6 +124,29 @@ class Cloud:
     @property
     def _history(self) -> Any:  # noqa: ANN401  the SDK's RunOperations
         return self.client.jobs._runs_operations  # noqa: SLF001  see above
+
+
+def hush() -> None:
+    """Keep the SDK from logging: what is to be said is said by us, without secrets."""
+    import azure.ai.ml  # noqa: PLC0415, F401  it takes seconds, and gives its logger a level of its own
+
+    for name in ("azure", "azure.ai.ml", "msrest", "msal"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _told(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
+    """What the SDK's own text of a job says, as plain values."""
+    said: dict[str, Any] = yaml.safe_load(str(job)) or {}
+    context = job.creation_context
+    said |= {
+        "type": job.type,
+        "status": getattr(job.status, "value", job.status),
+        "display_name": job.display_name,
+        "name": job.name,
+    }
+    said |= {"experiment_name": job.experiment_name, "services": {"Studio": {"endpoint": job.studio_url}}}
+    at = getattr(context, "created_at", None)
+    return said | {"creation_context": {"created_at": at.isoformat() if at else None}}
 
 
 def history_scope(history: Any) -> tuple[str, str, str]:  # noqa: ANN401  the SDK's RunOperations

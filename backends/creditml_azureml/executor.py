@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import time
+from contextlib import redirect_stderr
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.check import check
@@ -14,8 +16,8 @@ from creditml.executor import JobState, NodeState
 from creditml.workspace import Workspace
 from creditml.workspace.records import PAGE, TERMINAL
 from creditml_azureml.checking import live_problems, offline_problems
-from creditml_azureml.cloud import Cloud
-from creditml_azureml.download import fetch_output
+from creditml_azureml.cloud import Cloud, Run
+from creditml_azureml.download import fetch_artifacts, fetch_output
 from creditml_azureml.entity import entity
 from creditml_azureml.errors import mapped
 from creditml_azureml.poller import MOST_PAUSE, followed, poll_pause
@@ -56,6 +58,7 @@ class AzureMLExecutor:
         self.workspace = workspace or Workspace.find()
         self.options = options or Options()
         self.cloud = Cloud.find(self.options.backend)
+        self.place = f"Azure ML's workspace {self.cloud.target}"
 
     # -- the Executor protocol
 
@@ -101,6 +104,14 @@ class AzureMLExecutor:
                 self.cloud.client.jobs.begin_cancel(job)
 
     # -- for the command line
+
+    def steps(self, job: str) -> list[tuple[str, Run]]:
+        """The steps of a job that were started, each with its path."""
+        return list(steps_of(self.cloud, job, self._plan_of(job)))
+
+    def fetch_artifacts(self, job: str, to: Path) -> Path:
+        """Copy an ended job's logs and other artifacts to a folder; returns the folder."""
+        return fetch_artifacts(self.cloud, job, to)
 
     def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Ready:
         """Check a job: what shows in itself first, and what the workspace in Azure says of it only if that is right.
@@ -156,7 +167,8 @@ class AzureMLExecutor:
     def _put(self, job: Job, name: str) -> str:
         with entity(job, name) as sent:
             try:
-                with mapped(f"submitting the job '{name}'"):
+                # the SDK draws bars of its own, or what is left of them
+                with mapped(f"submitting the job '{name}'"), redirect_stderr(io.StringIO()):
                     made = self.cloud.client.jobs.create_or_update(sent)
             except BackendError:
                 if not self._arrived(name):

@@ -127,7 +127,7 @@ def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
 
     config = read_config()
     backend = arguments.backend or config.backend
-    _refuse_strangers(arguments, backend)
+    refuse_strangers(arguments, backend)
     executor: Callable[..., Jobs] = load(backend)
     options = Options.of(config, backend)
     parallel = options.max_parallel if arguments.max_parallel is None else arguments.max_parallel
@@ -164,7 +164,7 @@ def _of_containers(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value}
 
 
-def _refuse_strangers(arguments: argparse.Namespace, backend: str) -> None:
+def refuse_strangers(arguments: argparse.Namespace, backend: str) -> None:
     """Flags that mean nothing to the backend would be ignored in silence."""
     for flags, taken, mend in _OWN_FLAGS:
         found = [f"--{flag}" for flag in flags if getattr(arguments, flag.replace("-", "_"), None)]
