@@ -146,6 +146,7 @@ class AzureMLExecutor:
 
     def _send(self, ready: Ready) -> tuple[JobRecord, list[str]]:
         self.workspace.create()
+        self._refuse_namesake(ready.job.name)
         frozen = freeze(ready.plan.job._replace(name=ready.job.name), self.workspace)
         with attempt(self.workspace.root, self.cloud.target.id, frozen) as (name, resumed):
             told = register(ready.job, self.workspace, self.cloud)
@@ -163,6 +164,18 @@ class AzureMLExecutor:
         except Conflict:
             record = self.workspace.jobs.get(name)  # an earlier attempt's
         return record, told
+
+    def _refuse_namesake(self, name: str | None) -> None:
+        """A job is recorded here under its name; what ran here under that name must not be lost."""
+        try:
+            known = self.workspace.jobs.get(name or "")
+        except NotFound:
+            return
+        if known.backend != self.name:
+            message = (
+                f"A job named '{name}' ran here already, and is in the local workspace. Choose another name: -n NAME."
+            )
+            raise Conflict(message)
 
     def _put(self, job: Job, name: str) -> str:
         with entity(job, name) as sent:
