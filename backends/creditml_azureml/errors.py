@@ -87,6 +87,8 @@ _CODE = re.compile(r"^\([A-Za-z]\w*\)\s*")
 _ERRNO = re.compile(r"\[Errno -?\d+\] (?P<said>[^'\")\]]+)")
 _HOST = re.compile(r"host='(?P<host>[^']+)'")
 _TRUST = re.compile(r"(?i)certificate verify failed(?:: (?P<said>[^()'\"]+))?")
+_UNREACHED = re.compile(r"(?i)max retries exceeded|failed to (resolve|establish)|connection (refused|aborted|reset)")
+_NOBODY = re.compile(r"(?i)az login|(CLI|CLI is) not (found|installed)")
 _LONGEST = 2000  # characters of what Azure says: some answers are whole pages
 
 
@@ -145,10 +147,15 @@ def _kind(error: BaseException) -> tuple[type[CreditMLError], str]:
     for base in type(error).__mro__:
         kind = _BY_NAME.get(base.__name__, BackendError)
         if kind is not BackendError:
-            if kind is BackendUnavailable:
-                return kind, _network_advice(error)
+            if kind is BackendUnavailable or (kind is AuthenticationFailed and _no_way(str(error))):
+                return BackendUnavailable, _network_advice(error)
             return kind, _SIGN_IN if kind is AuthenticationFailed else ""
     return BackendError, ""
+
+
+def _no_way(text: str) -> bool:
+    """Whether no token was got because nobody was reached, and not because nobody is signed in."""
+    return bool(_UNREACHED.search(text)) and not _NOBODY.search(text)
 
 
 def _network_advice(error: BaseException) -> str:

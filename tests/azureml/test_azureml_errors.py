@@ -162,6 +162,14 @@ def test_a_credential_that_fails_is_one_line() -> None:
     assert "az login" in found
 
 
+def test_no_token_for_want_of_a_network_is_no_matter_of_signing_in() -> None:
+    text = "Authentication failed: HTTPSConnectionPool(host='login.example', port=443): Max retries exceeded"
+    unsigned = f"{text}\nAzureCliCredential: Please run 'az login' to set up an account"
+
+    assert type(translated(core.ClientAuthenticationError(text), "asking")) is BackendUnavailable
+    assert type(translated(core.ClientAuthenticationError(unsigned), "asking")) is AuthenticationFailed
+
+
 KEY = base64.b64encode(bytes(range(64))).decode()
 JWT = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL20ifQ.c2lnbmF0dXJlLW9mLWl0"
 SAS = "sv=2021-12-02&st=2026-01-01T00%3A00%3A00Z&se=2026-01-02&sr=b&sp=r&sig=Tm90UmVhbGx5QVNpZ25hdHVyZQ%3D%3D"
