@@ -10,6 +10,7 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creditml.errors import NotFound
 from creditml_azureml.errors import mapped
 from creditml_azureml.target import Target, find_target
 
@@ -159,6 +160,37 @@ class Cloud:
         )
 
         download_artifact_from_aml_uri(uri, str(to), self.client.datastores)
+
+    def asset(self, kind: str, name: str, version: str | None) -> Any:  # noqa: ANN401  the SDK's
+        """A version of data, an environment or a component, without one the latest; None if there is none."""
+        label = None if version else "latest"
+        try:
+            with mapped(f"asking for the {kind} {name}:{version or label}"):
+                return self._assets(kind).get(name=name, version=version, label=label)
+        except NotFound:
+            return None
+
+    def versions(self, kind: str, name: str) -> list[str]:
+        """The versions of a name."""
+        try:
+            with mapped(f"asking for the versions of the {kind} {name}"):
+                return [str(each.version) for each in self._assets(kind).list(name=name)]
+        except NotFound:
+            return []
+
+    def register(self, kind: str, asset: Any) -> None:  # noqa: ANN401  the SDK's
+        """Register data, an environment or a component; what is uploaded already isn't again (SDK: by its hash)."""
+        self._assets(kind).create_or_update(asset)
+
+    def upload_hash(self, path: str) -> str:
+        """The hash under which the SDK uploads a file or folder."""
+        from azure.ai.ml._utils._asset_utils import get_ignore_file, get_object_hash  # noqa: PLC0415  heavy
+
+        return str(get_object_hash(path, get_ignore_file(path)))
+
+    def _assets(self, kind: str) -> Any:  # noqa: ANN401  one of the SDK's operations
+        client = self.client
+        return {"data": client.data, "environment": client.environments, "component": client.components}[kind]
 
     @property
     def _history(self) -> Any:  # noqa: ANN401  the SDK's RunOperations
