@@ -7,7 +7,7 @@ behaviours that every launcher must have, as tests to inherit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -241,6 +241,22 @@ class Checked(Protocol):
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """What is no reason not to submit it."""
+        ...
+
+
+class Examined(NamedTuple):
+    """What is wrong with a job; `unasked` says why the place where it is to run wasn't asked, if it wasn't."""
+
+    problems: tuple[Problem, ...]
+    unasked: str = ""
+
+
+@runtime_checkable
+class Examiner(Protocol):
+    """An executor that can say what is wrong with a job even if it can't be reached."""
+
+    def examine(self, job: Job, problems: tuple[Problem, ...] = ()) -> Examined:
+        """All problems, with those that were found already."""
         ...
 
 
