@@ -17,7 +17,7 @@ GROUPS = {
     **dict.fromkeys(ASSETS, ("create", "list", "show", "archive", "restore")),
     "environment": ("create", "list", "show", "archive", "restore", "build", "prune"),
 }
-ALONE = ("run", "ui", "compile", "exec", "up", "down", "status")
+ALONE = ("run", "check", "parity", "ui", "compile", "exec", "up", "down", "status")
 COMMANDS = [(group, name) for group, names in GROUPS.items() for name in names]
 HEAVY = {"azure", "mlflow", "pandas", "docker", "sklearn", "rich", "numpy", "jmespath"}
 
