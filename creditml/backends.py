@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 GROUP = "creditml.executors"
 DEFAULT = "local"
+AZURE = "azureml"
 
 
 def available(folders: Iterable[str] | None = None) -> Mapping[str, str]:

@@ -12,6 +12,7 @@
     channels:            # other places for conda's channels
       conda-forge: https://mirror.example.com/conda-forge
     docker: {pull: missing, memory: 4g}
+    azureml: {subscription_id: …, resource_group: team, workspace_name: credit}
 
 A flag wins over an environment variable (CREDITML_BACKEND), and that over the file.
 """
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from creditml.spec.yaml import Node
 
 FILE = "creditml.yml"
+AZURE_WORKSPACE = ("subscription_id", "resource_group", "workspace_name")
+_SECTIONS = ("docker", "azureml")
 MODES = ("host", "uv", "conda")
 
 
@@ -118,6 +121,7 @@ def _from_file(file: Path) -> Config:
         "images": loose_text_map,
         "channels": loose_text_map,
         "docker": any_map,
+        "azureml": Table("the workspace in Azure", dict.fromkeys(AZURE_WORKSPACE, text)).nested,
     }
     values = Table(f"the settings in {FILE}", keys).read(context, document.root)
     if context.problems:
@@ -128,8 +132,8 @@ def _from_file(file: Path) -> Config:
         images=values.pop("images", NOTHING),
         channels=values.pop("channels", NOTHING),
     )
-    docker = values.pop("docker", NOTHING)
-    return Config(**values, environments=environments, sections={"docker": docker} if docker else NOTHING)
+    sections = {name: values.pop(name) for name in _SECTIONS if name in values}
+    return Config(**values, environments=environments, sections=sections or NOTHING)
 
 
 def _known(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID

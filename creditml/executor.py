@@ -298,6 +298,8 @@ class Jobs(Executor, Protocol):
     """An executor as the command line uses it: it also says what is wrong beforehand, and lets look on."""
 
     workspace: Workspace
+    place: str
+    """Where jobs are sent to, for people; empty if they run here."""
 
     def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Checked:
         """Check a job, with what its reader has found.

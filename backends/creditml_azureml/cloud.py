@@ -11,6 +11,8 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import yaml
+
 from creditml.errors import BackendError
 from creditml.wire.scope import short_uri
 from creditml.workspace.data import DEFAULT_DATASTORE
@@ -18,7 +20,7 @@ from creditml_azureml.errors import mapped
 from creditml_azureml.target import Target, find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -67,11 +69,10 @@ class Cloud:
         """The genuine client."""
         if self._given is not None:
             return self._given
+        hush()
         from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415  slow, only when somebody connects
 
-        for name in ("azure", "msrest", "msal"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are told by us, without secrets
         return MLClient(DefaultAzureCredential(), *self.target, enable_telemetry=False, show_progress=False)
 
     def run(self, name: str) -> Run:
@@ -92,6 +93,25 @@ class Cloud:
                 properties=dict(found.properties or {}),
             )
 
+    def entries(self, limit: int | None, *, archived: bool | None) -> Iterator[dict[str, Any]]:
+        """Submitted jobs, newest first, as `az ml job list` tells of them; `archived` as for the local workspace."""
+        from azure.ai.ml.constants import ListViewType  # noqa: PLC0415  heavy
+
+        view = {True: ListViewType.ALL, False: ListViewType.ACTIVE_ONLY, None: ListViewType.ARCHIVED_ONLY}[archived]
+        with mapped("listing jobs"):
+            for job in self.client.jobs.list(list_view_type=view, max_results=limit):
+                if job is not None:
+                    yield _told(job)
+
+    def job(self, name: str) -> dict[str, Any]:
+        """A job as `az ml job show` tells of it.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        with mapped(f"asking for the job '{name}'"):
+            return _told(self.client.jobs.get(name))
+
     def children(self, name: str) -> list[Run]:
         """The children of a job that have been made so far, oldest first."""
         with mapped(f"asking for the steps of the job '{name}'"):
@@ -109,11 +129,6 @@ class Cloud:
         with mapped("reading a log"):
             pipeline = create_requests_pipeline_with_retry(requests_pipeline=self.client.jobs._requests_pipeline)  # noqa: SLF001  see above
             return str(download_text_from_url(url, pipeline, timeout=_TIMEOUT))
-
-    def page(self, name: str) -> str:
-        """A job's page in Azure ML's studio."""
-        with mapped(f"asking for the job '{name}'"):
-            return str(self.client.jobs.get(name).studio_url or "")
 
     def job_body(self, name: str) -> dict[str, Any]:
         """The `properties` of a job, as the service sends them.
@@ -174,9 +189,12 @@ class Cloud:
         if place is None:
             message = "The code lies in no blob storage, and can't be brought here."
             raise BackendError(message)
+        folder = place["blob"].rstrip("/") + "/"  # or what only begins like it came too
         with mapped("downloading code"):
             info = get_datastore_info(self.client.datastores, DEFAULT_DATASTORE, container_name=place["container"])
-            get_storage_client(**info).download(starts_with=place["blob"], destination=str(to))
+            get_storage_client(**info).download(starts_with=folder, destination=str(to))
+            if not any(to.iterdir()):  # it is one file
+                get_storage_client(**info).download(starts_with=place["blob"], destination=str(to))
 
     def download_data(self, uri: str, to: Path) -> None:
         """Copy what an `azureml://datastores/…` path names into an empty folder."""
@@ -213,6 +231,29 @@ class Cloud:
     @property
     def _history(self) -> Any:  # noqa: ANN401  the SDK's RunOperations
         return self.client.jobs._runs_operations  # noqa: SLF001  see above
+
+
+def hush() -> None:
+    """Keep the SDK from logging: what is to be said is said by us, without secrets."""
+    import azure.ai.ml  # noqa: PLC0415, F401  it takes seconds, and gives its logger a level of its own
+
+    for name in ("azure", "azure.ai.ml", "msrest", "msal"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _told(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
+    """What the SDK's own text of a job says, as plain values."""
+    said: dict[str, Any] = yaml.safe_load(str(job)) or {}
+    context = job.creation_context
+    said |= {
+        "type": job.type,
+        "status": getattr(job.status, "value", job.status),
+        "display_name": job.display_name,
+        "name": job.name,
+    }
+    said |= {"experiment_name": job.experiment_name, "services": {"Studio": {"endpoint": job.studio_url}}}
+    at = getattr(context, "created_at", None)
+    return said | {"creation_context": {"created_at": at.isoformat() if at else None}}
 
 
 def history_scope(history: Any) -> tuple[str, str, str]:  # noqa: ANN401  the SDK's RunOperations

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from creditml.spec.reader import read_job
 from creditml.spec.writer import write_job
+from creditml_azureml.cloud import hush
 from creditml_azureml.errors import mapped
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def entity(job: Job, name: str) -> Iterator[Any]:
         job: as it was read; its references are the SDK's affair.
         name: what it is called.
     """
+    hush()
     from azure.ai.ml import load_job  # noqa: PLC0415  it takes seconds
 
     with TemporaryDirectory() as folder:

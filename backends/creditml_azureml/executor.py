@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
+import io
 import time
+from contextlib import redirect_stderr
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.check import check
@@ -16,28 +16,26 @@ from creditml.executor import JobState, NodeState
 from creditml.workspace import Workspace
 from creditml.workspace.records import PAGE, TERMINAL
 from creditml_azureml.checking import live_problems, offline_problems
-from creditml_azureml.cloud import Cloud
-from creditml_azureml.download import fetch_output
+from creditml_azureml.cloud import Cloud, Run
+from creditml_azureml.download import fetch_artifacts, fetch_output
 from creditml_azureml.entity import entity
 from creditml_azureml.errors import mapped
+from creditml_azureml.poller import MOST_PAUSE, followed, poll_pause
+from creditml_azureml.pulling import pull
 from creditml_azureml.reading import Components
 from creditml_azureml.registering import register
 from creditml_azureml.sending import attempt
-from creditml_azureml.watch import Watch, steps_of
+from creditml_azureml.steps import steps_of
+from creditml_azureml.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from creditml.errors import Problem
     from creditml.model import Job
     from creditml.plan import Plan
     from creditml.workspace.records import JobRecord
-
-PIPELINE_LOG = "logs/azureml/executionlogs.txt"
-STEP_LOG = re.compile(r"user_logs/std_log[\D]*[0]*(?:_ps)?\.txt")
-"""The log that is followed of a step (SDK: `JobLogPattern`)."""
-_LEAST, _MOST = 2.0, 10.0
 
 
 class Ready(NamedTuple):
@@ -61,6 +59,7 @@ class AzureMLExecutor:
         self.workspace = workspace or Workspace.find()
         self.options = options or Options()
         self.cloud = Cloud.find(self.options.backend)
+        self.place = f"Azure ML's workspace {self.cloud.target}"
 
     # -- the Executor protocol
 
@@ -80,10 +79,10 @@ class AzureMLExecutor:
     def logs(self, job: str, node: str = "") -> Iterator[str]:
         """The lines of a log as they come, until the job or step has ended."""
         name = self._run(job, node, wait=True) if node else job
-        told, pause = 0, _pause()
+        told, pause = 0, poll_pause()
         while True:
             run = self.cloud.run(name)
-            log = next((key for key in sorted(run.logs) if STEP_LOG.match(key) or key == PIPELINE_LOG), None)
+            log = followed(run.logs)
             text = self.cloud.text(run.logs[log]) if log else ""
             ended = run.status in TERMINAL
             lines = text.splitlines()
@@ -93,7 +92,7 @@ class AzureMLExecutor:
             if ended:
                 return
             time.sleep(pause)
-            pause = min(pause * 1.2, _MOST)
+            pause = min(pause * 1.2, MOST_PAUSE)
 
     def fetch(self, job: str, node: str | None, output: str, to: Path) -> Path:
         """Copy an output to a folder; returns the folder."""
@@ -106,6 +105,18 @@ class AzureMLExecutor:
                 self.cloud.client.jobs.begin_cancel(job)
 
     # -- for the command line
+
+    def steps(self, job: str) -> list[tuple[str, Run]]:
+        """The steps of a job that were started, each with its path."""
+        return list(steps_of(self.cloud, job, self._plan_of(job)))
+
+    def fetch_artifacts(self, job: str, to: Path) -> Path:
+        """Copy an ended job's logs and other artifacts to a folder; returns the folder."""
+        return fetch_artifacts(self.cloud, job, to)
+
+    def pull(self, job: str, step: str = "", *, inputs: bool = False, tell: Callable[[str], None]) -> JobRecord:
+        """Bring a job into the local workspace; see `creditml_azureml.pulling.pull`."""
+        return pull(self.cloud, self.workspace, job, step, inputs=inputs, tell=tell)
 
     def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Ready:
         """Check a job: what shows in itself first, and what the workspace in Azure says of it only if that is right.
@@ -140,6 +151,7 @@ class AzureMLExecutor:
 
     def _send(self, ready: Ready) -> tuple[JobRecord, list[str]]:
         self.workspace.create()
+        self._refuse_namesake(ready.job.name)
         frozen = freeze(ready.plan.job._replace(name=ready.job.name), self.workspace)
         with attempt(self.workspace.root, self.cloud.target.id, frozen) as (name, resumed):
             told = register(ready.job, self.workspace, self.cloud)
@@ -158,10 +170,23 @@ class AzureMLExecutor:
             record = self.workspace.jobs.get(name)  # an earlier attempt's
         return record, told
 
+    def _refuse_namesake(self, name: str | None) -> None:
+        """A job is recorded here under its name; what ran here under that name must not be lost."""
+        try:
+            known = self.workspace.jobs.get(name or "")
+        except NotFound:
+            return
+        if known.backend != self.name:
+            message = (
+                f"A job named '{name}' ran here already, and is in the local workspace. Choose another name: -n NAME."
+            )
+            raise Conflict(message)
+
     def _put(self, job: Job, name: str) -> str:
         with entity(job, name) as sent:
             try:
-                with mapped(f"submitting the job '{name}'"):
+                # the SDK draws bars of its own, or what is left of them
+                with mapped(f"submitting the job '{name}'"), redirect_stderr(io.StringIO()):
                     made = self.cloud.client.jobs.create_or_update(sent)
             except BackendError:
                 if not self._arrived(name):
@@ -212,12 +237,4 @@ class AzureMLExecutor:
             if ended or not wait:
                 message = f"The job '{job}' has no step '{node}' that was started."
                 raise NotFound(message)
-            time.sleep(_pause())
-
-
-def _pause() -> float:
-    """Seconds between two questions (SDK: AZUREML_RUN_POLLING_INTERVAL_MIN)."""
-    try:
-        return float(os.environ.get("AZUREML_RUN_POLLING_INTERVAL_MIN", _LEAST))
-    except ValueError:
-        return _LEAST
+            time.sleep(poll_pause())

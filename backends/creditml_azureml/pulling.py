@@ -13,24 +13,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from creditml.backends import AZURE
 from creditml.engine.submit import new_record
-from creditml.errors import BackendError, Conflict, NotFound, near_miss
+from creditml.errors import BackendError, Conflict, CreditMLError, NotFound, near_miss
 from creditml.model import MODEL_TYPES, Data
 from creditml.plan import Given, Plan, Produced, plan
 from creditml.workspace.data import is_url
-from creditml.workspace.records import PAGE, TERMINAL, JobRecord
+from creditml.workspace.records import PAGE, TERMINAL
 from creditml_azureml.download import fetch_artifacts, fetch_output
+from creditml_azureml.metrics import metrics_of
 from creditml_azureml.reading import CloudReferences, environment_spec, job_of
-from creditml_azureml.watch import steps_of
+from creditml_azureml.record import Recorded
+from creditml_azureml.steps import steps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from creditml.model import Job
     from creditml.workspace import Workspace
+    from creditml.workspace.records import JobRecord
     from creditml_azureml.cloud import Cloud, Run
 
-BACKEND = "azureml"
 _DATASTORE = "azureml://datastores/"
 
 
@@ -66,15 +68,17 @@ def pull(
         message = f"The job '{name}' has no step '{step}'.{near_miss(step, planned.steps)}"
         raise NotFound(message)
     workspace.create()
-    puller = _Puller(cloud, workspace, planned, tell)
-    root = puller.root_record(job, run)
-    runs = dict(steps_of(cloud, name, planned)) if root.type == "pipeline" else {}
-    records = [root, *puller.children(root, runs)]
+    root = new_record(job, name, AZURE)
+    page = str(cloud.job(name)["services"]["Studio"]["endpoint"] or "")
+    root = root._replace(created_at=run.started_at or root.created_at, properties={**root.properties, PAGE: page})
+    runs = {"": run, **(dict(steps_of(cloud, name, planned)) if root.type == "pipeline" else {})}
+    puller = _Puller(cloud, workspace, planned, root, runs, tell)
     _environments(cloud, workspace, references)
-    puller.logs(records, step)
-    _record(workspace, records)
+    puller.logs(step)
+    puller.record()
+    puller.metrics()
     if inputs:
-        puller.inputs([step] if step else list(planned.steps), runs)
+        puller.inputs([step] if step else list(planned.steps))
     return workspace.jobs.get(name)
 
 
@@ -82,52 +86,60 @@ def _see_free(workspace: Workspace, name: str) -> None:
     if not workspace.exists:
         return
     with suppress(NotFound):
-        if workspace.jobs.get(name).backend != BACKEND:
+        if workspace.jobs.get(name).backend != AZURE:
             message = f"A job named '{name}' ran on this machine; Azure ML's of the same name can't be put beside it."
             raise Conflict(message)
 
 
 class _Puller:
-    def __init__(self, cloud: Cloud, workspace: Workspace, planned: Plan, tell: Callable[[str], None]) -> None:
+    """Brings one job; `runs` are its runs by the path of their nodes, its own under an empty one."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        workspace: Workspace,
+        planned: Plan,
+        root: JobRecord,
+        runs: Mapping[str, Run],
+        tell: Callable[[str], None],
+    ) -> None:
         self._cloud, self._workspace, self._plan, self._tell = cloud, workspace, planned, tell
+        self._root, self._runs = root, runs
 
-    def root_record(self, job: Job, run: Run) -> JobRecord:
-        record = new_record(job, run.name, BACKEND)
-        page = {PAGE: self._cloud.page(run.name)}
-        return _stand(record, run)._replace(properties={**record.properties, **page})
-
-    def children(self, root: JobRecord, runs: Mapping[str, Run]) -> Iterator[JobRecord]:
-        """The records of steps and pipelines."""
-        for path, run in runs.items():
-            parent = runs.get(path.rpartition(".")[0])
-            step = self._plan.steps.get(path)
-            node = step.node if step else self._plan.pipelines.get(path)
-            record = JobRecord(
-                name=run.name,
-                type=node.type if node else "command",
-                root=root.name,
-                experiment_name=root.experiment_name,
-                status=run.status,
-                created_at=run.started_at or root.created_at,
-                path=path,
-                parent=parent.name if parent else root.name,
-                display_name=run.display_name or path,
-                backend=BACKEND,
-                tags=dict(node.tags) if node else {},
-                properties=dict(node.properties) if node else {},
-            )
-            yield _stand(record, run)
-
-    def logs(self, records: list[JobRecord], step: str) -> None:
+    def logs(self, step: str) -> None:
         """Logs and other artifacts of what has ended."""
-        for record in records:
-            if record.ended and (not step or record.path in ("", step)):
-                place = self._workspace.jobs.folder(record) / "artifacts"
-                self._tell(f"logs of {record.path or record.name}")
-                with suppress(NotFound):  # a job that never began has none
-                    self._whole(place, partial(fetch_artifacts, self._cloud, record.name))
+        for path, run in self._runs.items():
+            if run.status in TERMINAL and (not step or path in ("", step)):
+                place = self._workspace.jobs.folder(self._root._replace(path=path)) / "artifacts"
+                self._tell(f"logs of {path or self._root.name}")
+                with suppress(NotFound):  # what never began has none
+                    self._whole(place, partial(fetch_artifacts, self._cloud, run.name))
 
-    def inputs(self, paths: list[str], runs: Mapping[str, Run]) -> None:
+    def record(self) -> None:
+        """Write down how everything stands, at once."""
+        with self._workspace.transaction():
+            try:
+                self._workspace.jobs.get(self._root.name)
+            except NotFound:
+                self._workspace.jobs.add(self._root)
+            recorded = Recorded(self._workspace, self._root)
+            for path, run in self._runs.items():
+                step = self._plan.steps.get(path)
+                recorded.put(path, run, step.node if step else self._plan.pipelines.get(path))
+
+    def metrics(self) -> None:
+        """Metrics that were logged; without them the rest is of use, too."""
+        names = [run.name for run in self._runs.values()]
+        try:
+            found = metrics_of(self._cloud, names)
+        except CreditMLError as error:
+            self._tell(f"warning: metrics aren't brought: {error}")
+            return
+        for name, metrics in found.items():
+            results = {**self._workspace.jobs.get(name).results, "metrics": dict(metrics)}
+            self._workspace.jobs.transit(name, results=results)
+
+    def inputs(self, paths: list[str]) -> None:
         """What steps were given."""
         done: set[tuple[str, str]] = set()
         for path in paths:
@@ -136,17 +148,17 @@ class _Puller:
                 spec = step.component.inputs[name]
                 if isinstance(bound, Produced):
                     key = (bound.step, bound.output)
-                    optional = spec.optional and (bound.step not in runs or runs[bound.step].status != "Completed")
-                    if key not in done and not optional:
-                        self._output(bound, runs)
+                    ended = bound.step in self._runs and self._runs[bound.step].status == "Completed"
+                    if key not in done and (ended or not spec.optional):
+                        self._output(bound)
                     done.add(key)
-                elif isinstance(bound.value, Data) and (BACKEND, bound.value.path) not in done:
-                    done.add((BACKEND, bound.value.path))
+                elif isinstance(bound.value, Data) and (AZURE, bound.value.path) not in done:
+                    done.add((AZURE, bound.value.path))
                     self._data(bound)
 
-    def _output(self, bound: Produced, runs: Mapping[str, Run]) -> None:
+    def _output(self, bound: Produced) -> None:
         """An output of an earlier step, where it would lie had that one run here."""
-        run = runs.get(bound.step)
+        run = self._runs.get(bound.step)
         if run is None or run.status not in TERMINAL:
             message = f"The step '{bound.step}' has not ended in Azure ML; what it writes can't be brought yet."
             raise NotFound(message)
@@ -216,34 +228,6 @@ class _Puller:
             if place.is_dir():
                 shutil.rmtree(place)
             got.rename(place)
-
-
-def _stand(record: JobRecord, run: Run) -> JobRecord:
-    """A record with how its run stands."""
-    error = {"code": run.status, "message": run.error} if run.error else None
-    return record._replace(
-        status=run.status,
-        created_at=run.started_at or record.created_at,
-        started_at=run.started_at,
-        ended_at=run.ended_at,
-        error=error,
-    )
-
-
-def _record(workspace: Workspace, records: list[JobRecord]) -> None:
-    """Write all of it down at once."""
-    with workspace.transaction():
-        for record in records:
-            try:
-                known = workspace.jobs.get(record.name)
-            except NotFound:
-                workspace.jobs.add(record)
-                continue
-            statuses = () if known.status == record.status else (record.status,)
-            fields = {key: getattr(record, key) for key in ("started_at", "ended_at", "error", "path", "parent")}
-            if record.spec:
-                fields["spec"] = record.spec
-            workspace.jobs.transit(record.name, *statuses, **fields)
 
 
 def _environments(cloud: Cloud, workspace: Workspace, references: CloudReferences) -> None:

@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creditml.config import AZURE_WORKSPACE
 from creditml.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-KEYS = ("subscription_id", "resource_group", "workspace_name")
 _VARIABLES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
 _FLAGS = ("--subscription", "--resource-group", "--workspace-name")
 _FILES = ("config.json", os.path.join(".azureml", "config.json"))
@@ -45,17 +45,17 @@ def find_target(given: Mapping[str, Any]) -> Target:
     AZURE_RESOURCE_GROUP, AZURE_ML_WORKSPACE), the nearest config.json upward, as `MLClient.from_config` reads it.
 
     Args:
-        given: names by `KEYS`, of flags or settings; those that are empty don't count.
+        given: names by `creditml.config.AZURE_WORKSPACE`, of flags or settings; those that are empty don't count.
 
     Raises:
         BackendError: a name is given nowhere, or the config.json can't be read.
     """
-    found = dict(zip(KEYS, map(os.environ.get, _VARIABLES), strict=True))
-    found |= {key: str(value) for key, value in given.items() if key in KEYS and value}
+    found = dict(zip(AZURE_WORKSPACE, map(os.environ.get, _VARIABLES), strict=True))
+    found |= {key: str(value) for key, value in given.items() if key in AZURE_WORKSPACE and value}
     if not all(found.values()):
         file, values = _config()
         found = {key: value or values.get(key) for key, value in found.items()}
-        missing = [key for key in KEYS if not found[key]]
+        missing = [key for key in AZURE_WORKSPACE if not found[key]]
         if missing:
             where = f"{file} has no {' and no '.join(missing)}" if file else "there is no config.json here or above"
             message = (
@@ -63,7 +63,7 @@ def find_target(given: Mapping[str, Any]) -> Target:
                 f"Azure ML's studio into this folder, or give {_spoken(_FLAGS)}, or set {_spoken(_VARIABLES)}."
             )
             raise BackendError(message)
-    return Target(*(str(found[key]) for key in KEYS))
+    return Target(*(str(found[key]) for key in AZURE_WORKSPACE))
 
 
 def _config() -> tuple[Path | None, Mapping[str, Any]]:
@@ -76,7 +76,7 @@ def _config() -> tuple[Path | None, Mapping[str, Any]]:
         message = f"{file} can't be read: {error}"
         raise BackendError(message) from error
     if not isinstance(values, dict):
-        message = f"{file} should be a mapping with {_spoken(KEYS)}."
+        message = f"{file} should be a mapping with {_spoken(AZURE_WORKSPACE)}."
         raise BackendError(message)
     return file, values
 

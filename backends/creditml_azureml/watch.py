@@ -2,50 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import selectors
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
+from creditml.engine.signals import Signals
+from creditml.errors import CreditMLError, NotFound
 from creditml.executor import StepState
+from creditml.workspace.records import TERMINAL
+from creditml_azureml.download import fetch_artifacts, fetch_output
+from creditml_azureml.metrics import metrics_of
+from creditml_azureml.poller import PIPELINE_LOG, Poller, Seen
+from creditml_azureml.record import Recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from creditml.model import Node
+    from typing_extensions import Self
+
     from creditml.plan import Plan
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
     from creditml_azureml.cloud import Cloud, Run
 
-
-def steps_of(cloud: Cloud, job: str, plan: Plan | None) -> Iterator[tuple[str, Run]]:
-    """The runs of a job's steps and pipelines, each with the path of its node, in the order in which they began."""
-    yield from _below(cloud, job, plan.job.root if plan else None, "")
-
-
-def _below(cloud: Cloud, name: str, node: Node | None, path: str) -> Iterator[tuple[str, Run]]:
-    nodes = dict(getattr(node.component, "jobs", {})) if node else {}
-    for run in cloud.children(name):
-        key = _key(run, nodes)
-        child = nodes.pop(key, None)
-        here = f"{path}.{key}" if path else key
-        yield here, run
-        if child is not None and child.type == "pipeline":
-            yield from _below(cloud, run.name, child, here)
-
-
-def _key(run: Run, nodes: dict[str, Node]) -> str:
-    """Which node a run is of.
-
-    A child is called after its node, or what the node says instead (seen on Azure: display names are the names of
-    nodes, `azureml.moduleName` is the component's); of several with one name, they begin in the order of the graph.
-    """
-    for key, node in nodes.items():
-        if run.display_name == (node.display_name or key):
-            return key
-    return next((key for key in nodes if key == run.display_name), run.display_name or run.name)
+_T = TypeVar("_T")
 
 
 class Watch:
-    """See `creditml.executor.Watched`."""
+    """A job that was submitted; see `creditml.executor.Watched`."""
 
     last_words = "Azure ML is asked to end it; Ctrl-C again stops watching"
 
@@ -58,8 +43,140 @@ class Watch:
         self.warnings: list[str] = []
         self.interrupted = False
         self._told = told
+        self._recorded = Recorded(workspace, record)
+        self._changed: list[str] = []
+        self._poller = Poller(cloud, record.name, plan)
+        self._selector = selectors.DefaultSelector()
+        self._left = False
 
     @property
     def measured(self) -> bool:
         """Whether steps may have logged metrics."""
         return True
+
+    def __enter__(self) -> Self:
+        """Begin to ask."""
+        self._signals = Signals()
+        self._selector.register(self._signals, selectors.EVENT_READ, self._on_signal)
+        self._selector.register(self._poller.fileno(), selectors.EVENT_READ, self._on_news)
+        self._poller.start()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Ask no more. The job goes on, unless it has ended."""
+        self._signals.close()
+        self._poller.stop()
+        self._selector.close()
+
+    def advance(self, timeout: float = 3600.0) -> bool:
+        """Wait for news; False when the job has ended, or nobody wants to wait for that."""
+        if self._left or self.status in TERMINAL:
+            return False
+        for key, _ in self._selector.select(timeout):
+            key.data()
+        if self.status in TERMINAL:
+            self._end()
+            return False
+        return not self._left
+
+    def changes(self) -> list[tuple[str, StepState]]:
+        """The steps whose states have changed since the last call."""
+        changed, self._changed = self._changed, []
+        return [(path, self.states[path]) for path in dict.fromkeys(changed)]
+
+    def told(self) -> list[str]:
+        """What there is to say besides."""
+        told, self._told = self._told, []
+        return told
+
+    def _on_signal(self) -> None:
+        for _ in range(self._signals.received()):
+            if self.interrupted:
+                self._left = True
+                self.warnings.append(
+                    "Azure ML has not ended the job yet: "
+                    f"`creditml job show -n {self.record.name} --backend azureml` tells how it stands."
+                )
+                return
+            self.interrupted = True
+            self.status = "CancelRequested"
+            self._poller.cancel()
+
+    def _on_news(self) -> None:
+        for news in self._poller.news():
+            if isinstance(news, Seen):
+                self._take(news)
+            elif isinstance(news, str):
+                self._told.append(news)
+            else:
+                raise news
+
+    def _take(self, seen: Seen) -> None:
+        with self.workspace.transaction():
+            for path, run in seen.steps:
+                step = self.plan.steps.get(path)
+                node = step.node if step else self.plan.pipelines.get(path)
+                self._show(path, run, self._recorded.put(path, run, node), seen.logs.get(path))
+            self._show("", seen.root, self._recorded.put("", seen.root), seen.logs.get(""))
+        if not self.interrupted or seen.root.status in TERMINAL:
+            self.status = seen.root.status
+        if seen.root.status == "Failed" and not any(state.error for state in self.states.values()):
+            self.reason = seen.root.error or None
+
+    def _show(self, path: str, run: Run, record: JobRecord, log: str | None) -> None:
+        file = self._recorded.log(record)
+        if log is not None:
+            if record.type == "pipeline":
+                file = self._folder(record) / "artifacts" / PIPELINE_LOG
+            file.parent.mkdir(parents=True, exist_ok=True)
+            part = file.with_name(f".{file.name}.part")
+            part.write_text(log, encoding="utf-8")
+            part.replace(file)
+        if path not in self.states:
+            return
+        state = StepState(path, run.status, run.name, run.started_at, run.ended_at, run.error, str(file))
+        if state != self.states[path]:
+            self.states[path] = state
+            self._changed.append(path)
+
+    # -- the end
+
+    def _end(self) -> None:
+        """Bring everything here; what can't be brought is said, and doesn't change how the job ended."""
+        root = self.workspace.jobs.get(self.record.name)
+        records = [root, *self.workspace.jobs.steps(root.name)]
+        for record in records:
+            self._bring(partial(fetch_artifacts, self.cloud, record.name, self._folder(record) / "artifacts"))
+        outputs: dict[str, Path] = {}
+        for name in self.plan.job.root.outputs if self.status == "Completed" else ():
+            place = self._bring(
+                partial(fetch_output, self.cloud, root.name, name, self._folder(root) / "outputs" / name)
+            )
+            if place is not None:
+                outputs[name] = place
+        metrics = self._bring(partial(metrics_of, self.cloud, [record.name for record in records])) or {}
+        for record in records:
+            self._keep(record, metrics.get(record.name, {}), outputs if record is root else {})
+
+    def _keep(self, record: JobRecord, metrics: Mapping[str, float], outputs: Mapping[str, Path]) -> None:
+        results = {**record.results}
+        if metrics:
+            results["metrics"] = dict(metrics)
+        if outputs:
+            results["outputs"] = {name: str(place) for name, place in outputs.items()}
+        if results:
+            self.workspace.jobs.transit(record.name, results=results)
+
+    def _folder(self, record: JobRecord) -> Path:
+        return self.workspace.jobs.folder(record)
+
+    def _bring(self, what: Callable[[], _T]) -> _T | None:
+        try:
+            return what()
+        except NotFound:
+            return None  # a step that was canceled before it began has none
+        except CreditMLError as error:
+            again = f"`creditml job download -n {self.record.name} --all --backend azureml` tries again."
+            if not any(again in warning for warning in self.warnings):
+                self.warnings.append(f"{error} {again}")
+            return None

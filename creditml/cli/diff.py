@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from creditml.cli import output
-from creditml.cli.targets import add_target_arguments, azure_is_meant, target_of
+from creditml.cli.submission import add_target_arguments, target_of
 from creditml.errors import CreditMLError, NotFound, UsageError
 from creditml.workspace import Workspace
 
@@ -24,7 +24,8 @@ _EXAMPLES = """examples:
   creditml diff A B -o json --query steps.train.metrics
   creditml diff LOCAL CLOUD --backend azureml    what isn't here is pulled from Azure ML first
 
-Exit codes, as diff has them: 0 nothing differs, 1 something does, 2 trouble. Times are shown, and don't count."""
+Exit codes, as diff has them: 0 nothing differs, 1 something does, 2 trouble. Times and backends are shown,
+and don't count."""
 
 
 def main(command: str, words: list[str]) -> int:
@@ -80,13 +81,20 @@ def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> Non
             Workspace.existing()
         workspace.jobs.get(name)
     except NotFound as error:
-        if not azure_is_meant(arguments):
+        if not _azure_is_meant(arguments):
             message = f"{error}\nOf a job in Azure ML, add --backend azureml, or bring it here: creditml pull {name}"
             raise NotFound(message) from None
-        from creditml_azureml.cloud import Cloud  # noqa: PLC0415  only for jobs of Azure ML
-        from creditml_azureml.pulling import pull  # noqa: PLC0415  likewise
+        from creditml.cli.pull import bring  # noqa: PLC0415  only for jobs of Azure ML
 
-        pull(Cloud.find(target_of(arguments)), workspace, name)
+        bring(workspace, arguments, name)
+
+
+def _azure_is_meant(arguments: argparse.Namespace) -> bool:
+    """Whether a job that isn't here is to be looked for in Azure ML."""
+    from creditml.backends import AZURE  # noqa: PLC0415  only for what isn't here
+    from creditml.config import read_config  # noqa: PLC0415  as above
+
+    return bool(target_of(arguments)) or (arguments.backend or read_config().backend) == AZURE
 
 
 # -- for people
@@ -107,7 +115,8 @@ def _print(lines: Iterator[str]) -> None:
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{found['a']} -> {found['b']}{': nothing differs' if found['equal'] else ''}"
+    where = found["backends"]
+    yield f"{found['a']} ({where['a']}) -> {found['b']} ({where['b']}){': nothing differs' if found['equal'] else ''}"
     if "job" in found:
         yield "job"
         yield from _section(found["job"])

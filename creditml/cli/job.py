@@ -9,32 +9,42 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from creditml.backends import AZURE, DEFAULT
 from creditml.cli import output
-from creditml.cli.submission import add_backend_arguments, add_spec_arguments, executor_of, overrides_of, prepared_job
+from creditml.cli.submission import (
+    add_backend_arguments,
+    add_spec_arguments,
+    add_target_arguments,
+    executor_of,
+    overrides_of,
+    prepared_job,
+    refuse_strangers,
+)
 from creditml.cli.views import JOB_COLUMNS, job_row, job_view
 from creditml.errors import CreditMLError, UsageError
 from creditml.workspace import Workspace, tracking_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from creditml.workspace.records import JobRecord
 
-_DOWNLOADABLE = ("Completed", "Failed", "Canceled", "NotResponding", "Paused")
+DOWNLOADABLE = ("Completed", "Failed", "Canceled", "NotResponding", "Paused")
 _STREAM_EXAMPLES = """examples:
   creditml job create -f pipeline.yml --stream
   name=$(creditml job create -f pipeline.yml --query name -o tsv)
   creditml job stream -n $name
   creditml job show -n $name --query status -o tsv
   creditml job list -p $name -o table          the steps of a pipeline
-  creditml job download -n $name --all -p out"""
+  creditml job download -n $name --all -p out
+  creditml job list --backend azureml -r 10 -o table"""
 
 
 def main(command: str, words: list[str]) -> int:
     """Run a subcommand."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
-        description="Jobs of the local workspace.",
+        description="Jobs of the local workspace, or of Azure ML with --backend azureml.",
         epilog=_STREAM_EXAMPLES,
         formatter_class=_Formatter,
     )
@@ -50,8 +60,20 @@ def main(command: str, words: list[str]) -> int:
         fill(sub)
         sub.set_defaults(function=function)
     arguments = parser.parse_args(words)
-    result: int = arguments.function(arguments)
+    result: int = _function(arguments)(arguments)
     return result
+
+
+def _function(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    """What does it: for jobs of Azure ML, that is another one."""
+    function: Callable[[argparse.Namespace], int] = arguments.function
+    if function in _REMOTE:
+        if arguments.backend == AZURE:
+            from creditml.cli import cloud_jobs  # noqa: PLC0415  that backend alone
+
+            return cloud_jobs.COMMANDS[_REMOTE[function]]
+        refuse_strangers(arguments, DEFAULT)
+    return function
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -77,6 +99,10 @@ def _create(arguments: argparse.Namespace) -> int:
     if not arguments.stream:
         output.show(job_view(workspace, record), arguments, JOB_COLUMNS)
         return 0
+    if executor.place:
+        from creditml.cli.cloud_jobs import stream_remote  # noqa: PLC0415  that backend alone
+
+        return stream_remote(executor, record.name)
     return stream(workspace, record)
 
 
@@ -148,37 +174,50 @@ def stream(workspace: Workspace, record: JobRecord) -> int:
     """Print a job's log as it comes, word for word as Azure ML's clients do; 1 unless it is Completed in the end."""
     from creditml.engine.executor import follow  # noqa: PLC0415  only for this
 
-    log = "logs/azureml/executionlogs.txt" if record.type == "pipeline" else "user_logs/std_log.txt"
-    head = f"RunId: {record.name}\nWeb View: {tracking_page(workspace.root, record)}\n"
+    log = log_of(record.type)
+    print_log(record.name, tracking_page(workspace.root, record), log, follow(workspace, record, log))
+    ended = workspace.jobs.get(record.name)
+    return print_end(ended.status, ended.error)
+
+
+def log_of(kind: str) -> str:
+    """The log of a job that is streamed, by its type."""
+    return "logs/azureml/executionlogs.txt" if kind == "pipeline" else "user_logs/std_log.txt"
+
+
+def print_log(name: str, page: str, log: str, lines: Iterable[str], *, again: str = "") -> None:
+    """Print a job's log as it comes, with Azure ML's words before and after; `again` are flags to watch it again."""
+    head = f"RunId: {name}\nWeb View: {page}\n"
     title = f"Streaming {log}"
     print(f"{head}\n{title}\n{'=' * len(title)}\n", flush=True)
     try:
-        for line in follow(workspace, record, log):
+        for line in lines:
             print(line, flush=True)
     except KeyboardInterrupt:
         print(
             "\nThe output streaming for the run interrupted.\nBut the job goes on: "
-            f"`creditml job stream -n {record.name}` watches it again, `creditml job cancel -n {record.name}` ends it.",
+            f"`creditml job stream -n {name}{again}` watches it again, `creditml job cancel -n {name}{again}` ends it.",
             file=sys.stderr,
         )
         raise
     print(f"\nExecution Summary\n=================\n{head}", flush=True)
-    ended = workspace.jobs.get(record.name)
-    if ended.status == "Failed":
-        print(f"Exception : \n {json.dumps({'error': ended.error}, indent=4)} ", file=sys.stderr)
-    return 0 if ended.status == "Completed" else 1
+
+
+def print_end(status: str, error: object) -> int:
+    """Say why a job failed, if it did; returns the exit code."""
+    if status == "Failed":
+        print(f"Exception : \n {json.dumps({'error': error}, indent=4)} ", file=sys.stderr)
+    return 0 if status == "Completed" else 1
 
 
 def _download(arguments: argparse.Namespace) -> int:
     from creditml.workspace.content import copy_tree  # noqa: PLC0415  only for this
 
-    if arguments.all and arguments.output_name:
-        message = "--all and --output-name exclude each other."
-        raise UsageError(message)
+    refuse_both(arguments)
     workspace = Workspace.existing()
     record = _settled(workspace, arguments.name)
-    if record.status not in _DOWNLOADABLE:
-        message = f"This job is in state {record.status}. Download is allowed only in states {list(_DOWNLOADABLE)}"
+    if record.status not in DOWNLOADABLE:
+        message = f"This job is in state {record.status}. Download is allowed only in states {list(DOWNLOADABLE)}"
         message += f". `creditml job stream -n {record.root}` waits for its end."
         raise CreditMLError(message)
     target = Path(arguments.download_path)
@@ -192,6 +231,13 @@ def _download(arguments: argparse.Namespace) -> int:
         _put(place, folder / place.name if place.is_file() else folder, copy_tree)
     print(f"Downloaded to {target.absolute()}", file=sys.stderr)
     return 0
+
+
+def refuse_both(arguments: argparse.Namespace) -> None:
+    """One output, and every one: that can't be meant."""
+    if arguments.all and arguments.output_name:
+        message = "--all and --output-name exclude each other."
+        raise UsageError(message)
 
 
 def _put(source: Path, target: Path, copy: Callable[[Path, Path], None]) -> None:
@@ -251,19 +297,25 @@ def _fill_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all-results", action="store_true", help="all of them")
     add_archived_arguments(parser)
     output.add_arguments(parser)
+    _add_cloud_arguments(parser)
 
 
 def _fill_name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--name", required=True, help="name of the job")
 
 
-def _fill_show(parser: argparse.ArgumentParser) -> None:
+def _fill_watched(parser: argparse.ArgumentParser) -> None:
     _fill_name(parser)
+    _add_cloud_arguments(parser)
+
+
+def _fill_show(parser: argparse.ArgumentParser) -> None:
+    _fill_watched(parser)
     output.add_arguments(parser)
 
 
 def _fill_download(parser: argparse.ArgumentParser) -> None:
-    _fill_name(parser)
+    _fill_watched(parser)
     parser.add_argument("--all", action="store_true", help="logs and every named output")
     parser.add_argument("--output-name", help="this named output alone")
     parser.add_argument("-p", "--download-path", default=".", help="folder to download to (default: the current one)")
@@ -279,6 +331,12 @@ def _fill_restore(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(archived=False)
 
 
+def _add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backend", help="azureml for jobs of Azure ML (default: those of the local workspace)")
+    add_target_arguments(parser)
+
+
+_REMOTE: dict[object, str] = {_list: "list", _show: "show", _stream: "stream", _download: "download", _cancel: "cancel"}
 _COMMANDS = {
     "create": (
         _create,
@@ -289,9 +347,14 @@ _COMMANDS = {
     "validate": (_validate, "report every mistake of a job's file, and run nothing", _fill_validate, "-f pipeline.yml"),
     "list": (_list, "list jobs, newest first", _fill_list, "-p JOB -o table"),
     "show": (_show, "show one job", _fill_show, "-n JOB --query status -o tsv"),
-    "stream": (_stream, "print the log of a job until it has ended; Ctrl-C only stops watching", _fill_name, "-n JOB"),
+    "stream": (
+        _stream,
+        "print a job's log until it has ended; Ctrl-C only stops watching",
+        _fill_watched,
+        "-n JOB",
+    ),
     "download": (_download, "copy logs and outputs of an ended job", _fill_download, "-n JOB --all -p out"),
-    "cancel": (_cancel, "cancel a job", _fill_name, "-n JOB"),
+    "cancel": (_cancel, "cancel a job", _fill_watched, "-n JOB"),
     "archive": (_archive, "hide an ended job from lists", _fill_archive, "-n JOB"),
     "restore": (_archive, "show an archived job in lists again", _fill_restore, "-n JOB"),
 }

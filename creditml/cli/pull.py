@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from creditml.cli import output
-from creditml.cli.targets import add_target_arguments, target_of
+from creditml.cli.submission import add_target_arguments, target_of
 from creditml.cli.views import JOB_COLUMNS, job_view
 from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    from creditml.workspace.records import JobRecord
 
 _EXAMPLES = """examples:
   creditml pull brave_lamp_x1                      graph, code, statuses, logs
@@ -36,15 +40,25 @@ def main(command: str, words: list[str]) -> int:
     parser.set_defaults(output="none")
     arguments = parser.parse_args(words)
     job, _, step = arguments.job.partition("/")
-    from creditml_azureml.cloud import Cloud  # noqa: PLC0415  only for jobs of Azure ML
-    from creditml_azureml.pulling import pull  # noqa: PLC0415  likewise
-
     workspace = Workspace.find()
-    cloud = Cloud.find(target_of(arguments))
-    record = pull(cloud, workspace, job, step, inputs=arguments.inputs, tell=_tell)
-    _tell(f"{record.name}: {record.status}, brought here from {cloud.target}. creditml job show -n {record.name}")
+    record = bring(workspace, arguments, job, step, inputs=arguments.inputs)
+    _tell(f"{record.name}: {record.status}. It is in {workspace.root} now: creditml job show -n {record.name}")
     output.show(job_view(workspace, record), arguments, (*JOB_COLUMNS[:-1], "start_time", "end_time"))
     return 0
+
+
+def bring(
+    workspace: Workspace, arguments: argparse.Namespace, job: str, step: str = "", *, inputs: bool = False
+) -> JobRecord:
+    """Bring a job of the workspace in Azure that flags and settings name."""
+    from creditml.backends import AZURE, load  # noqa: PLC0415  only for jobs of Azure ML
+    from creditml.config import read_config  # noqa: PLC0415  as above
+    from creditml.engine.options import Options  # noqa: PLC0415  as above
+
+    options = Options.of(read_config(), AZURE)
+    executor = load(AZURE)(workspace, options._replace(backend={**options.backend, **target_of(arguments)}))
+    record: JobRecord = executor.pull(job, step, inputs=inputs, tell=_tell)
+    return record
 
 
 def _tell(line: str) -> None:

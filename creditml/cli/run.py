@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from creditml.cli.submission import (
@@ -23,6 +24,7 @@ _EXAMPLES = """examples:
   creditml run pipeline.yml --set inputs.learning_rate=0.1 --max-parallel 2
   creditml run pipeline.yml --env uv              steps in virtual environments made from their conda files
   creditml run pipeline.yml --backend docker      steps in containers of their images
+  creditml run pipeline.yml --backend azureml     the same graph in Azure ML
   creditml run pipeline.yml --pass-env HF_HOME
 
 Ctrl-C cancels the job, and a second one kills it. Exit codes: 0 Completed, 1 failed, 2 wrong usage, 130 interrupted."""
@@ -32,7 +34,7 @@ def main(command: str, words: list[str]) -> int:
     """Run a job to its end."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
-        description="Run a job here, and watch it.",
+        description="Run a job, here or in Azure ML, and watch it.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -55,6 +57,8 @@ def main(command: str, words: list[str]) -> int:
 def run(executor: Jobs, prepared: Checked) -> int:
     """Be the runner, show the job, and say how it went."""
     interrupted = False
+    if executor.place:
+        print(f"Submitting to {executor.place} …", file=sys.stderr, flush=True)
     with executor.run(prepared) as runner:
         runner.advance(0.0)  # the rest takes a while
         from creditml.cli.live import view_of  # noqa: PLC0415  while the first steps run

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from creditml.backends import AZURE
 from creditml.cli.run import run
 from creditml.cli.submission import add_backend_arguments, executor_of
 from creditml.errors import NotFound, SpecError, UsageError
@@ -15,7 +16,6 @@ from creditml.workspace import Workspace
 if TYPE_CHECKING:
     from creditml.executor import Jobs
 
-_ABROAD = "azureml"
 _EXAMPLES = """examples:
   creditml step run brave_lamp_x1/train
   creditml step run brave_lamp_x1/train --code ./src       with a mended code folder
@@ -61,7 +61,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UsageError(message)
     made = step_job(workspace, job, path, code)._replace(name=arguments.name)
     executor: Jobs = executor_of(arguments, workspace)
-    if getattr(executor, "name", "") == _ABROAD:
+    if getattr(executor, "name", "") == AZURE:
         message = "A step is run again on this machine; add --backend local or --backend docker."
         raise UsageError(message)
     executor.get_ready()

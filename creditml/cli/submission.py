@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from creditml.backends import DEFAULT
-from creditml.config import MODES
+from creditml.backends import AZURE, DEFAULT
+from creditml.config import AZURE_WORKSPACE, MODES
 from creditml.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from creditml.config import EnvironmentSettings
     from creditml.executor import Checked, Jobs
     from creditml.workspace import Workspace
+
+
+# flags, which backends take them, and what is said to the others
+_OWN_FLAGS: tuple[tuple[tuple[str, ...], Callable[[str], bool], str], ...] = (
+    (("pull", "keep-failed"), lambda backend: backend not in (DEFAULT, AZURE), "for containers; add --backend docker."),
+    (
+        ("subscription", "resource-group", "workspace-name"),
+        lambda backend: backend not in (DEFAULT, "docker"),
+        "for a workspace in Azure; add --backend azureml.",
+    ),
+    (
+        ("env-relax", "strict", "max-parallel", "pass-env"),
+        lambda backend: backend != AZURE,
+        "for jobs that run here; leave it out with --backend azureml.",
+    ),
+)
 
 
 def add_spec_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +80,21 @@ def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VARIABLE",
         help="hand this variable of the shell on to the steps; may be repeated",
     )
+    add_target_arguments(parser)
+
+
+def add_target_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which workspace in Azure is meant."""
+    group = parser.add_argument_group("the workspace in Azure (default: creditml.yml, the environment, config.json)")
+    group.add_argument("--subscription", metavar="ID", help="its subscription's id")
+    group.add_argument("-g", "--resource-group", metavar="NAME", help="its resource group")
+    group.add_argument("-w", "--workspace-name", metavar="NAME", help="its name")
+
+
+def target_of(arguments: argparse.Namespace) -> dict[str, str]:
+    """What the flags say of the workspace in Azure, by `creditml.config.AZURE_WORKSPACE`."""
+    given = (arguments.subscription, arguments.resource_group, arguments.workspace_name)
+    return {name: value for name, value in zip(AZURE_WORKSPACE, given, strict=True) if value}
 
 
 def add_environment_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +127,7 @@ def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
 
     config = read_config()
     backend = arguments.backend or config.backend
+    refuse_strangers(arguments, backend)
     executor: Callable[..., Jobs] = load(backend)
     options = Options.of(config, backend)
     parallel = options.max_parallel if arguments.max_parallel is None else arguments.max_parallel
@@ -108,7 +140,7 @@ def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
             max_parallel=parallel,
             pass_env=(*options.pass_env, *arguments.pass_env),
             environments=environments_of(arguments, options.environments, backend),
-            backend={**options.backend, **_of_containers(arguments, backend)},
+            backend={**options.backend, **_of_containers(arguments), **target_of(arguments)},
         ),
     )
 
@@ -127,14 +159,18 @@ def environments_of(
     )
 
 
-def _of_containers(arguments: argparse.Namespace, backend: str) -> dict[str, Any]:
+def _of_containers(arguments: argparse.Namespace) -> dict[str, Any]:
     given = {"pull": arguments.pull, "keep_failed": arguments.keep_failed}
-    found = {name: value for name, value in given.items() if value}
-    if found and backend == DEFAULT:
-        flags = " and ".join(f"--{name.replace('_', '-')}" for name in found)
-        message = f"{flags} is for containers; add --backend docker."
-        raise UsageError(message)
-    return found
+    return {name: value for name, value in given.items() if value}
+
+
+def refuse_strangers(arguments: argparse.Namespace, backend: str) -> None:
+    """Flags that mean nothing to the backend would be ignored in silence."""
+    for flags, taken, mend in _OWN_FLAGS:
+        found = [f"--{flag}" for flag in flags if getattr(arguments, flag.replace("-", "_"), None)]
+        if found and not taken(backend):
+            message = f"{' and '.join(found)} {'is' if len(found) == 1 else 'are'} {mend}"
+            raise UsageError(message)
 
 
 def prepared_job(

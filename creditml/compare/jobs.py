@@ -76,6 +76,7 @@ def compare_jobs(workspace: Workspace, one: str, other: str, *, patch: bool = Fa
     found = {
         "a": a.record.name,
         "b": b.record.name,
+        "backends": {"a": a.record.backend, "b": b.record.backend},
         "equal": not (job or graph or steps),
         **_some(job=job, graph=graph, steps=steps, times=times),
     }
@@ -89,7 +90,6 @@ def _job(a: Side, b: Side) -> dict[str, Any]:
         "type": (a.record.type, b.record.type),
         "status": (a.record.status, b.record.status),
         "error": _errors(a.record, b.record),
-        "backend": (a.record.backend, b.record.backend),
         "experiment_name": (a.record.experiment_name, b.record.experiment_name),
         "compute": (root_a.compute, root_b.compute),
     }
@@ -139,7 +139,7 @@ def _step(workspace: Workspace, a: Side, b: Side, path: str, *, patch: bool) -> 
     run_a, run_b = a.records.get(path), b.records.get(path)
     pairs: dict[str, tuple[Any, Any]] = {
         "status": (_status(run_a), _status(run_b)),
-        "exit_code": (run_a.exit_code if run_a else None, run_b.exit_code if run_b else None),
+        "exit_code": _exit_codes(run_a, run_b),
         "error": _errors(run_a, run_b),
         "component": (_component(one), _component(other)),
         "command": (one.component.command, other.component.command),
@@ -246,14 +246,20 @@ def _seconds(run: JobRecord | None) -> float | None:
     return (run.ended_at - run.started_at) / 1000
 
 
+def _exit_codes(one: JobRecord | None, other: JobRecord | None) -> tuple[int | None, int | None]:
+    """Azure ML doesn't tell them; what isn't known is no difference."""
+    codes = [run.exit_code if run else None for run in (one, other)]
+    return (None, None) if None in codes else (codes[0], codes[1])
+
+
 def _status(run: JobRecord | None) -> str:
     return run.status if run else "NotStarted"
 
 
 def _errors(one: JobRecord | None, other: JobRecord | None) -> tuple[str | None, str | None]:
     """Why each failed, unless both did in the same way: messages name runs and files, which always differ."""
-    ways = [(run.status, run.exit_code, (run.error or {}).get("code")) if run else None for run in (one, other)]
-    if ways[0] == ways[1]:
+    codes = _exit_codes(one, other)
+    if _status(one) == _status(other) and codes[0] == codes[1]:
         return None, None
     return (one.error or {}).get("message") if one else None, (other.error or {}).get("message") if other else None
 

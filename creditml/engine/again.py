@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from creditml.backends import AZURE
 from creditml.engine.submit import code_folder
 from creditml.errors import CreditMLError, NotFound, near_miss
 from creditml.expressions import Reference, parse_command
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 AGAIN = "creditml.again"
 """The property of such a job: `JOB/STEP`, which step it is."""
-_AZUREML = "azureml"
 _CODE_SCHEME = "azureml:"
 
 
@@ -157,6 +157,6 @@ class _Inputs:
 def _mend(root: JobRecord, path: str) -> str:
     """What to do about something that isn't here."""
     where = f"{root.name}/{path}" if path else root.name
-    if root.backend == _AZUREML:
+    if root.backend == AZURE:
         return f"Bring it here: creditml pull {where} --inputs"
     return "Run the whole job again."

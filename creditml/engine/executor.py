@@ -48,6 +48,7 @@ class LocalJobs:
     name: str
     launcher: Callable[..., Launcher]
     """Makes a launcher; it takes the backend's settings as keywords."""
+    place = ""
     isolated = False
     """Whether steps see nothing of this machine, as in `Launcher`."""
 

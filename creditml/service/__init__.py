@@ -11,6 +11,7 @@
 
     transport    carries requests within the process; the one file that reaches into the SDK's storage client
     compiling    from a job of the SDK to one that a file can hold
+    untouched    what is submitted stays as it was, for another workspace
     connection   `connect`: a genuine MLClient
     server       carries requests over TLS on loopback; `certificates` are its own
     variables    environment variables under which an unchanged script talks to the server

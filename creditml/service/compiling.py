@@ -18,8 +18,8 @@ from creditml.engine.submit import prepare, submit
 from creditml.errors import CreditMLError
 from creditml.model import NOTHING, Command, Component, Data, Job, JobInput, Literal, Node, Pipeline
 from creditml.service.credential import LocalCredential
-from creditml.service.service import Service, in_process
-from creditml.service.transport import control_plane, serve_blobs
+from creditml.service.service import Service
+from creditml.service.transport import control_plane, in_process, serve_blobs
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:

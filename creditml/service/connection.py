@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import atexit
-import os
 import selectors
 import threading
 from typing import TYPE_CHECKING, Any
 
+from creditml.backends import AZURE
 from creditml.config import read_config
 from creditml.engine.contract import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
-from creditml.errors import BackendError
+from creditml.service.untouched import leaving_untouched
 from creditml.tracking import Tracking
 from creditml.workspace import Workspace
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
     from azure.ai.ml import MLClient
 
-AZURE = "azureml"
-
 
 def connect(backend: str | None = None, **settings: Any) -> MLClient:  # noqa: ANN401  MLClient's
     """A genuine `azure.ai.ml.MLClient`.
 
     Args:
-        backend: `local` for the local workspace, `azureml` for the real one (its config.json, or AZURE_SUBSCRIPTION_ID,
-            AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE; DefaultAzureCredential). By default what CREDITML_BACKEND or
-            creditml.yml says, else the local one.
+        backend: `local` for the local workspace, `azureml` for the real one (which AZURE_SUBSCRIPTION_ID,
+            AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE, creditml.yml or a config.json name; DefaultAzureCredential). By
+            default what CREDITML_BACKEND or creditml.yml says, else the local one.
         settings: Further arguments of MLClient. With `registry_name` the client is of a registry, which the local
             workspace keeps as far as somebody has put something there.
+
+    What is given to either to create or update stays as it was, so that one pipeline can be submitted to both.
 
     Raises:
         BackendError: The real workspace is named nowhere, or the SDK isn't one that this release knows.
@@ -43,8 +43,8 @@ def _local(settings: dict[str, Any]) -> MLClient:
     from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
 
     from creditml.service.credential import LocalCredential  # noqa: PLC0415  they need the SDK
-    from creditml.service.service import Service, in_process  # noqa: PLC0415  slow, only when somebody connects
-    from creditml.service.transport import control_plane, serve_blobs  # noqa: PLC0415  likewise
+    from creditml.service.service import Service  # noqa: PLC0415  slow, only when somebody connects
+    from creditml.service.transport import control_plane, in_process, serve_blobs  # noqa: PLC0415  likewise
 
     workspace = Workspace.find().create()
     root = workspace.root
@@ -52,31 +52,23 @@ def _local(settings: dict[str, Any]) -> MLClient:
     service = Service(root, in_process(), MLflow(root).uri)
     serve_blobs(service)
     names = () if settings.get("registry_name") else (SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE_NAME)
-    return MLClient(
+    client = MLClient(
         LocalCredential(service.keys),
         *names,
         **{"transport": control_plane(service), "enable_telemetry": False, **settings},
     )
+    return leaving_untouched(client)
 
 
 def _azure(settings: dict[str, Any]) -> MLClient:
     from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415  slow, only when somebody connects
 
+    from creditml_azureml.target import find_target  # noqa: PLC0415  only for that backend
+
     credential = settings.pop("credential", None) or DefaultAzureCredential()
-    if settings.get("registry_name"):
-        return MLClient(credential, **settings)
-    names = [os.environ.get(name) for name in ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")]
-    if all(names):
-        return MLClient(credential, *names, **settings)
-    try:
-        return MLClient.from_config(credential, **settings)
-    except Exception as error:
-        message = (
-            "The workspace in Azure is named nowhere: put its config.json into this folder, or set "
-            f"AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE. ({error})"
-        )
-        raise BackendError(message) from error
+    names = () if settings.get("registry_name") else find_target(read_config().sections.get(AZURE, {}))
+    return leaving_untouched(MLClient(credential, *names, **settings))
 
 
 class MLflow:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -124,8 +123,3 @@ class Service:
     def _is_bearer(self, authorization: str) -> bool:
         scheme, _, token = authorization.partition(" ")
         return scheme.lower() == "bearer" and self.keys.accepts_token(token.strip())
-
-
-def in_process() -> Storage:
-    """A storage account for a service that is reached within a process: a host of its own, which exists nowhere."""
-    return Storage(f"creditml{os.urandom(6).hex()}", "core.windows.net")

@@ -17,7 +17,7 @@ import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from creditml import tracking
 from creditml.errors import NotFound
@@ -125,8 +125,11 @@ def uploaded(call: Call, uri: str) -> str:
     """What was uploaded, by its blob's URL: a place of this machine, in the default datastore; other URIs stay."""
     if own_upload(call, uri) is not None:
         return call.workspace.data.source(kept_uri(call, uri, "uri_folder"))
-    blob = uri.removeprefix(f"{call.storage.url}/{BLOBSTORE}/")
-    return short_uri(uri) if blob == uri else str(blob_file(call.workspace, BLOBSTORE, blob.rstrip("/"))[0])
+    # a build context's address is made by `urljoin`, which takes the last part of the account's path off (SDK 1.35)
+    for top in (f"{call.storage.url}/{BLOBSTORE}/", urljoin(call.storage.url, f"{BLOBSTORE}/")):
+        if uri.startswith(top):
+            return str(blob_file(call.workspace, BLOBSTORE, uri.removeprefix(top).rstrip("/"))[0])
+    return short_uri(uri)
 
 
 def uploaded_uri(call: Call, path: str) -> str:

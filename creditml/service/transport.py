@@ -9,6 +9,7 @@ are reached as ever.
 from __future__ import annotations
 
 import io
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
 from creditml.errors import BackendError
+from creditml.service.call import Storage
 from creditml.service.messages import Request
 
 if TYPE_CHECKING:
@@ -27,6 +29,19 @@ if TYPE_CHECKING:
     from creditml.service.service import Service
 
 SEAM = ("azure.storage.blob._shared.base_client", "RequestsTransport")
+
+
+def in_process() -> Storage:
+    """A storage account for a service that is reached within a process: a host of its own, which exists nowhere.
+
+    The SDK builds the account's address with the suffix of the cloud that this process is led to. That may be another
+    workspace's server, with a suffix in which the blob client finds no account; it does in the path, on localhost.
+    """
+    from azure.ai.ml._azure_environments import _get_storage_endpoint_from_metadata  # noqa: PLC0415  it takes seconds
+
+    suffix = str(_get_storage_endpoint_from_metadata())
+    name = f"creditml{os.urandom(6).hex()}"
+    return Storage(name if suffix.startswith("core.") else f"localhost:1/blob/{name}", suffix)
 
 
 class ServiceAdapter(BaseAdapter):

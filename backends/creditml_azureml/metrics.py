@@ -1,0 +1,45 @@
+"""Metrics that steps have logged, from the tracking service of the workspace in Azure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from creditml_azureml.errors import mapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from creditml_azureml.cloud import Cloud
+
+_SCOPE = "https://management.azure.com/.default"
+
+
+def metrics_of(cloud: Cloud, runs: Iterable[str]) -> Mapping[str, Mapping[str, float]]:
+    """The last value of each metric, by run; runs without any are left out.
+
+    MLflow's own REST API is asked, which `azureml://` addresses stand for (azureml-mlflow: the same host and path under
+    https).
+    """
+    from azure.core import PipelineClient  # noqa: PLC0415  heavy
+    from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy  # noqa: PLC0415  as above
+    from azure.core.rest import HttpRequest  # noqa: PLC0415  as above
+
+    with mapped("asking for metrics"):
+        uri = str(cloud.client.workspaces.get(cloud.target.workspace_name).mlflow_tracking_uri or "")
+        base = uri.replace("azureml://", "https://", 1).rstrip("/")
+        policies: list[Any] = [RetryPolicy()]
+        if base.startswith("https://"):  # a token goes nowhere else
+            policies.append(BearerTokenCredentialPolicy(cloud.client._credential, _SCOPE))  # noqa: SLF001  the one it uses
+        found = {}
+        client: PipelineClient[Any, Any] = PipelineClient(base, policies=policies)
+        with client:
+            for run in runs:
+                request = HttpRequest("GET", f"{base}/api/2.0/mlflow/runs/get", params={"run_id": run})
+                answer = client.send_request(request)
+                if answer.status_code == 404:  # noqa: PLR2004  HTTP's
+                    continue
+                answer.raise_for_status()
+                data = answer.json()["run"].get("data", {}).get("metrics", [])
+                if data:
+                    found[run] = {metric["key"]: float(metric["value"]) for metric in data}
+    return found

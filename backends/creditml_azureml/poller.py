@@ -1,0 +1,153 @@
+"""Asks, in a thread of its own, how a job of the cloud stands, so that whoever looks on isn't kept waiting."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, Union
+
+from creditml.errors import BackendUnavailable, CreditMLError
+from creditml.workspace.records import TERMINAL
+from creditml_azureml.errors import mapped
+from creditml_azureml.steps import steps_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from creditml.plan import Plan
+    from creditml_azureml.cloud import Cloud, Run
+
+PIPELINE_LOG = "logs/azureml/executionlogs.txt"
+STEP_LOG = re.compile(r"user_logs/std_log[\D]*[0]*(?:_ps)?\.txt")
+"""The log that is followed of a step (SDK: `JobLogPattern`)."""
+MOST_PAUSE = 10.0
+_LEAST_PAUSE = 2.0
+_PATIENCE = 600.0  # seconds without an answer after which nobody waits for one
+
+
+class Seen(NamedTuple):
+    """What was seen at one time: the job, its steps by path, and what the logs of some say."""
+
+    root: Run
+    steps: list[tuple[str, Run]]
+    logs: dict[str, str]
+
+
+News = Union[Seen, str, CreditMLError]
+
+
+class Poller:
+    """Has a descriptor to select on, and then `news`: what was seen, what is to be said, or why it has given up."""
+
+    def __init__(self, cloud: Cloud, job: str, plan: Plan) -> None:
+        """Nothing is asked before `start`."""
+        self._cloud, self._job, self._plan = cloud, job, plan
+        self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self._stopped, self._hurry = threading.Event(), threading.Event()
+        self._cancel = False
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._followed: set[str] = set()  # to their end
+        self._silent = 0.0
+
+    def fileno(self) -> int:
+        """Readable when there is news."""
+        return self._read
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask no more; a question that is under way is not waited for."""
+        self._stopped.set()
+        self._hurry.set()
+
+    def cancel(self) -> None:
+        """Ask for the job's end."""
+        self._cancel = True
+        self._hurry.set()
+
+    def news(self) -> list[News]:
+        """What there is since the last call."""
+        os.read(self._read, 4096)
+        found = []
+        with suppress(queue.Empty):
+            while True:
+                found.append(self._news.get_nowait())
+        return found
+
+    def _tell(self, news: News) -> None:
+        self._news.put(news)
+        with suppress(BlockingIOError):
+            os.write(self._write, b"!")
+
+    def _work(self) -> None:
+        pause = poll_pause()
+        while not self._stopped.is_set() and self._ask():
+            self._hurry.wait(pause)
+            self._hurry.clear()
+            pause = min(pause * 1.1, MOST_PAUSE)
+
+    def _ask(self) -> bool:
+        """Ask once; whether there will be more to ask."""
+        try:
+            if self._cancel:
+                with mapped(f"canceling the job '{self._job}'"):
+                    self._cloud.client.jobs.begin_cancel(self._job)
+                self._cancel = False
+            seen = self._look()
+        except BackendUnavailable as error:
+            if not self._silent:
+                self._silent = time.monotonic()
+                self._tell(f"No answer from Azure ML; the job goes on there, and it is asked again. {error}")
+            if time.monotonic() - self._silent < _PATIENCE:
+                return True
+            self._tell(_gone(self._job, error))
+            return False
+        except CreditMLError as error:
+            self._tell(_gone(self._job, error))
+            return False
+        if self._silent:
+            self._silent = 0.0
+            self._tell("Azure ML answers again.")
+        self._tell(seen)
+        return seen.root.status not in TERMINAL
+
+    def _look(self) -> Seen:
+        root = self._cloud.run(self._job)  # before its steps, so that these have ended if it has
+        steps = list(steps_of(self._cloud, self._job, self._plan)) if self._plan.job.type == "pipeline" else []
+        logs = {}
+        for path, run in [("", root), *steps]:
+            if run.started_at is None or run.name in self._followed:
+                continue
+            found = self._cloud.run(run.name) if path else root
+            log = followed(found.logs)
+            if log:
+                logs[path] = self._cloud.text(found.logs[log])
+            if found.status in TERMINAL:
+                self._followed.add(run.name)
+        return Seen(root, steps, logs)
+
+
+def followed(logs: Mapping[str, str]) -> str | None:
+    """The log that is followed, of those that a job or step has."""
+    return next((name for name in sorted(logs) if STEP_LOG.match(name) or name == PIPELINE_LOG), None)
+
+
+def poll_pause() -> float:
+    """Seconds between two questions at first (SDK: AZUREML_RUN_POLLING_INTERVAL_MIN)."""
+    try:
+        return float(os.environ.get("AZUREML_RUN_POLLING_INTERVAL_MIN", _LEAST_PAUSE))
+    except ValueError:
+        return _LEAST_PAUSE
+
+
+def _gone(job: str, error: CreditMLError) -> CreditMLError:
+    again = f"creditml job stream -n {job} --backend azureml"
+    return type(error)(f"{error}\nThe job '{job}' goes on in Azure ML; to watch it again: {again}")

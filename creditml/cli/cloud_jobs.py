@@ -1,0 +1,117 @@
+"""`creditml job … --backend azureml`: jobs of Azure ML."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from creditml.backends import AZURE, load
+from creditml.cli import output
+from creditml.cli.job import DOWNLOADABLE, log_of, print_end, print_log, refuse_both
+from creditml.cli.output import timestamp
+from creditml.cli.submission import target_of
+from creditml.cli.views import JOB_COLUMNS
+from creditml.config import read_config
+from creditml.engine.options import Options
+from creditml.errors import CreditMLError
+from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping
+
+    from creditml.executor import Jobs
+
+_AGAIN = f" --backend {AZURE}"
+
+
+def stream_remote(executor: Jobs, name: str) -> int:
+    """Print the log of a job of Azure ML as it comes; 1 unless it is Completed in the end."""
+    cloud: Any = executor.cloud  # type: ignore[attr-defined]  # that backend's
+    job = cloud.job(name)
+    page = job["services"]["Studio"]["endpoint"]
+    print_log(name, page, log_of(str(job["type"])), executor.logs(name), again=_AGAIN)
+    ended = cloud.run(name)
+    return print_end(ended.status, {"code": "AzureML", "message": ended.error})
+
+
+def _executor(arguments: argparse.Namespace) -> Any:  # noqa: ANN401  the backend's
+    options = Options.of(read_config(), AZURE)
+    return load(AZURE)(Workspace.find(), options._replace(backend={**options.backend, **target_of(arguments)}))
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    executor = _executor(arguments)
+    if arguments.parent_job_name:
+        steps = executor.steps(arguments.parent_job_name)
+        rows = [_step(path, run, arguments.parent_job_name) for path, run in steps]
+        output.show(rows, arguments, ("node", *JOB_COLUMNS[:4]))
+        return 0
+    archived = True if arguments.include_archived else None if arguments.archived_only else False
+    limit = None if arguments.all_results else arguments.max_results
+    output.show(list(executor.cloud.entries(limit, archived=archived)), arguments, JOB_COLUMNS)
+    return 0
+
+
+def _step(path: str, run: Any, parent: str) -> Mapping[str, Any]:  # noqa: ANN401  the backend's
+    return {
+        "name": run.name,
+        "node": path,
+        "display_name": run.display_name,
+        "status": run.status,
+        "start_time": timestamp(run.started_at),
+        "end_time": timestamp(run.ended_at),
+        "parent_job_name": parent,
+    }
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    cloud = _executor(arguments).cloud
+    job, run = cloud.job(arguments.name), cloud.run(arguments.name)
+    times = {"start_time": timestamp(run.started_at), "end_time": timestamp(run.ended_at)}
+    error = {"error": {"message": run.error}} if run.error else {}
+    output.show({**job, "status": run.status, **times, **error}, arguments, (*JOB_COLUMNS[:-1], *times))
+    return 0
+
+
+def _stream(arguments: argparse.Namespace) -> int:
+    return stream_remote(_executor(arguments), arguments.name)
+
+
+def _download(arguments: argparse.Namespace) -> int:
+    refuse_both(arguments)
+    executor, target = _executor(arguments), Path(arguments.download_path)
+    status = executor.cloud.run(arguments.name).status
+    if status not in DOWNLOADABLE:
+        message = f"This job is in state {status}. Download is allowed only in states {list(DOWNLOADABLE)}"
+        message += f". `creditml job stream -n {arguments.name}{_AGAIN}` waits for its end."
+        raise CreditMLError(message)
+    if arguments.output_name:
+        wanted = [arguments.output_name]
+    else:
+        outputs = executor.cloud.job(arguments.name).get("outputs") or {}
+        wanted = [name for name in outputs if name != "default"] if arguments.all else []
+        executor.fetch_artifacts(arguments.name, target / "artifacts")
+    for name in wanted:
+        executor.fetch(arguments.name, None, name, target / "named-outputs" / name)
+    print(f"Downloaded to {target.absolute()}", file=sys.stderr)
+    return 0
+
+
+def _cancel(arguments: argparse.Namespace) -> int:
+    executor = _executor(arguments)
+    status = executor.cloud.run(arguments.name).status
+    if status in DOWNLOADABLE:
+        print(f"The job '{arguments.name}' is {status} already.", file=sys.stderr)
+    executor.cancel(arguments.name)
+    return 0
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "list": _list,
+    "show": _show,
+    "stream": _stream,
+    "download": _download,
+    "cancel": _cancel,
+}

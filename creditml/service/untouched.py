@@ -1,0 +1,121 @@
+"""A client that leaves what it is given as it was.
+
+The SDK writes what it has uploaded and registered into the objects that are submitted: paths, and ids of one workspace.
+Submitted to another one, they would lead to what isn't there. So all that the SDK can reach from such an object is
+restored afterwards; what was made is in the answer.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from creditml.errors import CreditMLError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from azure.ai.ml import MLClient
+
+_SDK = "azure.ai.ml"
+_OPERATIONS = ("jobs", "components", "data", "environments", "models")
+
+
+def leaving_untouched(client: MLClient) -> MLClient:
+    """Have a client restore what it is given to create or update; returns the same client."""
+    home = workspace_id(client)
+    for name in _OPERATIONS:
+        operations: Any = getattr(client, name)
+        operations.create_or_update = _restoring(operations.create_or_update, home)
+    return client
+
+
+def workspace_id(client: MLClient) -> str:
+    """What the ids of a client's workspace begin with; empty for one of a registry."""
+    names = (client.subscription_id, client.resource_group_name, client.workspace_name)
+    if not all(names):
+        return ""
+    return "/subscriptions/{}/resourcegroups/{}/providers/microsoft.machinelearningservices/workspaces/{}/".format(
+        *(str(name).lower() for name in names)
+    )
+
+
+def _restoring(submit: Callable[..., Any], home: str) -> Callable[..., Any]:
+    @wraps(submit)
+    def submitted(entity: Any, *arguments: Any, **settings: Any) -> Any:  # noqa: ANN401  the SDK's
+        _refuse_stranger(entity, home)
+        with restored(entity):
+            return submit(entity, *arguments, **settings)
+
+    return submitted
+
+
+def _refuse_stranger(entity: Any, home: str) -> None:  # noqa: ANN401  the SDK's
+    """What another workspace has answered with is full of its ids."""
+    own = str(getattr(entity, "id", None) or "")
+    if home and own.startswith("/subscriptions/") and not own.lower().startswith(home):
+        message = (
+            f"'{getattr(entity, 'name', own)}' is of another workspace ({own}), and what it names is there. "
+            "Submit the object that was made from your own code or file, not the one that a client has returned."
+        )
+        raise CreditMLError(message)
+
+
+@contextmanager
+def restored(entity: Any) -> Iterator[None]:  # noqa: ANN401  the SDK's
+    """Within this context an object of the SDK, and those in it, may be written into; then they are as before."""
+    before = [(thing, _contents(thing)) for thing in _reachable(entity)]
+    try:
+        yield
+    finally:
+        for thing, contents in before:
+            _restore(thing, contents)
+
+
+def _reachable(entity: Any) -> Iterator[Any]:  # noqa: ANN401  the SDK's
+    """The objects of the SDK, dicts and lists that can be come by, each once."""
+    known: dict[int, Any] = {}
+    waiting = [entity]
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in known:
+            continue
+        if isinstance(thing, tuple | set | frozenset):
+            waiting += thing
+            continue
+        if not isinstance(thing, dict | list) and not type(thing).__module__.startswith(_SDK):
+            continue
+        known[id(thing)] = thing  # which also keeps its id from being used again
+        yield thing
+        attributes, items = _contents(thing)
+        waiting += (attributes or {}).values()
+        waiting += items.values() if isinstance(items, dict) else items or ()
+
+
+def _contents(thing: Any) -> tuple[dict[str, Any] | None, dict[Any, Any] | list[Any] | None]:  # noqa: ANN401  see above
+    """Attributes and items; past what classes of the SDK make of looking them up."""
+    try:
+        attributes = dict(object.__getattribute__(thing, "__dict__"))
+    except AttributeError:
+        attributes = None
+    items: dict[Any, Any] | list[Any] | None = None
+    if isinstance(thing, dict):
+        items = {key: dict.__getitem__(thing, key) for key in dict.keys(thing)}
+    elif isinstance(thing, list):
+        items = list.copy(thing)
+    return attributes, items
+
+
+def _restore(thing: Any, contents: tuple[dict[str, Any] | None, dict[Any, Any] | list[Any] | None]) -> None:  # noqa: ANN401  see above
+    attributes, items = contents
+    if attributes is not None:
+        own = object.__getattribute__(thing, "__dict__")
+        own.clear()
+        own.update(attributes)
+    if isinstance(items, dict):
+        dict.clear(thing)
+        dict.update(thing, items)
+    elif items is not None:
+        list.clear(thing)
+        list.extend(thing, items)
