@@ -7,6 +7,7 @@ sending      notes of submissions, so that one that was cut off is taken up and 
 watch        a job of the cloud while it runs, and its record in the local workspace
 download     its logs and outputs
 reading      jobs and components of the cloud as our own
+pulling      a job of the cloud, brought into the local workspace
 registering  local assets that the cloud lacks
 checking     what Azure ML would refuse
 errors       what the SDK raises, as our errors

@@ -7,12 +7,15 @@ job and of its children) are not to be had otherwise. A test looks whether it is
 from __future__ import annotations
 
 import logging
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from creditml.errors import NotFound
+from creditml.errors import BackendError, NotFound
+from creditml.wire.scope import short_uri
+from creditml.workspace.data import DEFAULT_DATASTORE
 from creditml_azureml.errors import mapped
 from creditml_azureml.target import Target, find_target
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
     from azure.ai.ml import MLClient
 
+    from creditml.wire.scope import Id
+
 _TIMEOUT = 30.0  # seconds for a log
 _BLOBS = "AzureBlob"
 _PIECE = 1 << 22  # bytes
@@ -32,6 +37,7 @@ _STORAGE: Mapping[str, Any] = {
     "increment_base": 2,
 }
 """Downloads go in pieces, so that little is lost with a connection; the SDK tries again after 1, 3 and 5 s or so."""
+_BLOB = re.compile(r"https://.+?\.blob\.[^/]+/(?P<container>[^/]+)/(?P<blob>.+)")
 
 
 class Run(NamedTuple):
@@ -82,6 +88,7 @@ class Cloud:
     def __init__(self, target: Target, client: MLClient | None = None) -> None:
         """Nothing is asked yet. A client may be given; else one is made with DefaultAzureCredential."""
         self.target, self._given = target, client
+        self._registries: dict[str, MLClient] = {}
 
     @classmethod
     def find(cls, given: Mapping[str, Any]) -> Cloud:
@@ -211,6 +218,104 @@ class Cloud:
     def _assets(self, kind: str) -> Any:  # noqa: ANN401  one of the SDK's operations
         client = self.client
         return {"data": client.data, "environment": client.environments, "component": client.components}[kind]
+
+    def job_body(self, name: str) -> dict[str, Any]:
+        """The `properties` of a job, as the service sends them.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        with mapped(f"asking for the job '{name}'"):
+            found: Any = self.client.jobs._get_job_2401(name)  # noqa: SLF001  see above
+            return dict(found.as_dict()["properties"])
+
+    def component_body(self, asset: Id) -> dict[str, Any]:
+        """The `componentSpec` of a registered component, with its version; the latest if none is named.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with mapped(f"asking for the component '{asset.name}'"):
+            components: Any = self._of(asset).components
+            version = asset.version or components._get_latest_version(asset.name).version  # noqa: SLF001  see above
+            found = components._get_component_version(asset.name, version).as_dict()  # noqa: SLF001  see above
+            return {**found["properties"]["componentSpec"], "name": asset.name, "version": version}
+
+    def environment_body(self, asset: Id) -> dict[str, Any]:
+        """The `properties` of an environment's version; the latest if none is named.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with mapped(f"asking for the environment '{asset.name}'"):
+            environments: Any = self._of(asset).environments
+            version = asset.version or environments._get_latest_version(asset.name).version  # noqa: SLF001  see above
+            found: Any = environments._get(asset.name, version)  # noqa: SLF001  see above
+            return {**found.as_dict()["properties"], "version": version}
+
+    def code_body(self, asset: Id) -> dict[str, Any]:
+        """The `properties` of a code asset.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with mapped(f"asking for the code '{asset.name}'"):
+            operations: Any = self._of(asset)._code  # noqa: SLF001  see above
+            found = operations._version_operation.get(  # noqa: SLF001  see above
+                name=asset.name,
+                version=asset.version,
+                resource_group_name=self.target.resource_group,
+                workspace_name=self.target.workspace_name,
+            )
+            return dict(found.as_dict()["properties"])
+
+    def download_code(self, uri: str, to: Path) -> None:
+        """Copy what a code asset holds into an empty folder; `uri` is its blob's."""
+        from azure.ai.ml._artifacts._artifact_utilities import get_datastore_info  # noqa: PLC0415  heavy
+        from azure.ai.ml._utils._storage_utils import get_storage_client  # noqa: PLC0415  heavy
+
+        place = _BLOB.fullmatch(uri)
+        if place is None:
+            message = "The code lies in no blob storage, and can't be brought here."
+            raise BackendError(message)
+        folder = place["blob"].rstrip("/") + "/"  # or what only begins like it came too
+        with mapped("downloading code"):
+            info = get_datastore_info(self.client.datastores, DEFAULT_DATASTORE, container_name=place["container"])
+            get_storage_client(**info).download(starts_with=folder, destination=str(to))
+            if not any(to.iterdir()):  # it is one file
+                get_storage_client(**info).download(starts_with=place["blob"], destination=str(to))
+
+    def download_data(self, uri: str, to: Path) -> None:
+        """Copy what an `azureml://datastores/…` path names into an empty folder."""
+        from azure.ai.ml._artifacts._artifact_utilities import download_artifact_from_aml_uri  # noqa: PLC0415  heavy
+
+        with mapped(f"downloading {uri}"):
+            download_artifact_from_aml_uri(uri=uri, destination=str(to), datastore_operation=self.client.datastores)
+
+    def data_path(self, reference: str, *, model: bool) -> tuple[str, str, str]:
+        """A data or model asset's name, version, and where it lies.
+
+        Raises:
+            NotFound: there is none.
+        """
+        name, colon, version = reference.removeprefix("azureml:").partition(":")
+        name, _, label = name.partition("@")
+        with mapped(f"asking for {reference}"):
+            assets: Any = self.client.models if model else self.client.data
+            wanted = {"version": version} if colon else {"label": label or "latest"}
+            found = assets.get(name=name, **wanted)
+            return str(found.name), str(found.version), short_uri(str(found.path))
+
+    def _of(self, asset: Id) -> MLClient:
+        """The client that knows an asset: of the workspace, or of a registry."""
+        if not asset.registry:
+            return self.client
+        if asset.registry not in self._registries:
+            from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
+
+            credential: Any = self.client._credential  # noqa: SLF001  see above
+            self._registries[asset.registry] = MLClient(credential, registry_name=asset.registry)
+        return self._registries[asset.registry]
 
     @property
     def _history(self) -> Any:  # noqa: ANN401  the SDK's RunOperations

@@ -22,6 +22,7 @@ from creditml_azureml.download import fetch_artifacts, fetch_output
 from creditml_azureml.entity import entity
 from creditml_azureml.errors import mapped
 from creditml_azureml.poller import MOST_PAUSE, followed, poll_pause
+from creditml_azureml.pulling import pull
 from creditml_azureml.reading import Components
 from creditml_azureml.registering import register
 from creditml_azureml.sending import attempt
@@ -29,7 +30,7 @@ from creditml_azureml.steps import steps_of
 from creditml_azureml.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from creditml.engine.resolving import Elsewhere
@@ -126,6 +127,10 @@ class AzureMLExecutor:
     def fetch_artifacts(self, job: str, to: Path) -> Path:
         """Copy an ended job's logs and other artifacts to a folder; returns the folder."""
         return fetch_artifacts(self.cloud, job, to)
+
+    def pull(self, job: str, step: str = "", *, inputs: bool = False, tell: Callable[[str], None]) -> JobRecord:
+        """Bring a job into the local workspace; see `creditml_azureml.pulling.pull`."""
+        return pull(self.cloud, self.workspace, job, step, inputs=inputs, tell=tell)
 
     def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Ready:
         """Check a job: what shows in itself first, and what the workspace in Azure says of it only if that is right.

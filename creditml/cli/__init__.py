@@ -24,6 +24,9 @@ COMMANDS = {
     "check": ("creditml.cli.check", "report every mistake of a job's file, here or for Azure ML"),
     "parity": ("creditml.cli.parity", "tell what becomes here of each field that a job uses"),
     "job": ("creditml.cli.job", "create, validate, list, show, stream, download, cancel, archive, restore jobs"),
+    "step": ("creditml.cli.step", "run a step of a recorded job again, here, on its recorded inputs"),
+    "diff": ("creditml.cli.diff", "what differs between two jobs"),
+    "pull": ("creditml.cli.pull", "bring a job of Azure ML here: graph, code, statuses, logs, and data on demand"),
     "data": ("creditml.cli.assets", "create, list, show, archive, restore data assets"),
     "environment": ("creditml.cli.environments", "create, list, show, archive, restore, build, prune environments"),
     "component": ("creditml.cli.assets", "create, list, show, archive, restore components"),
@@ -48,6 +51,8 @@ examples:
   creditml job validate -f pipeline.yml          every mistake in it, with file:line:column
   creditml job list -o table                     what ran here
   creditml job download -n JOB --all             its logs and outputs
+  creditml diff JOB JOB                          what differs between two of them
+  creditml step run JOB/train                    one step again, on the inputs it had
   creditml exec -- python submit.py              a script that makes its own MLClient, here
   creditml ui                                    metrics and models in MLflow
 

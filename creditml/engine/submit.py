@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 DEFAULT_EXPERIMENT = "Default"
 _CODE_SCHEME = "azureml:"
+_ELSEWHERE = ("azureml:/subscriptions/", "azureml://registries/", "azureml:azureml://registries/")
+"""Code with an id of Azure ML's is there, and never was here."""
 
 
 class Prepared(NamedTuple):
@@ -169,6 +171,8 @@ def _snapshot(component: Command, workspace: Workspace) -> str:
     if component.code is None:
         files = [file for include in includes for file in workspace.content.code_files(include)]
         return f"{_CODE_SCHEME}{workspace.content.store(files)}:1"
+    if component.code.startswith(_ELSEWHERE):
+        return component.code
     if component.code.startswith(_CODE_SCHEME):
         if not code_folder(component.code, workspace).is_dir():
             message = f"There is no code asset {component.code} in this workspace; give the local folder."

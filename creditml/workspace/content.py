@@ -72,6 +72,10 @@ class Content:
         _put(files, self.folder(digest))
         return digest
 
+    def keep(self, folder: Path) -> str:
+        """Keep copies of all files of a folder, whatever an ignore file in it says; returns the hash."""
+        return self.store(list(self._tree(folder, "", lambda _path: False)))
+
     def upload(self, source: Path, store: Path) -> str:
         """Keep a copy of a file or folder as `<store>/<hash>/<name>`; returns the hash.
 

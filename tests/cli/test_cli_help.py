@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 ASSETS = ("data", "environment", "component", "model")
 GROUPS = {
     "job": ("create", "validate", "list", "show", "stream", "download", "cancel", "archive", "restore"),
+    "step": ("run",),
     **dict.fromkeys(ASSETS, ("create", "list", "show", "archive", "restore")),
     "environment": ("create", "list", "show", "archive", "restore", "build", "prune"),
 }
-ALONE = ("run", "check", "parity", "ui", "compile", "exec", "up", "down", "status")
+ALONE = ("run", "check", "parity", "diff", "pull", "ui", "compile", "exec", "up", "down", "status")
 COMMANDS = [(group, name) for group, names in GROUPS.items() for name in names]
 HEAVY = {"azure", "mlflow", "pandas", "docker", "sklearn", "rich", "numpy", "jmespath"}
 

@@ -1,0 +1,201 @@
+"""`creditml diff A B`: what differs between two jobs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from creditml.cli import output
+from creditml.cli.submission import add_target_arguments, target_of
+from creditml.errors import CreditMLError, NotFound, UsageError
+from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_TROUBLE = 2
+_LONGEST = 60
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_EXAMPLES = """examples:
+  creditml diff brave_lamp_x1 calm_reed_y2
+  creditml diff A B --patch                      with the lines of code that differ
+  creditml diff A B -o json --query steps.train.metrics
+  creditml diff LOCAL CLOUD --backend azureml    what isn't here is pulled from Azure ML first
+
+Exit codes, as diff has them: 0 nothing differs, 1 something does, 2 trouble. Times and backends are shown,
+and don't count."""
+
+
+def main(command: str, words: list[str]) -> int:
+    """Compare two jobs."""
+    parser = argparse.ArgumentParser(
+        prog=f"creditml {command}",
+        description="What differs between two jobs: graph, code, environments, inputs, metrics, statuses.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("a", metavar="A", help="a job")
+    parser.add_argument("b", metavar="B", help="the job it is compared with")
+    parser.add_argument("--patch", action="store_true", help="show the lines of code that differ")
+    parser.add_argument(
+        "--backend", help="azureml: pull jobs that aren't here (default: $CREDITML_BACKEND, creditml.yml)"
+    )
+    add_target_arguments(parser)
+    output.add_arguments(parser)
+    parser.set_defaults(output=None)
+    arguments = parser.parse_args(words)
+    try:
+        return _diff(arguments)
+    except UsageError:
+        raise
+    except CreditMLError as error:  # 1 would say that something differs
+        print(f"creditml: {error}", file=sys.stderr)
+        return _TROUBLE
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from creditml.compare.jobs import compare_jobs  # noqa: PLC0415  not for --help
+
+    workspace = Workspace.find()
+    for name in (arguments.a, arguments.b):
+        _have(workspace, name, arguments)
+    found, equal = compare_jobs(workspace, arguments.a, arguments.b, patch=arguments.patch)
+    if arguments.output or arguments.query is not None:
+        arguments.output = arguments.output or "json"
+        output.show(found, arguments)
+    else:
+        _print(_lines(found))
+    return 0 if equal else 1
+
+
+def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> None:
+    """See that a job is here.
+
+    Raises:
+        NotFound: it isn't, and can't be pulled.
+    """
+    try:
+        if not workspace.exists:
+            Workspace.existing()
+        workspace.jobs.get(name)
+    except NotFound as error:
+        if not _azure_is_meant(arguments):
+            message = f"{error}\nOf a job in Azure ML, add --backend azureml, or bring it here: creditml pull {name}"
+            raise NotFound(message) from None
+        from creditml.cli.pull import bring  # noqa: PLC0415  only for jobs of Azure ML
+
+        bring(workspace, arguments, name)
+
+
+def _azure_is_meant(arguments: argparse.Namespace) -> bool:
+    """Whether a job that isn't here is to be looked for in Azure ML."""
+    from creditml.backends import AZURE  # noqa: PLC0415  only for what isn't here
+    from creditml.config import read_config  # noqa: PLC0415  as above
+
+    return bool(target_of(arguments)) or (arguments.backend or read_config().backend) == AZURE
+
+
+# -- for people
+
+
+def _print(lines: Iterator[str]) -> None:
+    if not sys.stdout.isatty():
+        for line in lines:
+            print(line)
+        return
+    from rich.console import Console  # noqa: PLC0415  terminals only
+    from rich.text import Text  # noqa: PLC0415  terminals only
+
+    console = Console(highlight=False)
+    for line in lines:
+        style = "bold" if line and not line.startswith(" ") else _COLOURS.get(line.strip()[:1], "")
+        console.print(Text(line, style=style), soft_wrap=True)
+
+
+def _lines(found: Mapping[str, Any]) -> Iterator[str]:
+    where = found["backends"]
+    yield f"{found['a']} ({where['a']}) -> {found['b']} ({where['b']}){': nothing differs' if found['equal'] else ''}"
+    if "job" in found:
+        yield "job"
+        yield from _section(found["job"])
+    if "graph" in found:
+        yield "graph"
+        yield from _graph(found["graph"])
+    for path, step in found.get("steps", {}).items():
+        yield f"step {path}" if path else "command"
+        yield from _section(step)
+    if "times" in found:
+        yield "times (no difference by themselves)"
+        for path, pair in found["times"].items():
+            yield f"  {path or 'job'}: {_pair(pair, 's')}"
+
+
+def _graph(graph: Mapping[str, Any]) -> Iterator[str]:
+    for path in graph.get("removed", ()):
+        yield f"  - {path}"
+    for path in graph.get("added", ()):
+        yield f"  + {path}"
+    for path, edges in graph.get("rewired", {}).items():
+        for name, pair in edges.items():
+            yield f"  {path}.{name}: {_pair(pair)}"
+    for name, pair in graph.get("outputs", {}).items():
+        yield f"  output {name}: {_pair(pair)}"
+
+
+def _section(section: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in section.items():
+        if key == "code" and isinstance(value, list):
+            yield from _code(value)
+        elif key == "environment":
+            yield from _environment(value)
+        elif set(value) >= {"a", "b"} and set(value) <= {"a", "b", "difference"}:
+            yield from _change(key, value)
+        else:
+            for name, pair in value.items():
+                yield from _change(f"{key}.{name}", pair)
+
+
+def _environment(value: Mapping[str, Any]) -> Iterator[str]:
+    if set(value) == {"a", "b"}:
+        yield from _change("environment", value)
+        return
+    for key, pair in value.items():
+        if set(pair) == {"a", "b"}:
+            yield from _change(f"environment.{key}", pair)
+            continue
+        yield f"  environment.{key}"
+        yield from (f"    - {name}" for name in pair.get("removed", ()))
+        yield from (f"    + {name}" for name in pair.get("added", ()))
+
+
+def _code(files: list[dict[str, Any]]) -> Iterator[str]:
+    for file in files:
+        counts = "binary" if file.get("binary") else f"+{file['added']} -{file['removed']}"
+        yield f"  code {file['change']}: {file['path']} ({counts})"
+        yield from (f"    {line}" for line in file.get("lines", ()))
+
+
+def _change(name: str, pair: Mapping[str, Any]) -> Iterator[str]:
+    texts = [_text(pair[side]) for side in ("a", "b")]
+    if max(map(len, texts)) <= _LONGEST and not any("\n" in text for text in texts):
+        yield f"  {name}: {_pair(pair)}"
+        return
+    yield f"  {name}"
+    yield from (f"    - {line}" for line in texts[0].splitlines())
+    yield from (f"    + {line}" for line in texts[1].splitlines())
+
+
+def _pair(pair: Mapping[str, Any], unit: str = "") -> str:
+    shown = [_text(pair[side]) + (unit if pair[side] is not None else "") for side in ("a", "b")]
+    more = f" ({pair['difference']:+.6g}{unit})" if "difference" in pair else ""
+    return f"{shown[0]} -> {shown[1]}{more}"
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  any plain value
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

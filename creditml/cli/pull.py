@@ -1,0 +1,65 @@
+"""`creditml pull JOB[/STEP]`: a job of Azure ML, brought into the local workspace."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from creditml.cli import output
+from creditml.cli.submission import add_target_arguments, target_of
+from creditml.cli.views import JOB_COLUMNS, job_view
+from creditml.workspace import Workspace
+
+if TYPE_CHECKING:
+    from creditml.workspace.records import JobRecord
+
+_EXAMPLES = """examples:
+  creditml pull brave_lamp_x1                      graph, code, statuses, logs
+  creditml pull brave_lamp_x1/train --inputs       and the data that the step was given
+  creditml pull brave_lamp_x1/train --inputs && creditml step run brave_lamp_x1/train
+
+Afterwards `creditml job show`, `job list -p`, `diff` and `step run` know the job, without a connection. Pulling again
+brings what has changed."""
+
+
+def main(command: str, words: list[str]) -> int:
+    """Bring a job here."""
+    parser = argparse.ArgumentParser(
+        prog=f"creditml {command}",
+        description="Bring a job of Azure ML into the local workspace.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("job", metavar="JOB[/STEP]", help="a job of Azure ML, and perhaps the path of a step in it")
+    parser.add_argument(
+        "--inputs", action="store_true", help="bring the data too that the step, or each step, was given"
+    )
+    add_target_arguments(parser)
+    output.add_arguments(parser)
+    parser.set_defaults(output="none")
+    arguments = parser.parse_args(words)
+    job, _, step = arguments.job.partition("/")
+    workspace = Workspace.find()
+    record = bring(workspace, arguments, job, step, inputs=arguments.inputs)
+    _tell(f"{record.name}: {record.status}. It is in {workspace.root} now: creditml job show -n {record.name}")
+    output.show(job_view(workspace, record), arguments, (*JOB_COLUMNS[:-1], "start_time", "end_time"))
+    return 0
+
+
+def bring(
+    workspace: Workspace, arguments: argparse.Namespace, job: str, step: str = "", *, inputs: bool = False
+) -> JobRecord:
+    """Bring a job of the workspace in Azure that flags and settings name."""
+    from creditml.backends import AZURE, load  # noqa: PLC0415  only for jobs of Azure ML
+    from creditml.config import read_config  # noqa: PLC0415  as above
+    from creditml.engine.options import Options  # noqa: PLC0415  as above
+
+    options = Options.of(read_config(), AZURE)
+    executor = load(AZURE)(workspace, options._replace(backend={**options.backend, **target_of(arguments)}))
+    record: JobRecord = executor.pull(job, step, inputs=inputs, tell=_tell)
+    return record
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -1,0 +1,184 @@
+"""Jobs and components of Azure ML, read and brought here, by the command line too."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from project import Project, eventually, pipeline, step
+
+from creditml.errors import NotFound
+from creditml.plan import plan
+from creditml.spec.reader import read_job
+from creditml.workspace import Workspace
+from creditml_azureml import AzureMLExecutor
+from creditml_azureml.cloud import Cloud
+from creditml_azureml.pulling import pull
+from creditml_azureml.reading import Components, job_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+OUT = {"out": {"type": "uri_folder"}}
+CONDA = {"image": "python:3.11", "conda_file": {"dependencies": ["python=3.11"]}}
+
+
+@pytest.fixture
+def here(signed_in: Path) -> Project:
+    """A project of its own that is signed in, with the workspace that this process has too."""
+    return Project(signed_in, CREDITML_HOME=str(signed_in / "home"))
+
+
+def submitted(here: Project, name: str = "there_job") -> str:
+    """The name of a pipeline that has run in Azure ML, once for all tests; its files are in every project."""
+    here.write("src/main.py", "import sys; print(open(sys.argv[1] + '/one').read(), sys.argv[2])")
+    inner = {
+        "type": "pipeline",
+        "inputs": {"data": {"type": "uri_folder"}, "lr": {"type": "number"}},
+        "jobs": {
+            "fit": step(
+                "python main.py ${{inputs.data}} ${{inputs.lr}}",
+                code="./src",
+                inputs={"data": "${{parent.inputs.data}}", "lr": "${{parent.inputs.lr}}"},
+            )
+        },
+    }
+    here.write("inner.yml", inner)
+    node = {
+        "type": "pipeline",
+        "component": "./inner.yml",
+        "inputs": {"data": "${{parent.jobs.prep.outputs.out}}", "lr": "${{parent.inputs.lr}}"},
+    }
+    prep = step("cat ${{inputs.raw}} > ${{outputs.out}}/one", inputs={"raw": "${{parent.inputs.raw}}"}, outputs=OUT)
+    prep["environment"] = CONDA
+    here.write("raw.csv", "raw words")
+    raw = {"type": "uri_file", "path": "./raw.csv"}
+    here.write("job.yml", pipeline({"prep": prep, "train": node}, inputs={"lr": 0.5, "raw": raw}, name=name))
+    executor = AzureMLExecutor(Workspace(here.folder / "submitter"))
+    job = read_job(here.folder / "job.yml").job
+    assert job
+    try:
+        executor.poll(name)
+    except NotFound:
+        executor.submit(job)
+    eventually(lambda: executor.poll(name).status in ("Completed", "Failed"))
+    return name
+
+
+def test_a_job_of_the_cloud_has_the_graph_that_was_sent(here: Project) -> None:
+    name = submitted(here)
+
+    job = job_of(Cloud.find({}), name)
+
+    theirs, ours = plan(job), plan(read_job(here.folder / "job.yml").job)  # type: ignore[arg-type]
+    assert list(theirs.steps) == list(ours.steps) == ["prep", "train.fit"]
+    for path, planned in theirs.steps.items():
+        assert list(planned.needs()) == list(ours.steps[path].needs())
+        assert planned.component.command == ours.steps[path].component.command
+        assert planned.component.environment == ours.steps[path].component.environment
+
+
+def test_a_pulled_job_is_known_without_a_connection(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = submitted(here)
+
+    here.creditml("pull", f"{name}/train.fit", "--inputs")
+    here.creditml("pull", name)
+
+    for variable in ("AZURE_CLIENT_SECRET", "AZURE_TENANT_ID", "AZURE_CLIENT_ID"):
+        monkeypatch.delenv(variable, raising=False)
+        here.variables.pop(variable, None)
+    shown = here.json("job", "show", "-n", name)
+    assert (shown["status"], shown["backend"], shown["type"]) == ("Completed", "azureml", "pipeline")
+    children = {child["node"]: child for child in here.json("job", "list", "-p", name)}
+    assert set(children) == {"prep", "train"}
+    (fit,) = here.json("job", "list", "-p", children["train"]["name"])
+    assert (fit["node"], fit["status"]) == ("train.fit", "Completed")
+    log = here.folder / f"home/jobs/{name}/steps/train.fit/artifacts/user_logs/std_log.txt"
+    assert log.read_text(encoding="utf-8") == "raw words 0.5\n"
+    here.creditml("step", "run", f"{name}/train.fit", "--name", "again")
+    again = here.folder / "home/jobs/again/artifacts/user_logs/std_log.txt"
+    assert again.read_text(encoding="utf-8") == "raw words 0.5\n"
+
+
+def test_what_was_not_pulled_is_told_with_the_command_that_gets_it(here: Project) -> None:
+    name = submitted(here)
+    here.creditml("pull", name)
+
+    for path in ("prep", "train.fit"):
+        done = here.creditml("step", "run", f"{name}/{path}", code=1)
+        assert f"creditml pull {name}/{path} --inputs" in done.err
+
+    here.creditml("pull", name, "--inputs")
+    here.creditml("step", "run", f"{name}/prep")
+
+
+def test_here_and_there_are_equal_to_diff(here: Project) -> None:
+    name = submitted(here)
+    here.creditml("run", "job.yml", "--name", "here_job")
+
+    found = here.json("diff", "here_job", name, "--backend", "azureml", "-o", "json", code=1)
+
+    assert found["backends"] == {"a": "local", "b": "azureml"}
+    assert not {"graph"} & set(found)
+    assert not {"code", "command", "environment"} & {key for step in found.get("steps", {}).values() for key in step}
+
+
+def test_a_pull_that_is_cut_off_leaves_nothing_half_written(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = submitted(here)
+    workspace = Workspace(here.folder / "home")
+
+    def cut_off(_cloud: Cloud, _job: str, to: Path) -> Path:
+        to.mkdir(parents=True)
+        (to / "half").write_text("half", encoding="utf-8")
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("creditml_azureml.pulling.fetch_artifacts", cut_off)
+        with pytest.raises(ConnectionError):
+            pull(Cloud.find({}), workspace, name)
+
+    assert not [file for file in (here.folder / "home/jobs").rglob("*") if file.is_file()]
+    with pytest.raises(NotFound):
+        workspace.jobs.get(name)
+    assert pull(Cloud.find({}), workspace, name).status == "Completed"
+
+
+def test_a_registered_component_of_the_cloud_can_be_used(here: Project, azure: Project) -> None:
+    shutil.rmtree(azure.folder / "src", ignore_errors=True)
+    azure.write("src/main.py", "print('from there')")
+    component = step("python main.py ${{inputs.x}}", name="there", version="3", code="./src")
+    component |= {"inputs": {"x": {"type": "integer", "default": 2, "optional": True}}, "environment": CONDA}
+    component["command"] = "python main.py $[[${{inputs.x}}]]"
+    azure.write("there.yml", component)
+    azure.creditml("component", "create", "-f", "there.yml")
+
+    found = Components(Cloud.find({})).component("azureml:there:3")
+    latest = Components(Cloud.find({})).component("azureml:there@latest")
+
+    assert found
+    assert (found.name, found.version, found.inputs["x"].optional, found.inputs["x"].default) == (
+        "there",
+        "3",
+        True,
+        "2",
+    )
+    assert found == latest
+    with pytest.raises(NotFound, match="az ml component list -n nowhere"):
+        Components(Cloud.find({})).component("azureml:nowhere:1")
+    here.write("job.yml", pipeline({"a": {"type": "command", "component": "azureml:there:3"}}, name="uses_there"))
+    executor = AzureMLExecutor(Workspace(here.folder / "home"))
+    job = read_job(here.folder / "job.yml").job
+    assert job
+    executor.submit(job)
+    eventually(lambda: executor.poll("uses_there").status in ("Completed", "Failed"))
+    assert list(executor.logs("uses_there", "a")) == ["from there"]
+
+
+def test_a_job_that_is_not_there_is_told(here: Project) -> None:
+    done = here.creditml("pull", "no_such_job", code=1)
+
+    assert "no_such_job" in done.err
+    assert "Traceback" not in json.dumps(done.err)
