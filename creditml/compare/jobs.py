@@ -7,6 +7,8 @@ themselves: no two runs take the same.
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.compare.code import compare_code
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from creditml.workspace.records import JobRecord
 
 _CODE_SCHEME = "azureml:"
+_USUAL = {"instance_count": 1, "shm_size": "2g"}
+_UPLOAD = re.compile(r"azureml://datastores/[^/]+/paths/LocalUpload/(?P<digest>[0-9a-f]+)/(?P<name>[^/]+)/?")
 _NODE_FIELDS = ("compute", "environment_variables", "limits", "distribution")
 
 
@@ -68,7 +72,7 @@ def compare_jobs(workspace: Workspace, one: str, other: str, *, patch: bool = Fa
     """
     a, b = Side.of(workspace, one), Side.of(workspace, other)
     both = [path for path in a.plan.steps if path in b.plan.steps]
-    job = _job(a, b)
+    job = _job(workspace, a, b)
     graph = _graph(a, b)
     steps = {path: _step(workspace, a, b, path, patch=patch) for path in both}
     steps = {path: found for path, found in steps.items() if found}
@@ -83,7 +87,7 @@ def compare_jobs(workspace: Workspace, one: str, other: str, *, patch: bool = Fa
     return Comparison(found, equal=found["equal"])
 
 
-def _job(a: Side, b: Side) -> dict[str, Any]:
+def _job(workspace: Workspace, a: Side, b: Side) -> dict[str, Any]:
     """The jobs as a whole."""
     root_a, root_b = a.plan.job.root, b.plan.job.root
     pairs = {
@@ -98,7 +102,7 @@ def _job(a: Side, b: Side) -> dict[str, Any]:
         return _pairs(pairs)
     return _pairs(pairs) | _some(
         settings=_values(settings_dict(a.plan.job.settings), settings_dict(b.plan.job.settings)),
-        inputs=_values(_root_inputs(root_a), _root_inputs(root_b)),
+        inputs=_without_uploads(workspace, _values(_root_inputs(root_a), _root_inputs(root_b))),
         metrics=_metrics(a.record, b.record),
     )
 
@@ -141,18 +145,29 @@ def _step(workspace: Workspace, a: Side, b: Side, path: str, *, patch: bool) -> 
         "status": (_status(run_a), _status(run_b)),
         "exit_code": _exit_codes(run_a, run_b),
         "error": _errors(run_a, run_b),
-        "component": (_component(one), _component(other)),
+        "component": _components(one, other),
         "command": (one.component.command, other.component.command),
         **{field: (getattr(one.node, field) or None, getattr(other.node, field) or None) for field in _NODE_FIELDS},
-        "resources": (dict(one.resources) or None, dict(other.resources) or None),
+        "resources": (_resources(one), _resources(other)),
     }
     return _pairs(pairs) | _some(
         code=_code(workspace, one.component.code, other.component.code, patch=patch),
         environment=_environment(*(environment_value(step.component.environment) for step in (one, other))),
-        inputs=_inputs(one, other),
+        inputs=_without_uploads(workspace, _inputs(one, other)),
         outputs=_values(_outputs(one), _outputs(other)),
         metrics=_metrics(run_a, run_b),
     )
+
+
+def _components(one: PlannedStep, other: PlannedStep) -> tuple[str | None, str | None]:
+    """Their names, if both have some: Azure ML forgets that of a component that was read from a file."""
+    names = _component(one), _component(other)
+    return (None, None) if None in names else names
+
+
+def _resources(step: PlannedStep) -> dict[str, Any] | None:
+    """What is asked for, without what everybody gets: Azure ML answers with that too."""
+    return {name: value for name, value in step.resources.items() if _USUAL.get(name) != value} or None
 
 
 def _component(step: PlannedStep) -> str | None:
@@ -176,6 +191,27 @@ def _inherited(one: Bound | None, other: Bound | None) -> bool:
     if not isinstance(one, Given) or not isinstance(other, Given):
         return one is not None and other is not None  # an edge on one side: the graph tells
     return one.origin == other.origin and one.origin[:1] == ("inputs",) and bool(one.origin)
+
+
+def _without_uploads(workspace: Workspace, pairs: dict[str, Any]) -> dict[str, Any]:
+    """Without data that is a local path on one side, and on the other what Azure ML's clients uploaded from there."""
+    return {
+        name: pair
+        for name, pair in pairs.items()
+        if not _is_upload(workspace, pair["a"], pair["b"]) and not _is_upload(workspace, pair["b"], pair["a"])
+    }
+
+
+def _is_upload(workspace: Workspace, one: Any, other: Any) -> bool:  # noqa: ANN401  dicts of data, or others
+    """Whether one is local data, and the other that data as it was uploaded."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return False
+    local = Path(str(one.get("path", "")))
+    match = _UPLOAD.fullmatch(str(other.get("path", "")))
+    if match is None or match["name"] != local.name or not local.is_absolute() or not local.exists():
+        return False
+    same = {**one, "path": ""} == {**other, "path": ""}
+    return same and workspace.content.upload_hash(local) == match["digest"]
 
 
 def _outputs(step: PlannedStep) -> dict[str, Any]:
