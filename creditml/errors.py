@@ -42,13 +42,15 @@ class Problem(NamedTuple):
     """One thing that is wrong with a spec.
 
     `path` is the key path (`jobs.train.inputs.data`), which is all there is to go by for a job that an SDK object made.
-    A warning is what Azure ML tolerates too; an error is what it refuses.
+    A warning is what Azure ML tolerates too; an error is what it refuses. What it refuses though nothing hinders it
+    here is a warning that is `refused`.
     """
 
     message: str
     path: str = ""
     place: Place | None = None
     warning: bool = False
+    refused: bool = False
 
     def __str__(self) -> str:
         """`file:line:column: message`, or `key.path: message` where there is no file."""

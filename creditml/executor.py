@@ -7,7 +7,7 @@ behaviours that every launcher must have, as tests to inherit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -244,6 +244,22 @@ class Checked(Protocol):
         ...
 
 
+class Examined(NamedTuple):
+    """What is wrong with a job; `unasked` says why the place where it is to run wasn't asked, if it wasn't."""
+
+    problems: tuple[Problem, ...]
+    unasked: str = ""
+
+
+@runtime_checkable
+class Examiner(Protocol):
+    """An executor that can say what is wrong with a job even if it can't be reached."""
+
+    def examine(self, job: Job, problems: tuple[Problem, ...] = ()) -> Examined:
+        """All problems, with those that were found already."""
+        ...
+
+
 class Watched(Protocol):
     """A job that runs while somebody looks on: a context manager, to be advanced until it has ended.
 
@@ -298,8 +314,11 @@ class Jobs(Executor, Protocol):
     """An executor as the command line uses it: it also says what is wrong beforehand, and lets look on."""
 
     workspace: Workspace
-    place: str
-    """Where jobs are sent to, for people; empty if they run here."""
+
+    @property
+    def place(self) -> str:
+        """Where jobs are sent to, for people; empty if they run here."""
+        ...
 
     def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Checked:
         """Check a job, with what its reader has found.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from creditml.errors import BackendError
+from creditml.errors import BackendError, NotFound
 from creditml.wire.scope import short_uri
 from creditml.workspace.data import DEFAULT_DATASTORE
 from creditml_azureml.errors import mapped
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
     from creditml.wire.scope import Id
 
 _TIMEOUT = 30.0  # seconds for a log
+_BLOBS = "AzureBlob"
+_PIECE = 1 << 22  # bytes
+_STORAGE: Mapping[str, Any] = {
+    **dict.fromkeys(("max_single_get_size", "max_chunk_get_size"), _PIECE),
+    "initial_backoff": 1,
+    "increment_base": 2,
+}
+"""Downloads go in pieces, so that little is lost with a connection; the SDK tries again after 1, 3 and 5 s or so."""
 _BLOB = re.compile(r"https://.+?\.blob\.[^/]+/(?P<container>[^/]+)/(?P<blob>.+)")
 
 
@@ -49,6 +57,29 @@ class Run(NamedTuple):
     error: str = ""
     logs: Mapping[str, str] = {}
     properties: Mapping[str, str] = {}
+
+
+class Stored(NamedTuple):
+    """What a blob datastore holds below a path: a folder, or one file."""
+
+    container: Any
+    path: str
+
+    def blobs(self) -> Iterator[Any]:
+        """Its files, as azure.storage describes them, without folders that are kept as blobs."""
+        top = self.path.rstrip("/")
+        for blob in self.container.list_blobs(name_starts_with=top, include=["metadata"]):
+            folder = (blob.metadata or {}).get("hdi_isfolder") or blob.name.endswith("/")
+            if not folder and (blob.name == top or blob.name.startswith(f"{top}/")):
+                yield blob
+
+    def chunks(self, blob: Any, start: int) -> Iterator[bytes]:  # noqa: ANN401  azure.storage's BlobProperties
+        """What a file holds from a byte on; an error if it has been changed since it was described."""
+        from azure.core import MatchConditions  # noqa: PLC0415  heavy
+
+        client = self.container.get_blob_client(blob.name)
+        unchanged = {"etag": blob.etag, "match_condition": MatchConditions.IfNotModified}
+        yield from client.download_blob(offset=start, length=blob.size - start, **unchanged).chunks()
 
 
 class Cloud:
@@ -129,6 +160,64 @@ class Cloud:
         with mapped("reading a log"):
             pipeline = create_requests_pipeline_with_retry(requests_pipeline=self.client.jobs._requests_pipeline)  # noqa: SLF001  see above
             return str(download_text_from_url(url, pipeline, timeout=_TIMEOUT))
+
+    def output_uri(self, job: str, output: str) -> str | None:
+        """Where an output of a job lies (`default`: its logs and artifacts), as an azureml: URI."""
+        with mapped(f"asking for the output '{output}' of the job '{job}'"):
+            found: Mapping[str, str] = self.client.jobs._get_named_output_uri(job, output)  # noqa: SLF001  see above
+            return found.get(output)
+
+    def stored(self, uri: str) -> Stored | None:
+        """What lies at an azureml: URI; None if its datastore isn't one of blobs."""
+        from azure.ai.ml._artifacts._artifact_utilities import get_datastore_info  # noqa: PLC0415  heavy
+        from azure.ai.ml._utils._storage_utils import AzureMLDatastorePathUri  # noqa: PLC0415  heavy
+        from azure.storage.blob import BlobServiceClient  # noqa: PLC0415  heavy
+
+        place = AzureMLDatastorePathUri(uri)
+        info = get_datastore_info(self.client.datastores, place.datastore)
+        if info["storage_type"] != _BLOBS:
+            return None
+        account = BlobServiceClient(info["account_url"], credential=info["credential"], **_STORAGE)
+        return Stored(account.get_container_client(info["container_name"]), str(place.path))
+
+    def copy(self, uri: str, to: Path) -> None:
+        """Copy what lies at an azureml: URI into a folder, as the SDK does it."""
+        from azure.ai.ml._artifacts._artifact_utilities import (  # noqa: PLC0415  heavy
+            download_artifact_from_aml_uri,
+        )
+
+        download_artifact_from_aml_uri(uri, str(to), self.client.datastores)
+
+    def asset(self, kind: str, name: str, version: str | None) -> Any:  # noqa: ANN401  the SDK's
+        """A version of data, an environment or a component, without one the latest; None if there is none."""
+        label = None if version else "latest"
+        try:
+            with mapped(f"asking for the {kind} {name}:{version or label}"):
+                return self._assets(kind).get(name=name, version=version, label=label)
+        except NotFound:
+            return None
+
+    def versions(self, kind: str, name: str) -> list[str]:
+        """The versions of a name."""
+        try:
+            with mapped(f"asking for the versions of the {kind} {name}"):
+                return [str(each.version) for each in self._assets(kind).list(name=name)]
+        except NotFound:
+            return []
+
+    def register(self, kind: str, asset: Any) -> None:  # noqa: ANN401  the SDK's
+        """Register data, an environment or a component; what is uploaded already isn't again (SDK: by its hash)."""
+        self._assets(kind).create_or_update(asset)
+
+    def upload_hash(self, path: str) -> str:
+        """The hash under which the SDK uploads a file or folder."""
+        from azure.ai.ml._utils._asset_utils import get_ignore_file, get_object_hash  # noqa: PLC0415  heavy
+
+        return str(get_object_hash(path, get_ignore_file(path)))
+
+    def _assets(self, kind: str) -> Any:  # noqa: ANN401  one of the SDK's operations
+        client = self.client
+        return {"data": client.data, "environment": client.environments, "component": client.components}[kind]
 
     def job_body(self, name: str) -> dict[str, Any]:
         """The `properties` of a job, as the service sends them.

@@ -1,44 +1,207 @@
-"""Logs and outputs of the cloud's jobs, brought here: whole files only, and again where it was cut off."""
+"""Logs and outputs of the cloud's jobs, brought here: whole files only, and again where it was cut off.
+
+Beside the target lies, until all of it is there,
+
+    .<target>.<digest>.partial/whole/…       files that are whole, at their places
+    .<target>.<digest>.partial/parts/…       what has come so far of others
+
+A whole file bears the time at which its blob was changed, so that the next call knows it again. One call at a time
+works in it: it holds a lock on the folder, which ends with its process.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from hashlib import md5, sha256
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
-from creditml.errors import NotFound
+from creditml.errors import BackendError, Conflict, NotFound
+from creditml.workspace.records import TERMINAL
 from creditml_azureml.errors import mapped
 
 if TYPE_CHECKING:
-    from creditml_azureml.cloud import Cloud
+    from collections.abc import Iterator
+
+    from creditml_azureml.cloud import Cloud, Stored
+
+_ARTIFACTS = "default"
+"""What the SDK calls the output that holds logs and other artifacts."""
+_REUSED, _ORIGINAL = "azureml.isreused", "azureml.reusedrunid"
 
 
 def fetch_output(cloud: Cloud, job: str, output: str, to: Path) -> Path:
     """Copy an output of an ended job, or of a step by its run's name, into a folder, and return the folder.
 
+    An output that is one file lies in the folder under its own name. Of a job that was reused the original's is taken.
+
     Raises:
         NotFound: there is no such output.
+        BackendError: the job hasn't ended.
+        BackendUnavailable: the connection was lost; another call goes on where it was.
     """
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=to.parent) as folder:
-        with mapped(f"downloading the output '{output}' of the job '{job}'"):
-            cloud.client.jobs.download(job, download_path=folder, output_name=output)
-        got = Path(folder, "named-outputs", output)
-        if not got.exists():
-            message = f"The job '{job}' has no output '{output}'."
+    name = _original(cloud, job)
+    doing = f"downloading the output '{output}' of the job '{job}'"
+    uri = cloud.output_uri(name, output)
+    if uri is None:
+        message = f"The job '{job}' has no output '{output}'."
+        raise NotFound(message)
+    if not _fetch(cloud, uri, to, doing):
+        if cloud.run(name).status != "Completed":
+            message = f"The job '{job}' wrote nothing into its output '{output}'."
             raise NotFound(message)
-        shutil.copytree(got, to, dirs_exist_ok=True)
+        to.mkdir(parents=True, exist_ok=True)
     return to
 
 
 def fetch_artifacts(cloud: Cloud, job: str, to: Path) -> Path:
-    """Copy logs and other artifacts of an ended job, or of a step by its run's name, into a folder."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=to.parent) as folder:
-        with mapped(f"downloading the logs of the job '{job}'"):
-            cloud.client.jobs.download(job, download_path=folder)
-        got = Path(folder, "artifacts")
-        if got.exists():
-            shutil.copytree(got, to, dirs_exist_ok=True)
+    """Copy logs and other artifacts of an ended job, or of a step by its run's name, into a folder.
+
+    Raises:
+        BackendError: as for `fetch_output`.
+    """
+    uri = cloud.output_uri(_original(cloud, job), _ARTIFACTS)
+    if uri is not None:
+        _fetch(cloud, uri, to, f"downloading the logs of the job '{job}'")
     return to
+
+
+def _original(cloud: Cloud, job: str) -> str:
+    """The run whose files are meant (SDK: `JobOperations.download`)."""
+    run = cloud.run(job)
+    if run.properties.get(_REUSED) == "true" and run.properties.get(_ORIGINAL):
+        run = cloud.run(run.properties[_ORIGINAL])
+    if run.status not in TERMINAL:
+        message = f"This job is in state {run.status}. Download is allowed only in states {list(TERMINAL)}"
+        raise BackendError(message)
+    return run.name
+
+
+def _fetch(cloud: Cloud, uri: str, to: Path, doing: str) -> bool:
+    """Bring all that is stored below a URI; False if there is nothing."""
+    with mapped(doing), _partial(to, f"{cloud.target.id} {uri}") as partial:
+        stored = cloud.stored(uri)
+        whole = partial / "whole"
+        if stored is None:
+            cloud.copy(uri, _emptied(whole))
+        else:
+            _bring(stored, partial)
+        found = whole.exists() and any(whole.iterdir())
+        if found:
+            _publish(whole, to)
+        shutil.rmtree(partial)
+    return found
+
+
+@contextmanager
+def _partial(to: Path, source: str) -> Iterator[Path]:
+    to = to.absolute()
+    to.parent.mkdir(parents=True, exist_ok=True)
+    folder = to.with_name(f".{to.name}.{sha256(source.encode()).hexdigest()[:12]}.partial")
+    while True:
+        folder.mkdir(exist_ok=True)
+        held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if folder.exists() and os.path.samestat(os.fstat(held), folder.stat()):
+                yield folder
+                return
+        except BlockingIOError:
+            message = f"Another process downloads this to {to} already. Wait for it, or choose another folder."
+            raise Conflict(message) from None
+        finally:
+            os.close(held)
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def _bring(stored: Stored, partial: Path) -> None:
+    """Make `whole` what is stored, with what is there of it already."""
+    whole, parts = partial / "whole", partial / "parts"
+    wanted: dict[Path, Any] = {}
+    for blob in stored.blobs():
+        file = whole / _place(stored, blob.name)
+        if wanted.setdefault(file, blob) is not blob:
+            message = f"Two files of the output have the same place, '{file.relative_to(whole)}'."
+            raise BackendError(message)
+    for file in [file for file in whole.rglob("*") if file.is_file() and file not in wanted]:
+        file.unlink()  # of an earlier call; it isn't stored any more
+    for file, blob in wanted.items():
+        if not _is(file, blob):
+            parts.mkdir(exist_ok=True)
+            part = _part(stored, blob, parts)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(file)
+
+
+def _place(stored: Stored, name: str) -> Path:
+    """Where a blob belongs, relative to the target.
+
+    Raises:
+        BackendError: it would lie outside.
+    """
+    below = name[len(stored.path.rstrip("/")) :].lstrip("/") or PurePosixPath(name).name
+    place = PurePosixPath(below)
+    if ".." in place.parts or not place.parts or "\0" in below or os.path.isabs(below):
+        message = f"The stored file '{name}' would lie outside the folder; nothing is written there."
+        raise BackendError(message)
+    return Path(place)
+
+
+def _is(file: Path, blob: Any) -> bool:  # noqa: ANN401  azure.storage's BlobProperties
+    """Whether a file is that blob, brought by an earlier call."""
+    try:
+        found = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return found.st_size == blob.size and int(found.st_mtime) == int(blob.last_modified.timestamp())
+
+
+def _part(stored: Stored, blob: Any, parts: Path) -> Path:  # noqa: ANN401  likewise
+    """All of a blob, from where an earlier call ended.
+
+    Raises:
+        BackendError: what came isn't what was announced.
+    """
+    part = parts / sha256(f"{blob.name}\n{blob.etag}\n{blob.size}".encode()).hexdigest()[:32]
+    with part.open("ab") as out:
+        if out.tell() < blob.size:
+            for chunk in stored.chunks(blob, out.tell()):
+                out.write(chunk)
+        out.flush()
+        os.fsync(out.fileno())
+    size = part.stat().st_size
+    told = getattr(blob.content_settings, "content_md5", None)
+    if size != blob.size or (told and bytes(told) != _md5(part)):
+        part.unlink()
+        message = f"'{blob.name}' did not arrive whole ({size} of {blob.size} bytes). Run the same command again."
+        raise BackendError(message)
+    changed = blob.last_modified.timestamp()
+    os.utime(part, (changed, changed))
+    return part
+
+
+def _md5(file: Path) -> bytes:
+    digest = md5(usedforsecurity=False)  # Azure's, of what was uploaded
+    with file.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.digest()
+
+
+def _publish(whole: Path, to: Path) -> None:
+    """Give the folder its final name; into one that has files already, file by file, each of them whole."""
+    try:
+        whole.rename(to)
+    except OSError:  # there is a folder with something in it
+        for file in sorted(file for file in whole.rglob("*") if file.is_file()):
+            target = to / file.relative_to(whole)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import io
 import time
 from contextlib import redirect_stderr
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.check import check
 from creditml.engine.options import Options
 from creditml.engine.resolving import resolve
 from creditml.engine.submit import freeze, new_record
-from creditml.errors import BackendError, BackendUnavailable, Conflict, NotFound, SpecError
-from creditml.executor import JobState, NodeState
+from creditml.errors import AuthenticationFailed, BackendError, BackendUnavailable, Conflict, NotFound, SpecError
+from creditml.executor import Examined, JobState, NodeState
 from creditml.workspace import Workspace
 from creditml.workspace.records import PAGE, TERMINAL
-from creditml_azureml.checking import live_problems, offline_problems
+from creditml_azureml.checking import Nowhere, as_there, live_problems, offline_problems
 from creditml_azureml.cloud import Cloud, Run
 from creditml_azureml.download import fetch_artifacts, fetch_output
 from creditml_azureml.entity import entity
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from creditml.engine.resolving import Elsewhere
     from creditml.errors import Problem
     from creditml.model import Job
     from creditml.plan import Plan
@@ -58,8 +60,20 @@ class AzureMLExecutor:
         """
         self.workspace = workspace or Workspace.find()
         self.options = options or Options()
-        self.cloud = Cloud.find(self.options.backend)
-        self.place = f"Azure ML's workspace {self.cloud.target}"
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        """The workspace in Azure.
+
+        Raises:
+            BackendError: it is named nowhere.
+        """
+        return Cloud.find(self.options.backend)
+
+    @property
+    def place(self) -> str:
+        """Where jobs are sent to, for people."""
+        return f"Azure ML's workspace {self.cloud.target}"
 
     # -- the Executor protocol
 
@@ -124,15 +138,33 @@ class AzureMLExecutor:
         Raises:
             SpecError: there are errors; all of them, with the warnings.
         """
-        found = list(problems)
-        resolved = resolve(job, self.workspace, found, Components(self.cloud))
-        checked = check(resolved, whole=not any(not problem.warning for problem in found))
-        found += [*checked.problems, *offline_problems(resolved, self.workspace)]
+        resolved, planned, found = self._offline(job, problems, Components(self.cloud))
         if all(problem.warning for problem in found):
             found += live_problems(resolved, self.workspace, self.cloud)
-        if checked.plan is None or any(not problem.warning for problem in found):
+        if planned is None or any(not problem.warning for problem in found):
             raise SpecError(found)
-        return Ready(job, checked.plan, tuple(found))
+        return Ready(job, planned, tuple(found))
+
+    def examine(self, job: Job, problems: tuple[Problem, ...] = ()) -> Examined:
+        """As `prepare`, as far as it goes: without a workspace, a connection or a login, what shows without them."""
+        try:
+            return Examined(self.prepare(job, problems).warnings)
+        except SpecError as error:
+            return Examined(error.problems)
+        except AuthenticationFailed as error:
+            why = f"{_first_line(error)} Sign in by `az login`, or set the variables of a service principal."
+        except BackendError as error:
+            why = _first_line(error)
+        return Examined(tuple(self._offline(job, problems, Nowhere())[2]), why)
+
+    def _offline(
+        self, job: Job, problems: tuple[Problem, ...], elsewhere: Elsewhere
+    ) -> tuple[Job, Plan | None, list[Problem]]:
+        found = list(problems)
+        resolved = resolve(job, self.workspace, found, elsewhere)
+        checked = check(resolved, whole=not any(not problem.warning for problem in found))
+        found += [*checked.problems, *offline_problems(resolved, self.workspace)]
+        return resolved, checked.plan, as_there(found)
 
     def detach(self, prepared: Ready) -> JobRecord:
         """Submit a job, and record here that it was."""
@@ -238,3 +270,7 @@ class AzureMLExecutor:
                 message = f"The job '{job}' has no step '{node}' that was started."
                 raise NotFound(message)
             time.sleep(poll_pause())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

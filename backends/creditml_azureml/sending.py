@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from creditml.errors import BackendUnavailable
+from creditml.errors import AuthenticationFailed, BackendUnavailable
 from creditml.model import Data
 from creditml.names import job_name
 from creditml.spec.writer import job_dict
@@ -42,7 +42,7 @@ class Attempt(NamedTuple):
 def attempt(root: Path, target: str, job: Job) -> Iterator[Attempt]:
     """Submit within this context.
 
-    The note stays if the connection is lost or the process ends, and goes with any other end.
+    The note stays if the connection is lost, the sign-in expires or the process ends, and goes with any other end.
 
     Args:
         root: the workspace's folder.
@@ -60,7 +60,7 @@ def attempt(root: Path, target: str, job: Job) -> Iterator[Attempt]:
     keep = False
     try:
         yield Attempt(name, resumed)
-    except (BackendUnavailable, KeyboardInterrupt):
+    except (BackendUnavailable, AuthenticationFailed, KeyboardInterrupt):
         keep = True
         raise
     finally:

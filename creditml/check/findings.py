@@ -18,7 +18,7 @@ class Findings:
         self.job = job
         self.problems: list[Problem] = []
 
-    def error(self, path: tuple[str, ...], message: str, *, warning: bool = False) -> None:
+    def error(self, path: tuple[str, ...], message: str, *, warning: bool = False, refused: bool = False) -> None:
         """Note a problem at a key path."""
         source = self.job.source
         place = source.place(path) if source else None
@@ -27,11 +27,11 @@ class Findings:
             keys = [key for n, key in enumerate(path) if key != "component" or source.holds(path[: n + 1])]
         else:
             keys = list(path[1:] if path[:1] == ("component",) else path)
-        self.problems.append(Problem(message, ".".join(keys), place, warning))
+        self.problems.append(Problem(message, ".".join(keys), place, warning, refused))
 
-    def warn(self, path: tuple[str, ...], message: str) -> None:
-        """Note what Azure ML tolerates too."""
-        self.error(path, message, warning=True)
+    def warn(self, path: tuple[str, ...], message: str, *, refused: bool = False) -> None:
+        """Note what Azure ML tolerates too, or what it alone has `refused`."""
+        self.error(path, message, warning=True, refused=refused)
 
     def unread(self, *path: str) -> bool:
         """Whether the file has that key, though nothing could be made of it: the reader has said why."""

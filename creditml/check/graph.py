@@ -354,6 +354,7 @@ class Graph:
                 ("jobs", missing[0]),
                 f"No compute is set for {', '.join(missing[:shown])}{others}; Azure ML refuses that. "
                 "Add 'settings: {default_compute: serverless}'.",
+                refused=True,
             )
 
 

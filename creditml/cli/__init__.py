@@ -21,6 +21,8 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 COMMANDS = {
     "run": ("creditml.cli.run", "run a job here, and watch it"),
+    "check": ("creditml.cli.check", "report every mistake of a job's file, here or for Azure ML"),
+    "parity": ("creditml.cli.parity", "tell what becomes here of each field that a job uses"),
     "job": ("creditml.cli.job", "create, validate, list, show, stream, download, cancel, archive, restore jobs"),
     "step": ("creditml.cli.step", "run a step of a recorded job again, here, on its recorded inputs"),
     "diff": ("creditml.cli.diff", "what differs between two jobs"),
@@ -76,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         errors = sum(not problem.warning for problem in error.problems)
-        done = "run" if words[0] in ("run", "job") else "created"
+        done = "run" if words[0] in ("run", "job", "check") else "created"
         print(f"{errors} error{'s' if errors != 1 else ''}. Nothing was {done}.", file=sys.stderr)
         return FAILED
     except Exception as error:  # noqa: BLE001  nobody but us should have to read a traceback

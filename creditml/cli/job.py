@@ -107,29 +107,9 @@ def _create(arguments: argparse.Namespace) -> int:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from creditml.errors import SpecError  # noqa: PLC0415  only for this
+    from creditml.cli.check import validate  # noqa: PLC0415  only for this
 
-    overrides, executor = overrides_of(arguments), executor_of(arguments, Workspace.find())
-    if arguments.output is None:
-        prepared_job(arguments.file, overrides, executor)
-        print(f"{arguments.file}: valid")
-        return 0
-    try:
-        prepared = prepared_job(arguments.file, overrides, executor, say=lambda _line: None)
-        problems, valid = prepared.warnings, True
-    except SpecError as error:
-        problems, valid = error.problems, False
-    found = [
-        {
-            "severity": "warning" if p.warning else "error",
-            "message": p.message,
-            "path": p.path,
-            "location": str(p.place) if p.place else None,
-        }
-        for p in problems
-    ]
-    output.show({"result": "Succeeded" if valid else "Failed", "problems": found}, arguments)
-    return 0 if valid else 1
+    return validate(arguments)
 
 
 def _list(arguments: argparse.Namespace) -> int:

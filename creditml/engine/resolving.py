@@ -177,7 +177,8 @@ class _Resolver:
             return None
         document = Document(asset.id, from_plain(dict(asset.spec)), [])
         component, problems, _ = read_component_document(document, self._workspace.root)
-        self._problems += [problem for problem in problems if not problem.warning]
+        there = self._elsewhere is not None
+        self._problems += [problem for problem in problems if not problem.warning or (there and problem.refused)]
         return component._replace(version=asset.version) if component else None
 
     def _remote(self, reference: str, path: tuple[str, ...]) -> Component | None:

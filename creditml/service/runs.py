@@ -129,7 +129,7 @@ def _run(call: Call, record: JobRecord) -> dict[str, Any]:
         "compute": {"target": "local", "targetType": "local", "instanceCount": 1},
         "hidden": record.archived,
         "tags": dict(record.tags),
-        "properties": {**record.properties, **({"azureml.moduleName": record.path} if record.path else {})},
+        "properties": {**record.properties, **({"azureml.moduleName": _module(call, record)} if record.path else {})},
         "services": {"Studio": {"type": "Studio", "endpoint": studio(call, record), "status": "Running"}},
         "error": _error(record),
         # the type is that of data for models too: the SDK can't resolve those (1.35: `model_uris.values`)
@@ -138,6 +138,16 @@ def _run(call: Call, record: JobRecord) -> dict[str, Any]:
             for name in outputs
         },
     }
+
+
+def _module(call: Call, record: JobRecord) -> str:
+    """What Azure ML calls the component that a child runs: its name (seen there: anonymous ones keep theirs)."""
+    here: Any = call.workspace.jobs.get(record.root).spec
+    for name in record.path.split("."):
+        jobs = here.get("jobs") or (here.get("component") or {}).get("jobs") or {}
+        here = jobs.get(name) or {}
+    component = here.get("component")
+    return str((component.get("name") if isinstance(component, dict) else None) or record.path.rpartition(".")[2])
 
 
 def _output_uri(record: JobRecord, output: str) -> str:

@@ -176,15 +176,13 @@ def _datastore(call: Call, name: str) -> dict[str, Any]:
     if name in _FILE_STORES:
         kind = "AzureFile"
     elif name not in _BLOB_STORES:
-        try:
-            asset = call.workspace.assets.get("datastore", name)
-        except NotFound:
-            if not call.workspace.data.datastore(name).is_dir():
-                folder = call.workspace.data.datastore(name)
-                message = f"There is no datastore '{name}' here; a folder {folder} makes one."
-                raise NotFound(message) from None
-        else:
-            at = asset.created_at
+        made = {asset.name: asset for asset in call.workspace.assets.entries("datastore")}
+        if name in made:
+            at = made[name].created_at
+        elif not call.workspace.data.datastore(name).is_dir():
+            folder = call.workspace.data.datastore(name)
+            message = f"There is no datastore '{name}' here; a folder {folder} makes one."
+            raise NotFound(message)
     place = {"fileShareName": name} if kind == "AzureFile" else {"containerName": container_of(name)}
     properties = {
         "datastoreType": kind,

@@ -164,6 +164,7 @@ def compute(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALI
         context.warn(
             node,
             "Azure ML has no compute 'local' for this; write serverless, or azureml:<name> for one of the workspace.",
+            refused=True,
         )
     return name
 
@@ -255,7 +256,7 @@ def environment_of(context: Context, node: Map, files: Files) -> Any:  # noqa: A
     """The environment of a component or job; Azure ML needs one, this machine does not."""
     child = node.items.get("environment")
     if child is None:
-        context.warn(node, "There is no 'environment'; Azure ML refuses that.")
+        context.warn(node, "There is no 'environment'; Azure ML refuses that.", refused=True)
         return None
     if isinstance(child, Scalar) and child.value is None:
         return None

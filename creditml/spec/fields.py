@@ -45,9 +45,9 @@ class Context:
         self.problems.append(Problem(message, "", self._place(at)))
         return INVALID
 
-    def warn(self, at: Node | Place, message: str) -> None:
-        """Note what Azure ML tolerates too."""
-        self.problems.append(Problem(message, "", self._place(at), warning=True))
+    def warn(self, at: Node | Place, message: str, *, refused: bool = False) -> None:
+        """Note what Azure ML tolerates too, or what it alone has `refused`."""
+        self.problems.append(Problem(message, "", self._place(at), warning=True, refused=refused))
 
     def exists(self, path: str) -> bool:
         """Whether a path exists, asked once for each."""

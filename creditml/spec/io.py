@@ -251,7 +251,7 @@ def _misfit(context: Context, node: Node, path: str, kind: str) -> None:
     absolute = isinstance(node, Scalar) and os.path.isabs(str(node.value)) and kind != "mltable"
     refused = " Azure ML refuses that, since the path is absolute." if absolute else ""
     message = f"The type is {kind}, and {path} is a {found}; it arrives as a {found}.{refused} Write 'type: {other}'."
-    context.warn(node, message)
+    context.warn(node, message, refused=absolute)
 
 
 def literal_text(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID

@@ -11,6 +11,7 @@ and gets all of it. The jobs need bash and nothing else.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -49,8 +50,14 @@ def pipeline(*nodes: Node, outputs: tuple[str, ...] = ()) -> Job:
     return Job(root, experiment_name="contract")
 
 
-def ended(executor: Executor, name: str, seconds: float = 60) -> JobState:
+def _patience() -> float:
+    """Seconds that anything may take: CREDITML_TEST_PATIENCE, for machines in a cloud that have to start first."""
+    return float(os.environ.get("CREDITML_TEST_PATIENCE", "60"))
+
+
+def ended(executor: Executor, name: str, seconds: float | None = None) -> JobState:
     """The job's state once it is a final one."""
+    seconds = seconds or _patience()
     deadline = time.monotonic() + seconds
     while True:
         state = executor.poll(name)
@@ -60,8 +67,9 @@ def ended(executor: Executor, name: str, seconds: float = 60) -> JobState:
         time.sleep(0.05)
 
 
-def running(executor: Executor, name: str, step: str, seconds: float = 60) -> None:
+def running(executor: Executor, name: str, step: str, seconds: float | None = None) -> None:
     """Wait until a step runs."""
+    seconds = seconds or _patience()
     deadline = time.monotonic() + seconds
     while not any(each.path == step and each.status == "Running" for each in executor.poll(name).nodes):
         assert time.monotonic() < deadline, f"{step} did not start within {seconds} s"

@@ -8,6 +8,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 import pytest
+from cutting import Wire
 from project import Project
 
 from creditml.service.variables import UNSET
@@ -56,3 +57,14 @@ def signed_in(azure: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CREDITML_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def wire(signed_in: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:  # noqa: ARG001  its variables
+    """What stands between that user and Azure, and can be cut."""
+    with Wire() as made:
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, made.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "")
+        yield made

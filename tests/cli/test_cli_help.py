@@ -18,7 +18,7 @@ GROUPS = {
     **dict.fromkeys(ASSETS, ("create", "list", "show", "archive", "restore")),
     "environment": ("create", "list", "show", "archive", "restore", "build", "prune"),
 }
-ALONE = ("run", "diff", "pull", "ui", "compile", "exec", "up", "down", "status")
+ALONE = ("run", "check", "parity", "diff", "pull", "ui", "compile", "exec", "up", "down", "status")
 COMMANDS = [(group, name) for group, names in GROUPS.items() for name in names]
 HEAVY = {"azure", "mlflow", "pandas", "docker", "sklearn", "rich", "numpy", "jmespath"}
 

@@ -1,0 +1,121 @@
+"""What an asset is made of, here and there, so that it can be told whether it is the same.
+
+Uploads of Azure's clients lie under a hash of their content (`LocalUpload/<hash>/<name>`), and code is named by one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from creditml.workspace.assets import MUTABLE
+from creditml_azureml.sent import located
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from creditml.workspace import Workspace
+    from creditml.workspace.records import Asset
+    from creditml_azureml.cloud import Cloud
+
+_UPLOAD = re.compile(r"LocalUpload/(?P<hash>[0-9a-f]{32,64})(?:/(?P<name>[^?]*?))?/?$")
+_STORE = re.compile(r"(?i)^azureml://(?:.*/)?datastores/")
+_DIGEST = re.compile(r"(?:codes/|azureml:)(?P<digest>[0-9a-f]{64})(?:/versions/|:)")
+_VERSION = re.compile(r"(?:/environments/|azureml:)(?P<name>[^/:]+)(?:/versions/|:)(?P<version>[^/:]+)$")
+_COMPARED = ("type", "command", "is_deterministic", "distribution", "resources")
+
+
+class Made(NamedTuple):
+    """What an asset is made of; `digest` stands for all that is here.
+
+    An aspect that is None, or told of one side only, can't be compared.
+    """
+
+    aspects: Mapping[str, str | None]
+    digest: str = ""
+
+
+def here(asset: Asset, workspace: Workspace, cloud: Cloud) -> Made:
+    """Of an asset of the local workspace."""
+    spec = located(asset, workspace)
+    aspects: dict[str, str | None]
+    if asset.kind == "data":
+        aspects = {"type": str(spec.get("type")), **_place(str(spec["path"]), cloud)}
+    elif asset.kind == "environment":
+        build = spec.get("build") or {}
+        context = _place(str(build["path"]), cloud).get("content", "").partition("/")[0] if build else ""
+        aspects = _environment(spec.get("image"), spec.get("conda_file"), build.get("dockerfile_path"), context)
+    else:
+        aspects = _component({**asset.spec})
+    lasting = {key: value for key, value in asset.spec.items() if key not in (*MUTABLE, "name", "version", "path")}
+    said = lasting if asset.kind == "component" else aspects
+    return Made(aspects, sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest())
+
+
+def there(kind: str, asset: Any) -> Made:  # noqa: ANN401  the SDK's
+    """Of an asset of the cloud."""
+    if kind == "data":
+        return Made({"type": str(asset.type), **_uploaded(str(asset.path))})
+    if kind == "environment":
+        build = asset.build
+        upload = _UPLOAD.search(str(build.path)) if build else None
+        context = "" if build is None else upload["hash"] if upload else None
+        return Made(_environment(asset.image, asset.conda_file, build and build.dockerfile_path, context))
+    return Made(_component(_plain(asset)))
+
+
+def _environment(image: Any, conda: Any, dockerfile: Any, context: str | None) -> dict[str, str | None]:  # noqa: ANN401  of YAML
+    return {
+        "image": str(image or ""),
+        "conda_file": json.dumps(conda, sort_keys=True) if conda else "",
+        "dockerfile_path": str(dockerfile or ""),
+        "build": context,
+    }
+
+
+def _component(spec: Mapping[str, Any]) -> dict[str, str | None]:
+    """Of a component's values as YAML has them."""
+    defaults = {"is_deterministic": True, "type": "command"}
+    aspects: dict[str, str | None] = {
+        key: json.dumps(spec.get(key) or defaults.get(key), sort_keys=True, default=str) for key in _COMPARED
+    }
+    for key in ("inputs", "outputs"):
+        ports = spec.get(key) or {}
+        aspects[key] = ", ".join(sorted(f"{name}: {_type(port)}" for name, port in ports.items()))
+    environment = spec.get("environment") or ""
+    version = _VERSION.search(environment) if isinstance(environment, str) else None
+    inline = isinstance(environment, dict) or "CliV2AnonymousEnvironment" in environment
+    aspects["environment"] = f"{version['name']}:{version['version']}" if version and not inline else None
+    code = _DIGEST.search(str(spec.get("code") or ""))
+    aspects["code"] = code["digest"] if code else None if spec.get("code") else ""
+    if spec.get("jobs"):
+        aspects["jobs"] = None
+    return aspects
+
+
+def _type(port: Any) -> str:  # noqa: ANN401  of YAML
+    return str(port.get("type") if isinstance(port, dict) else port)
+
+
+def _plain(asset: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's component
+    names = (*_COMPARED, "environment", "code", "jobs")
+    values = {name: getattr(asset, name, None) for name in names}
+    ports = {
+        kind: {name: {"type": port.type} for name, port in (getattr(asset, kind) or {}).items()}
+        for kind in ("inputs", "outputs")
+    }
+    return values | ports
+
+
+def _place(path: str, cloud: Cloud) -> dict[str, str]:
+    if os.path.exists(path):
+        return {"content": f"{cloud.upload_hash(path)}/{os.path.basename(path.rstrip('/'))}"}
+    return {"uri": _STORE.sub("datastores/", path)}
+
+
+def _uploaded(path: str) -> dict[str, str]:
+    found = _UPLOAD.search(path)
+    return {"content": f"{found['hash']}/{found['name']}"} if found else {"uri": _STORE.sub("datastores/", path)}

@@ -1,0 +1,39 @@
+"""Texts without what lets somebody in: signatures of URLs, keys, tokens, passwords."""
+
+from __future__ import annotations
+
+import os
+import re
+
+_HELD = ("AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "IDENTITY_HEADER", "MSI_SECRET")
+"""Variables whose values are secrets (azure-identity reads them)."""
+_LEAST = 6  # characters of such a value; a shorter one would blot out ordinary words
+_NAMES = (
+    "account[_-]?key|shared[_-]?access[_-]?key|shared[_-]?access[_-]?signature|sas[_-]?token|sas[_-]?signature|"
+    "client[_-]?secret|client[_-]?assertion|access[_-]?token|refresh[_-]?token|id[_-]?token|password|pwd|"
+    "x-identity-header|x-ms-copy-source-authorization|ocp-apim-subscription-key|api[_-]?key|primary[_-]?key|"
+    "secondary[_-]?key"
+)
+_END = r"\s\"'<>"
+_SECRETS = (
+    # of a signed URL the place is kept; all of its query belongs to the signature
+    (re.compile(rf"(?i)\?[^{_END}]*(?<=[?&;])sig=[^{_END}]*"), "?…"),
+    (re.compile(rf"(?i)(?<![\w-])sig=[^&;{_END}]{{8,}}"), "sig=…"),
+    (re.compile(r"(?i)\b(Bearer)\s+(?=\S*[\d.])[A-Za-z0-9._~+/=-]{8,}"), r"\1 …"),
+    (re.compile(r"(?i)\b(SharedKey)\s+[^\s:\"']+:[A-Za-z0-9+/=]{8,}"), r"\1 …"),
+    (re.compile(rf"(?i)(?<![A-Za-z])({_NAMES})(\\?[\"']?\s*[=:]\s*\\?[\"']?)[^;,&\\{_END}]{{3,}}"), r"\1\2…"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), "…"),
+    # 32 or 64 bytes in base64 with their end: signatures, and keys of storage accounts
+    (re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{86}==)(?![A-Za-z0-9+/=])"), "…"),
+    (re.compile(r"(?i)(https?://[^\s/@:]+:)[^\s/@]+@"), r"\1…@"),
+)
+
+
+def redacted(text: str) -> str:
+    """A text without secrets; ordinary words, and URLs that have none, stay as they are."""
+    for value in filter(None, map(os.environ.get, _HELD)):
+        if len(value) >= _LEAST:
+            text = text.replace(value, "…")
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text

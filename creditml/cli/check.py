@@ -1,0 +1,103 @@
+"""`creditml check FILE`: every mistake of a job's file, for where it is to run; `creditml job validate` is the same."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from creditml.cli import output
+from creditml.cli.submission import add_backend_arguments, add_set_argument, executor_of, overrides_of
+
+if TYPE_CHECKING:
+    from creditml.errors import Problem
+    from creditml.executor import Examined, Jobs
+
+_EXAMPLES = """examples:
+  creditml check pipeline.yml
+  creditml check pipeline.yml --backend docker
+  creditml check pipeline.yml --backend azureml       whether Azure ML will take it
+  creditml check pipeline.yml --set settings.default_compute=azureml:cluster -o yaml
+
+With --backend azureml first what shows in the files is checked; then, if a workspace in Azure is named and somebody is
+signed in, whether it has what the job names. Exit codes: 0 no errors, 1 errors, 2 wrong usage."""
+
+
+def main(command: str, words: list[str]) -> int:
+    """Check a file."""
+    parser = argparse.ArgumentParser(
+        prog=f"creditml {command}",
+        description="Report every mistake of a job's file, and run nothing.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="the job's YAML file")
+    parser.add_argument("-n", "--name", help="name of the job, instead of the file's")
+    parser.add_argument("-e", "--experiment-name", help="name of the experiment, instead of the file's")
+    add_set_argument(parser)
+    add_backend_arguments(parser)
+    output.add_arguments(parser)
+    parser.set_defaults(output=None)
+    return validate(parser.parse_args(words))
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """Check a job's file and report what is wrong with it; 0 if nothing is an error.
+
+    Raises:
+        SpecError: there are errors, and no format of the output is asked for.
+    """
+    from creditml.workspace import Workspace  # noqa: PLC0415  only to check, not for help
+
+    examined = _examined(arguments.file, overrides_of(arguments), executor_of(arguments, Workspace.find()))
+    valid = all(problem.warning for problem in examined.problems)
+    if arguments.output is None and arguments.query is None:
+        _print(arguments.file, examined, valid=valid)
+        return 0
+    arguments.output = arguments.output or "json"
+    shown = {"result": "Succeeded" if valid else "Failed", "problems": [_shown(each) for each in examined.problems]}
+    if examined.unasked:
+        shown["unasked"] = examined.unasked
+    output.show(shown, arguments)
+    return 0 if valid else 1
+
+
+def _examined(file: str, overrides: list[str], executor: Jobs) -> Examined:
+    from creditml.errors import SpecError  # noqa: PLC0415  only to check, not for help
+    from creditml.executor import Examined, Examiner  # noqa: PLC0415  as above
+    from creditml.spec.reader import read_job  # noqa: PLC0415  as above
+
+    try:
+        reading = read_job(file, overrides)
+        if reading.job is None:
+            return Examined(SpecError(reading.problems).problems)
+        if isinstance(executor, Examiner):
+            problems, unasked = executor.examine(reading.job, reading.problems)
+            return Examined(SpecError(problems).problems, unasked)
+        return Examined(SpecError(executor.prepare(reading.job, reading.problems).warnings).problems)
+    except SpecError as error:
+        return Examined(error.problems)
+
+
+def _print(file: str, examined: Examined, *, valid: bool) -> None:
+    from creditml.errors import SpecError  # noqa: PLC0415  only to check, not for help
+
+    if examined.unasked:
+        print(
+            f"Only what shows in the files was checked, and not whether Azure has it: {examined.unasked}",
+            file=sys.stderr,
+        )
+    if not valid:
+        raise SpecError(examined.problems)
+    for problem in examined.problems:
+        print(problem, file=sys.stderr)
+    print(f"{file}: valid")
+
+
+def _shown(problem: Problem) -> dict[str, str | None]:
+    return {
+        "severity": "warning" if problem.warning else "error",
+        "message": problem.message,
+        "path": problem.path,
+        "location": str(problem.place) if problem.place else None,
+    }

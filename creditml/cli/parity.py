@@ -1,0 +1,76 @@
+"""`creditml parity FILE`: what becomes here of each field that a job uses."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+
+from creditml.backends import DEFAULT
+from creditml.cli import output
+from creditml.cli.submission import add_set_argument
+from creditml.errors import UsageError
+
+_EXAMPLES = """examples:
+  creditml parity pipeline.yml
+  creditml parity pipeline.yml --backend docker -o table
+  creditml parity pipeline.yml --query "[?fate!='emulated']" -o yaml
+  creditml parity pipeline.yml --strict           exit code 1 unless every field is emulated
+  creditml parity --docs                          the whole table, as Markdown"""
+_CLOUD = "azureml"
+_COLUMNS = ("location", "path", "fate", "how")
+
+
+def main(command: str, words: list[str]) -> int:
+    """Tell it."""
+    parser = argparse.ArgumentParser(
+        prog=f"creditml {command}",
+        description="Tell what becomes here of each field that a job uses: emulated, approximated, ignored or refused.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", nargs="?", help="the job's YAML file")
+    parser.add_argument("--backend", help="where it would run: local or docker (default: as of `creditml run`)")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 unless every field is emulated")
+    parser.add_argument("--docs", action="store_true", help="print the whole table as a page of the docs")
+    add_set_argument(parser)
+    output.add_arguments(parser)
+    parser.set_defaults(output=None)
+    arguments = parser.parse_args(words)
+    if arguments.docs:
+        from creditml.parity import page  # noqa: PLC0415  only for this
+
+        print(page(), end="")
+        return 0
+    if arguments.file is None:
+        parser.error("FILE or --docs is needed")
+    return _tell(arguments)
+
+
+def _tell(arguments: argparse.Namespace) -> int:
+    from creditml.config import read_config  # noqa: PLC0415  only to tell, not for help
+    from creditml.parity import FATES, uses  # noqa: PLC0415  as above
+    from creditml.workspace import Workspace  # noqa: PLC0415  as above
+
+    backend = arguments.backend or read_config().backend
+    if backend == _CLOUD and not arguments.backend:
+        backend = DEFAULT
+    elif backend == _CLOUD:
+        message = f"--backend {_CLOUD} is Azure ML itself; parity is told of what runs here: local or docker."
+        raise UsageError(message)
+    found = uses(arguments.file, arguments.overrides, Workspace.find(), containers=backend != DEFAULT)
+    emulated, *others = FATES
+    bad = arguments.strict and any(use.fate.word != emulated for use in found)
+    if arguments.output is None and arguments.query is None:
+        for use in found:
+            print(f"{use.place}: {use.path}: {use.fate.word}{': ' if use.fate.how else ''}{use.fate.how}")
+        counts = Counter(use.fate.word for use in found)
+        told = ", ".join(f"{counts[word]} {word}" for word in (emulated, *others))
+        print(f"{len(found)} fields: {told}")
+        return int(bad)
+    arguments.output = arguments.output or "json"
+    shown = [
+        {"location": str(use.place), "path": use.path, "field": use.field, "fate": use.fate.word, "how": use.fate.how}
+        for use in found
+    ]
+    output.show(shown, arguments, _COLUMNS)
+    return int(bad)

@@ -1,0 +1,181 @@
+"""Which fields of Azure ML's schema a job uses, and what becomes of each here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from creditml.errors import CreditMLError, Place
+from creditml.parity.table import IGNORED, LATER_JOB_TYPES, LATER_NODE_TYPES, SECTIONS, Fate
+from creditml.spec.command import SHORT_KEYS
+from creditml.spec.files import Files
+from creditml.spec.pipeline import component_type
+from creditml.spec.reader import open_document
+from creditml.spec.yaml import Document, Map, Scalar, from_plain
+from creditml.spec.yaml import Node as Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from creditml.parity.table import Field
+    from creditml.spec.fields import Context
+    from creditml.workspace import Workspace
+
+_SHORT = {short: key for key, shorts in SHORT_KEYS.items() for short in shorts}
+
+
+class Use(NamedTuple):
+    """A field that a job uses."""
+
+    path: str
+    place: Place
+    section: str
+    field: str
+    fate: Fate
+
+
+def uses(path: str | Path, overrides: Sequence[str], workspace: Workspace, *, containers: bool = False) -> list[Use]:
+    """The fields that a job's file uses, with those of the files and registered components in it.
+
+    Args:
+        path: the file.
+        overrides: `a.b=c`, set in it before.
+        workspace: what is registered here.
+        containers: whether steps would run in containers.
+
+    Raises:
+        SpecError: the file can't be read.
+    """
+    document = open_document(path, overrides)
+    walk = _Walk(workspace, containers=containers)
+    context = walk.files.adopt(document, Path(path).absolute().parent)
+    root = document.root
+    if not isinstance(root, Map):
+        return []
+    word = _word(root, "type") or ("pipeline" if "jobs" in root.items or "component" in root.items else "command")
+    if word in LATER_JOB_TYPES:
+        return list(walk.refused(context, root, (), "command_job"))
+    return list(walk.mapping(context, root, "pipeline_job" if word == "pipeline" else "command_job", ()))
+
+
+class _Walk:
+    def __init__(self, workspace: Workspace, *, containers: bool) -> None:
+        self._workspace, self._containers = workspace, containers
+        self.files = Files([])
+        self._seen: set[int] = set()
+        self._registered: dict[tuple[str, str], tuple[Context, Map] | None] = {}
+
+    def mapping(self, context: Context, tree: Map, section: str, path: tuple[str, ...]) -> Iterator[Use]:
+        """Every field of a mapping, and those inside of it; what is used twice is told once."""
+        if id(tree) in self._seen:
+            return
+        self._seen.add(id(tree))
+        for key, child in tree.items.items():
+            here = (*path, key)
+            field = SECTIONS[section].fields.get(key)
+            if field is None:
+                yield from self._unknown(context, tree, section, here)
+                continue
+            yield self._use(context, tree, section, here, self._fate(field, child))
+            if key == "component":
+                yield from self._component(context, child, here)
+            elif field.inside == "environment":
+                yield from self._environment(context, child, here)
+            elif field.inside:
+                yield from self._inside(context, child, field, here)
+
+    def refused(self, context: Context, tree: Map, path: tuple[str, ...], section: str) -> Iterator[Use]:
+        """A job or node of a type that doesn't run here: its type says so, and the rest goes with it."""
+        field = SECTIONS[section].fields["type"]
+        yield self._use(context, tree, section, (*path, "type"), self._fate(field, tree.items["type"]))
+
+    def _inside(self, context: Context, child: Tree, field: Field, path: tuple[str, ...]) -> Iterator[Use]:
+        if not isinstance(child, Map):
+            return
+        if not field.each:
+            yield from self.mapping(context, child, field.inside, path)
+            return
+        for name, item in child.items.items():
+            if not isinstance(item, Map):
+                continue
+            if field.inside == "node":
+                yield from self._node(context, item, (*path, name))
+            else:
+                yield from self.mapping(context, item, field.inside, (*path, name))
+
+    def _node(self, context: Context, tree: Map, path: tuple[str, ...]) -> Iterator[Use]:
+        word = _word(tree, "type")
+        if word in LATER_NODE_TYPES:
+            yield from self.refused(context, tree, path, "node")
+            return
+        found = self._loaded(context, tree.items.get("component"))
+        pipeline = word == "pipeline" or (not word and found is not None and component_type(found[1]) == "pipeline")
+        yield from self.mapping(context, tree, "pipeline_node" if pipeline else "node", path)
+
+    def _component(self, context: Context, child: Tree, path: tuple[str, ...]) -> Iterator[Use]:
+        found = self._loaded(context, child)
+        if found is None:
+            return
+        inner, tree = found
+        kind = component_type(tree)
+        if kind in ("command", "pipeline"):
+            yield from self.mapping(inner, tree, "pipeline_component" if kind == "pipeline" else "component", path)
+        else:
+            yield from self.refused(inner, tree, path, "component")
+
+    def _environment(self, context: Context, child: Tree, path: tuple[str, ...]) -> Iterator[Use]:
+        found = self._loaded(context, child, "environment")
+        if found is not None:
+            yield from self.mapping(*found, "environment", path)
+
+    def _loaded(self, context: Context, child: Tree | None, kind: str = "component") -> tuple[Context, Map] | None:
+        """What stands there in place, in a file, or in the workspace; None if it can't be looked into."""
+        if isinstance(child, Map):
+            return context, child
+        if not (isinstance(child, Scalar) and isinstance(child.value, str)):
+            return None
+        if child.value.startswith("azureml:"):
+            key = (kind, child.value)
+            if key not in self._registered:
+                self._registered[key] = self._asset(context, child.value, kind)
+            return self._registered[key]
+        loaded = self.files.load(context, child, child.value)
+        root = loaded.context.document.root if loaded else None
+        return (loaded.context, root) if loaded and isinstance(root, Map) else None
+
+    def _asset(self, context: Context, reference: str, kind: str) -> tuple[Context, Map] | None:
+        try:
+            asset = self._workspace.assets.resolve(kind, reference) if self._workspace.exists else None
+        except CreditMLError:
+            return None
+        root = from_plain(dict(asset.spec), 0, 0) if asset else None
+        if asset is None or not isinstance(root, Map):
+            return None
+        return type(context)(Document(asset.id, root, []), self._workspace.root, []), root
+
+    def _unknown(self, context: Context, tree: Map, section: str, path: tuple[str, ...]) -> Iterator[Use]:
+        key = path[-1]
+        if section == "node" and key in _SHORT:
+            inside = _SHORT[key]
+            field = SECTIONS[inside].fields[key]
+            yield self._use(context, tree, inside, path, self._fate(field, tree.items[key]))
+            return
+        how = "no field of Azure ML's schema; `creditml job validate` says whether it is tolerated"
+        yield self._use(context, tree, section, path, Fate(IGNORED, how))
+
+    def _use(self, context: Context, tree: Map, section: str, path: tuple[str, ...], fate: Fate) -> Use:
+        child, document = tree.items[path[-1]], context.document
+        place = document.place(child) if isinstance(child, Scalar) else document.key_place(tree, path[-1])
+        return Use(".".join(path), place, section, path[-1], fate)
+
+    def _fate(self, field: Field, child: Tree) -> Fate:
+        if isinstance(child, Scalar) and child.value is not None:
+            told = field.values.get(str(child.value).lower())
+            if told is not None:
+                return told
+        return field.docker if self._containers and field.docker else field.fate
+
+
+def _word(tree: Map, key: str) -> str:
+    child = tree.items.get(key)
+    return str(child.value).lower() if isinstance(child, Scalar) and child.value is not None else ""

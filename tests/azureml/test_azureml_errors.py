@@ -1,0 +1,221 @@
+"""Every error of Azure's SDK is one of ours: a plain sentence, what to do next, and no secret."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import ssl
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import azure.ai.ml.exceptions as ml
+import azure.core.exceptions as core
+import pytest
+import requests.exceptions
+import urllib3.exceptions
+from azure import identity
+from azure.storage import blob
+
+from creditml.errors import (
+    AuthenticationFailed,
+    BackendError,
+    BackendUnavailable,
+    Conflict,
+    CreditMLError,
+    NotFound,
+    SpecError,
+    Unsupported,
+)
+from creditml_azureml.errors import translated
+from creditml_azureml.secrets import redacted
+
+EXPECTED = {
+    AuthenticationFailed: "ClientAuthenticationError CredentialUnavailableError AuthenticationRequiredError",
+    NotFound: "ResourceNotFoundError LocalEndpointNotFoundError RequiredLocalArtifactsNotFoundError",
+    Conflict: "ResourceExistsError ResourceModifiedError ResourceNotModifiedError AssetPathException",
+    SpecError: (
+        "ValidationException ComponentException EmptyDirectoryError UserErrorException CannotSetAttributeError "
+        "UnsupportedParameterKindError KeywordError UnexpectedKeywordError UnexpectedAttributeError "
+        "MissingPositionalArgsError TooManyPositionalArgsError MultipleValueError ParamValueNotExistsError"
+    ),
+    Unsupported: "CloudArtifactsNotSupportedError",
+    BackendUnavailable: (
+        "ServiceRequestError ServiceResponseError ServiceRequestTimeoutError ServiceResponseTimeoutError "
+        "IncompleteReadError DockerEngineNotAvailableError"
+    ),
+    BackendError: (
+        "AzureError HttpResponseError DecodeError TooManyRedirectsError ODataV4Error StreamConsumedError "
+        "StreamClosedError ResponseNotReadError SerializationError DeserializationError MlException "
+        "DeploymentException JobException ModelException AssetException ScheduleException "
+        "LocalEndpointInFailedStateError MultipleLocalDeploymentsFoundError InvalidLocalEndpointError "
+        "LocalEndpointImageBuildError JobParsingError PipelineChildJobError InvalidVSCodeRequestError "
+        "VSCodeCommandNotFound LocalDeploymentGPUNotAvailable PartialBatchErrorException"
+    ),
+}
+KINDS: dict[str, type[CreditMLError]] = {name: kind for kind, names in EXPECTED.items() for name in names.split()}
+KINDS["UnsupportedOperationError"] = Unsupported
+
+
+def errors_of(module: ModuleType) -> list[type[Exception]]:
+    return [each for each in vars(module).values() if inspect.isclass(each) and issubclass(each, Exception)]
+
+
+ALL = [each for module in (core, identity, ml, blob) for each in errors_of(module)]
+
+
+@pytest.mark.parametrize("kind", sorted(set(ALL), key=lambda each: each.__name__))
+def test_every_error_of_the_sdk_has_its_kind_here(kind: type[Exception]) -> None:
+    """A new class in the SDK fails this until somebody has decided what it means."""
+    assert kind.__name__ in KINDS, f"{kind} is new: say in errors.py what it is"
+
+    error = kind.__new__(kind, "something is wrong")
+    if isinstance(error, core.ODataV4Error):  # its text needs all that its constructor finds in an answer
+        sent = '{"error": {"code": "UserError", "message": "something is wrong"}}'
+        answer: Any = SimpleNamespace(status_code=400, reason="", body=lambda: b"", text=lambda: sent)
+        error = core.ODataV4Error(answer)
+
+    found = translated(error, "asking")
+
+    assert type(found) is KINDS[kind.__name__]
+    assert str(found).startswith("Azure ML failed at asking: something is wrong.")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.exceptions.ConnectionError("Connection aborted."),
+        requests.exceptions.SSLError("certificate verify failed: self-signed certificate"),
+        requests.exceptions.ProxyError("no tunnel"),
+        requests.exceptions.ReadTimeout("Read timed out."),
+        requests.exceptions.ChunkedEncodingError("broken"),
+        urllib3.exceptions.ProtocolError("Connection broken"),
+        urllib3.exceptions.IncompleteRead(1, 2),
+        urllib3.exceptions.NewConnectionError(None, "refused"),  # type: ignore[arg-type]  the text is what counts
+        ssl.SSLCertVerificationError("certificate verify failed"),
+        ssl.SSLEOFError("EOF occurred in violation of protocol"),
+        ConnectionResetError(104, "Connection reset by peer"),
+        TimeoutError("timed out"),
+    ],
+)
+def test_errors_of_the_network_are_the_backend_being_unavailable(error: Exception) -> None:
+    found = translated(error, "asking")
+
+    assert type(found) is BackendUnavailable
+    assert "Run the same command again" in str(found) or "REQUESTS_CA_BUNDLE" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "advice"),
+    [
+        (400, BackendError, ""),
+        (401, AuthenticationFailed, "az login"),
+        (403, AuthenticationFailed, "AzureML Data Scientist"),
+        (404, NotFound, ""),
+        (408, BackendUnavailable, "same command"),
+        (409, Conflict, ""),
+        (412, Conflict, "same command"),
+        (429, BackendUnavailable, "Wait 7 seconds"),
+        (500, BackendUnavailable, "Wait 7 seconds"),
+        (503, BackendUnavailable, "Wait 7 seconds"),
+    ],
+)
+def test_a_status_says_what_is_wrong_and_what_to_do(status: int, kind: type[CreditMLError], advice: str) -> None:
+    response: Any = SimpleNamespace(
+        status_code=status, reason="why", headers={"Retry-After": "7"}, text=lambda: "", content=b""
+    )
+
+    found = translated(core.HttpResponseError("it is so", response=response), "asking")
+
+    assert type(found) is kind
+    assert advice in str(found)
+
+
+def test_what_the_sdk_wraps_is_what_counts() -> None:
+    inner = core.ServiceRequestError("no route")
+    outer = ml.MlException(message="Saving blob was unsuccessful", no_personal_data_message="", error=inner)
+
+    assert type(translated(outer, "downloading")) is BackendUnavailable
+
+
+def test_the_formatted_texts_are_reduced_to_what_is_wrong() -> None:
+    text = (
+        "\x1b[31m\n\nError: \n1) One or more fields are invalid\n\x1b[39m\n\nDetails: \n\n"
+        "\x1b[31m(x) jobs.a.component:\n- Not a valid string.\n- In git path, something.\n\x1b[39m\n"
+        "Resolutions: \n1) Double-check that all specified parameters are of the correct types.\n"
+        "If using the CLI, you can also check the full log in debug mode for more details by adding --debug\n"
+    )
+    found = translated(ml.ValidationException(message=text, no_personal_data_message=""), "reading job.yml")
+
+    assert str(found) == (
+        "Azure ML failed at reading job.yml: jobs.a.component: Not a valid string. In git path, something."
+    )
+
+
+def test_a_credential_that_fails_is_one_line() -> None:
+    text = (
+        "DefaultAzureCredential failed to retrieve a token from the included credentials.\nAttempted credentials:\n"
+        "\tEnvironmentCredential: EnvironmentCredential authentication unavailable.\n"
+    )
+    found = str(translated(core.ClientAuthenticationError(text), "asking"))
+
+    assert "EnvironmentCredential" not in found
+    assert "az login" in found
+
+
+def test_no_token_for_want_of_a_network_is_no_matter_of_signing_in() -> None:
+    text = "Authentication failed: HTTPSConnectionPool(host='login.example', port=443): Max retries exceeded"
+    unsigned = f"{text}\nAzureCliCredential: Please run 'az login' to set up an account"
+
+    assert type(translated(core.ClientAuthenticationError(text), "asking")) is BackendUnavailable
+    assert type(translated(core.ClientAuthenticationError(unsigned), "asking")) is AuthenticationFailed
+
+
+KEY = base64.b64encode(bytes(range(64))).decode()
+JWT = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL20ifQ.c2lnbmF0dXJlLW9mLWl0"
+SAS = "sv=2021-12-02&st=2026-01-01T00%3A00%3A00Z&se=2026-01-02&sr=b&sp=r&sig=Tm90UmVhbGx5QVNpZ25hdHVyZQ%3D%3D"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        (f"GET https://a.blob.core.windows.net/c/b?{SAS} failed", "Tm90UmVhbGx5"),
+        (f"with url: /c/b?{SAS}&comp=list (Caused by", "Tm90UmVhbGx5"),
+        (f"token is {SAS}", "Tm90UmVhbGx5"),
+        (f"DefaultEndpointsProtocol=https;AccountName=a;AccountKey={KEY};EndpointSuffix=x", KEY),
+        (f"the key {KEY} is", KEY),
+        (f"SharedAccessSignature={SAS}", "Tm90UmVhbGx5"),
+        (f"Authorization: Bearer {JWT}", JWT),
+        ("Authorization: Bearer abc.def-123456", "abc.def-123456"),
+        (f"a token {JWT}", JWT),
+        (f'{{"access_token": "{JWT}"}}', JWT),
+        ("SharedKey account:Zm9vYmFyYmF6Zm9v=", "Zm9vYmFy"),
+        ('{"client_secret": "q8~Not.A-Secret_1"}', "q8~Not"),
+        ("client_secret=q8~Not.A-Secret_1&scope=x", "q8~Not"),
+        ('{"sasToken": "abcdefgh"}', "abcdefgh"),
+        ("https://me:hunter22@host/path", "hunter22"),
+        ("the secret of the environment", "of the env"),
+    ],
+)
+def test_secrets_are_taken_out(text: str, secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "of the env")
+
+    assert secret in text
+    assert secret not in redacted(text)
+    assert "…" in redacted(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "set se=5 and sp=3 in your config; sv=model",
+        "https://ml.azure.com/runs/x?wsid=/subscriptions/1/workspaces/w&tid=2",
+        "https://a.blob.core.windows.net/container/folder/blob.csv",
+        "Use Bearer authentication for this",
+        "the design=good, a token of friendship, the key of the door",
+        "sha256 0f343b0931126a20f133d67c2b018a3b5f0c3d6e3cb1a2c0f343b0931126a20f1",
+        "LocalUpload/d41d8cd98f00b204e9800998ecf8427e/data.csv",
+        "user@example.com can't read https://localhost:8080/a@b",
+    ],
+)
+def test_ordinary_words_stay(text: str) -> None:
+    assert redacted(text) == text
