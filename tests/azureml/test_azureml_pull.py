@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 from project import Project, eventually, pipeline, step
 
-from creditml.errors import NotFound
+from creditml.errors import CreditMLError, NotFound
 from creditml.plan import plan
 from creditml.spec.reader import read_job
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor
-from creditml_azureml.cloud import Cloud
+from creditml_azureml.cloud import Cloud, Stored
 from creditml_azureml.pulling import pull
 from creditml_azureml.reading import Components, job_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -137,20 +138,22 @@ def test_a_pull_that_is_cut_off_leaves_nothing_half_written(here: Project, monke
     name = submitted(here)
     workspace = Workspace(here.folder / "home")
 
-    def cut_off(_cloud: Cloud, _job: str, to: Path) -> Path:
-        to.mkdir(parents=True)
-        (to / "half").write_text("half", encoding="utf-8")
+    def cut_off(_stored: Stored, _blob: object, _start: int) -> Iterator[bytes]:
+        yield b"half"
         raise ConnectionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("creditml_azureml.pulling.fetch_artifacts", cut_off)
-        with pytest.raises(ConnectionError):
+        patch.setattr(Stored, "chunks", cut_off)
+        with pytest.raises(CreditMLError):
             pull(Cloud.find({}), workspace, name)
 
-    assert not [file for file in (here.folder / "home/jobs").rglob("*") if file.is_file()]
+    files = [file for file in (here.folder / "home/jobs").rglob("*") if file.is_file()]
+    assert files
+    assert all(".partial" in str(file) for file in files)
     with pytest.raises(NotFound):
         workspace.jobs.get(name)
     assert pull(Cloud.find({}), workspace, name).status == "Completed"
+    assert not list((here.folder / "home/jobs").rglob(".*.partial"))
 
 
 def test_a_registered_component_of_the_cloud_can_be_used(here: Project, azure: Project) -> None:
