@@ -285,13 +285,6 @@ class Cloud:
             if not any(to.iterdir()):  # it is one file
                 get_storage_client(**info).download(starts_with=place["blob"], destination=str(to))
 
-    def download_data(self, uri: str, to: Path) -> None:
-        """Copy what an `azureml://datastores/…` path names into an empty folder."""
-        from azure.ai.ml._artifacts._artifact_utilities import download_artifact_from_aml_uri  # noqa: PLC0415  heavy
-
-        with mapped(f"downloading {uri}"):
-            download_artifact_from_aml_uri(uri=uri, destination=str(to), datastore_operation=self.client.datastores)
-
     def data_path(self, reference: str, *, model: bool) -> tuple[str, str, str]:
         """A data or model asset's name, version, and where it lies.
 

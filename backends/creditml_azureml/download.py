@@ -69,6 +69,19 @@ def fetch_artifacts(cloud: Cloud, job: str, to: Path) -> Path:
     return to
 
 
+def fetch_data(cloud: Cloud, uri: str, to: Path) -> Path:
+    """Copy what an `azureml://datastores/…` path names into a folder, a file under its own name.
+
+    Raises:
+        NotFound: nothing lies there.
+        BackendError, BackendUnavailable: as for `fetch_output`.
+    """
+    if not _fetch(cloud, uri, to, f"downloading {uri}"):
+        message = f"There is nothing at {uri}."
+        raise NotFound(message)
+    return to
+
+
 def _original(cloud: Cloud, job: str) -> str:
     """The run whose files are meant (SDK: `JobOperations.download`)."""
     run = cloud.run(job)

@@ -1,16 +1,13 @@
 """A job of the cloud, brought into the local workspace: graph, code, environments, statuses, logs, and data on demand.
 
-What is brought is put beside its place and renamed, and recorded at the end: what is there is whole, and pulling again
-goes on where it was cut off.
+What is brought is whole or not there, and recorded after that; pulling again goes on where it was cut off.
 """
 
 from __future__ import annotations
 
 import shutil
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from creditml.backends import AZURE
@@ -20,7 +17,7 @@ from creditml.model import MODEL_TYPES, Data
 from creditml.plan import Given, Plan, Produced, plan
 from creditml.workspace.data import is_url
 from creditml.workspace.records import PAGE, TERMINAL
-from creditml_azureml.download import fetch_artifacts, fetch_output
+from creditml_azureml.download import fetch_artifacts, fetch_data, fetch_output
 from creditml_azureml.metrics import metrics_of
 from creditml_azureml.reading import CloudReferences, environment_spec, job_of
 from creditml_azureml.record import Recorded
@@ -113,7 +110,7 @@ class _Puller:
                 place = self._workspace.jobs.folder(self._root._replace(path=path)) / "artifacts"
                 self._tell(f"logs of {path or self._root.name}")
                 with suppress(NotFound):  # what never began has none
-                    self._whole(place, partial(fetch_artifacts, self._cloud, run.name))
+                    fetch_artifacts(self._cloud, run.name, place)
 
     def record(self) -> None:
         """Write down how everything stands, at once."""
@@ -169,7 +166,7 @@ class _Puller:
         place = self._workspace.jobs.folder(record) / "outputs" / bound.output
         self._tell(f"output {bound.step}.{bound.output}")
         if not place.exists():
-            self._whole(place, partial(fetch_output, self._cloud, run.name, bound.output))
+            fetch_output(self._cloud, run.name, bound.output, place)
         kind = self._plan.steps[bound.step].outputs[bound.output].type
         files = list(place.iterdir())
         final = files[0] if kind == "uri_file" and len(files) == 1 else place
@@ -189,13 +186,12 @@ class _Puller:
         if place.exists() or is_url(str(place)):
             return
         self._tell(f"data {path}")
-        rest = path.removeprefix(_DATASTORE).partition("/paths/")[2].rstrip("/")
-
-        self._whole(
-            place,
-            partial(self._cloud.download_data, path),
-            file=rest.rpartition("/")[2] if value.type == "uri_file" else "",
-        )
+        if value.type != "uri_file":
+            fetch_data(self._cloud, path, place)
+            return
+        folder = fetch_data(self._cloud, path, place.with_name(f".{place.name}.folder"))
+        (folder / place.name).rename(place)
+        shutil.rmtree(folder)
 
     def _asset(self, value: Data) -> str:
         """Register an asset here as it is there, and return where its data lies."""
@@ -208,26 +204,6 @@ class _Puller:
         except Conflict:
             self._tell(f"azureml:{name}:{version} is registered here with other data, which is left as it is")
         return path
-
-    def _whole(self, place: Path, bring: Callable[[Path], object], *, file: str = "") -> None:
-        """Put something in its place, when it is complete.
-
-        Args:
-            place: where it belongs; what is there is replaced.
-            bring: puts it into an empty folder.
-            file: what of it is wanted, if not the folder.
-        """
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=place.parent) as folder:
-            got = Path(folder, "got")
-            bring(got)
-            if file and (got / file).is_file():
-                got = got / file
-            if not got.exists():
-                return
-            if place.is_dir():
-                shutil.rmtree(place)
-            got.rename(place)
 
 
 def _environments(cloud: Cloud, workspace: Workspace, references: CloudReferences) -> None:

@@ -22,6 +22,7 @@ _EXAMPLES = """examples:
   creditml diff brave_lamp_x1 calm_reed_y2
   creditml diff A B --patch                      with the lines of code that differ
   creditml diff A B -o json --query steps.train.metrics
+  creditml diff JOB/train AGAIN                  a step with what `creditml step run` made of it
   creditml diff LOCAL CLOUD --backend azureml    what isn't here is pulled from Azure ML first
 
 Exit codes, as diff has them: 0 nothing differs, 1 something does, 2 trouble. Times and backends are shown,
@@ -36,8 +37,8 @@ def main(command: str, words: list[str]) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("a", metavar="A", help="a job")
-    parser.add_argument("b", metavar="B", help="the job it is compared with")
+    parser.add_argument("a", metavar="A", help="a job, or a step of it as JOB/STEP")
+    parser.add_argument("b", metavar="B", help="the job or step it is compared with")
     parser.add_argument("--patch", action="store_true", help="show the lines of code that differ")
     parser.add_argument(
         "--backend", help="azureml: pull jobs that aren't here (default: $CREDITML_BACKEND, creditml.yml)"
@@ -79,14 +80,14 @@ def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> Non
     try:
         if not workspace.exists:
             Workspace.existing()
-        workspace.jobs.get(name)
+        workspace.jobs.get(name.partition("/")[0])
     except NotFound as error:
         if not _azure_is_meant(arguments):
             message = f"{error}\nOf a job in Azure ML, add --backend azureml, or bring it here: creditml pull {name}"
             raise NotFound(message) from None
         from creditml.cli.pull import bring  # noqa: PLC0415  only for jobs of Azure ML
 
-        bring(workspace, arguments, name)
+        bring(workspace, arguments, name.partition("/")[0])
 
 
 def _azure_is_meant(arguments: argparse.Namespace) -> bool:

@@ -7,9 +7,13 @@ themselves: no two runs take the same.
 from __future__ import annotations
 
 import math
+import re
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.compare.code import compare_code
+from creditml.errors import NotFound, UsageError, near_miss
 from creditml.model import Data, Literal, Pipeline
 from creditml.plan import Given, Plan, plan
 from creditml.spec.reader import read_job_dict
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
     from creditml.workspace.records import JobRecord
 
 _CODE_SCHEME = "azureml:"
+_USUAL = {"instance_count": 1, "shm_size": "2g"}
+_UPLOAD = re.compile(r"azureml://datastores/[^/]+/paths/LocalUpload/(?P<digest>[0-9a-f]+)/(?P<name>[^/]+)/?")
+_OUTPUT = re.compile(r"azureml://jobs/(?P<run>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths(?P<rest>/.*))?")
 _NODE_FIELDS = ("compute", "environment_variables", "limits", "distribution")
 
 
@@ -36,15 +43,33 @@ class Side(NamedTuple):
 
     @classmethod
     def of(cls, workspace: Workspace, name: str) -> Side:
-        """A job of the workspace.
+        """A job of the workspace, or the step `JOB/STEP` of one as if it were a job.
 
         Raises:
             NotFound: there is none.
         """
-        record = workspace.jobs.get(workspace.jobs.get(name).root)
+        job, _, path = name.partition("/")
+        record = workspace.jobs.get(job)
+        if record.parent and not path:
+            path = record.path
+        record = workspace.jobs.get(record.root)
         steps = {step.path: step for step in workspace.jobs.steps(record.name)}
         planned = plan(read_job_dict(record.spec))
-        return cls(record, planned, steps if planned.steps.keys() != {""} else {"": record})
+        if not path:
+            return cls(record, planned, steps if planned.steps.keys() != {""} else {"": record})
+        if path not in planned.steps:
+            message = f"The job '{record.name}' has no step '{path}'.{near_miss(path, planned.steps)}"
+            raise NotFound(message)
+        return cls(
+            record._replace(name=f"{record.name}/{path}", type="command"),
+            planned._replace(steps={"": planned.steps[path]}, outputs={}),
+            {"": steps[path]} if path in steps else {},
+        )
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one command."""
+        return self.plan.steps.keys() == {""}
 
 
 class Comparison(NamedTuple):
@@ -59,16 +84,20 @@ def compare_jobs(workspace: Workspace, one: str, other: str, *, patch: bool = Fa
 
     Args:
         workspace: where both are recorded.
-        one: a job's name; of a step, the job that it is in.
-        other: the other's.
+        one: a job's name, `JOB/STEP`, or a child's name.
+        other: the other's; steps are compared with steps and command jobs.
         patch: with the lines of code that differ.
 
     Raises:
         NotFound: there is no such job.
+        UsageError: one is a step and the other a pipeline.
     """
     a, b = Side.of(workspace, one), Side.of(workspace, other)
+    if a.single != b.single:
+        message = f"'{one}' and '{other}' can't be compared: a step isn't a pipeline. Name a step as JOB/STEP."
+        raise UsageError(message)
     both = [path for path in a.plan.steps if path in b.plan.steps]
-    job = _job(a, b)
+    job = _job(workspace, a, b)
     graph = _graph(a, b)
     steps = {path: _step(workspace, a, b, path, patch=patch) for path in both}
     steps = {path: found for path, found in steps.items() if found}
@@ -83,7 +112,7 @@ def compare_jobs(workspace: Workspace, one: str, other: str, *, patch: bool = Fa
     return Comparison(found, equal=found["equal"])
 
 
-def _job(a: Side, b: Side) -> dict[str, Any]:
+def _job(workspace: Workspace, a: Side, b: Side) -> dict[str, Any]:
     """The jobs as a whole."""
     root_a, root_b = a.plan.job.root, b.plan.job.root
     pairs = {
@@ -93,12 +122,12 @@ def _job(a: Side, b: Side) -> dict[str, Any]:
         "experiment_name": (a.record.experiment_name, b.record.experiment_name),
         "compute": (root_a.compute, root_b.compute),
     }
-    if a.plan.steps.keys() == b.plan.steps.keys() == {""}:  # the job is the step, which tells the rest
+    if a.single:  # the job is the step, which tells the rest
         del pairs["status"], pairs["error"], pairs["compute"]
         return _pairs(pairs)
     return _pairs(pairs) | _some(
         settings=_values(settings_dict(a.plan.job.settings), settings_dict(b.plan.job.settings)),
-        inputs=_values(_root_inputs(root_a), _root_inputs(root_b)),
+        inputs=_without_uploads(workspace, _values(_root_inputs(root_a), _root_inputs(root_b))),
         metrics=_metrics(a.record, b.record),
     )
 
@@ -112,6 +141,8 @@ def _root_inputs(root: Node) -> dict[str, Any]:
 
 def _graph(a: Side, b: Side) -> dict[str, Any]:
     """Steps that only one has, and edges that lead elsewhere."""
+    if a.single:  # where its data comes from is told with its inputs
+        return {}
     rewired = {}
     for path, step in a.plan.steps.items():
         if path in b.plan.steps:
@@ -141,18 +172,31 @@ def _step(workspace: Workspace, a: Side, b: Side, path: str, *, patch: bool) -> 
         "status": (_status(run_a), _status(run_b)),
         "exit_code": _exit_codes(run_a, run_b),
         "error": _errors(run_a, run_b),
-        "component": (_component(one), _component(other)),
+        "component": _components(one, other),
         "command": (one.component.command, other.component.command),
         **{field: (getattr(one.node, field) or None, getattr(other.node, field) or None) for field in _NODE_FIELDS},
-        "resources": (dict(one.resources) or None, dict(other.resources) or None),
+        "resources": (_resources(one), _resources(other)),
     }
+    if a.single:
+        del pairs["compute"]  # of a step it may be its job's
     return _pairs(pairs) | _some(
         code=_code(workspace, one.component.code, other.component.code, patch=patch),
         environment=_environment(*(environment_value(step.component.environment) for step in (one, other))),
-        inputs=_inputs(one, other),
+        inputs=_without_uploads(workspace, _sources(workspace, a, b) if a.single else _inputs(one, other)),
         outputs=_values(_outputs(one), _outputs(other)),
         metrics=_metrics(run_a, run_b),
     )
+
+
+def _components(one: PlannedStep, other: PlannedStep) -> tuple[str | None, str | None]:
+    """Their names, if both have some: Azure ML forgets that of a component that was read from a file."""
+    names = _component(one), _component(other)
+    return (None, None) if None in names else names
+
+
+def _resources(step: PlannedStep) -> dict[str, Any] | None:
+    """What is asked for, without what everybody gets: Azure ML answers with that too."""
+    return {name: value for name, value in step.resources.items() if _USUAL.get(name) != value} or None
 
 
 def _component(step: PlannedStep) -> str | None:
@@ -172,10 +216,51 @@ def _inputs(one: PlannedStep, other: PlannedStep) -> dict[str, Any]:
     }
 
 
+def _sources(workspace: Workspace, a: Side, b: Side) -> dict[str, Any]:
+    """Parameters and data of two steps alone; what another step wrote is told by that one's path."""
+
+    def values(side: Side) -> dict[str, Any]:
+        step = side.plan.steps[""]
+        return {name: _source(workspace, bound) for name, bound in step.inputs.items()}
+
+    return _values(values(a), values(b))
+
+
+def _source(workspace: Workspace, bound: Bound) -> Any:  # noqa: ANN401  a text or dict
+    if isinstance(bound, Given) and isinstance(bound.value, Data):
+        match = _OUTPUT.fullmatch(bound.value.path)
+        if match:
+            with suppress(NotFound):
+                run = workspace.jobs.get(match["run"])
+                return f"{run.path or run.name}.{match['output']}{match['rest'] or ''}"
+    return _bound(bound)
+
+
 def _inherited(one: Bound | None, other: Bound | None) -> bool:
     if not isinstance(one, Given) or not isinstance(other, Given):
         return one is not None and other is not None  # an edge on one side: the graph tells
     return one.origin == other.origin and one.origin[:1] == ("inputs",) and bool(one.origin)
+
+
+def _without_uploads(workspace: Workspace, pairs: dict[str, Any]) -> dict[str, Any]:
+    """Without data that is a local path on one side, and on the other what Azure ML's clients uploaded from there."""
+    return {
+        name: pair
+        for name, pair in pairs.items()
+        if not _is_upload(workspace, pair["a"], pair["b"]) and not _is_upload(workspace, pair["b"], pair["a"])
+    }
+
+
+def _is_upload(workspace: Workspace, one: Any, other: Any) -> bool:  # noqa: ANN401  dicts of data, or others
+    """Whether one is local data, and the other that data as it was uploaded."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return False
+    local = Path(str(one.get("path", "")))
+    match = _UPLOAD.fullmatch(str(other.get("path", "")))
+    if match is None or match["name"] != local.name or not local.is_absolute() or not local.exists():
+        return False
+    same = {**one, "path": ""} == {**other, "path": ""}
+    return same and workspace.content.upload_hash(local) == match["digest"]
 
 
 def _outputs(step: PlannedStep) -> dict[str, Any]:
@@ -229,7 +314,7 @@ def _metrics(one: JobRecord | None, other: JobRecord | None) -> dict[str, Any]:
 
 def _times(a: Side, b: Side, both: list[str]) -> dict[str, Any]:
     """Seconds of the job and of each step."""
-    pairs = {"": (_seconds(a.record), _seconds(b.record))}
+    pairs = {} if a.single else {"": (_seconds(a.record), _seconds(b.record))}
     pairs |= {path: (_seconds(a.records.get(path)), _seconds(b.records.get(path))) for path in both}
     found: dict[str, Any] = {}
     for path, (one, other) in pairs.items():

@@ -82,13 +82,16 @@ class Content:
         It is that of Azure ML's clients, which different content can share, unless other files lie there already.
         """
         prefix = "" if source.is_file() else source.name + "/"
-        rules = ignore_rules(source, ())
-        files = list(self._tree(source, prefix, rules))
-        digest = object_hash(source, rules, self._own)
+        files = list(self._tree(source, prefix, ignore_rules(source, ())))
+        digest = self.upload_hash(source)
         if not _holds(store / digest / source.name, files):
             digest = content_hash(files)
         _put(files, store / digest / source.name, source.name)
         return digest
+
+    def upload_hash(self, source: Path) -> str:
+        """The hash under which Azure ML's clients upload a file or folder."""
+        return object_hash(source, ignore_rules(source, ()), self._own)
 
     def _own(self, entry: os.DirEntry[str]) -> bool:
         """Whether a folder is a workspace, this one or another."""

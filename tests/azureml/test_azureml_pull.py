@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 from project import Project, eventually, pipeline, step
 
-from creditml.errors import NotFound
+from creditml.errors import CreditMLError, NotFound
 from creditml.plan import plan
 from creditml.spec.reader import read_job
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor
-from creditml_azureml.cloud import Cloud
+from creditml_azureml.cloud import Cloud, Stored
 from creditml_azureml.pulling import pull
 from creditml_azureml.reading import Components, job_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -56,7 +57,10 @@ def submitted(here: Project, name: str = "there_job") -> str:
     prep["environment"] = CONDA
     here.write("raw.csv", "raw words")
     raw = {"type": "uri_file", "path": "./raw.csv"}
-    here.write("job.yml", pipeline({"prep": prep, "train": node}, inputs={"lr": 0.5, "raw": raw}, name=name))
+    here.write(
+        "job.yml",
+        pipeline({"prep": prep, "train": node}, inputs={"lr": 0.5, "raw": raw}, name=name, experiment_name="credit"),
+    )
     executor = AzureMLExecutor(Workspace(here.folder / "submitter"))
     job = read_job(here.folder / "job.yml").job
     assert job
@@ -84,7 +88,8 @@ def test_a_job_of_the_cloud_has_the_graph_that_was_sent(here: Project) -> None:
 def test_a_pulled_job_is_known_without_a_connection(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     name = submitted(here)
 
-    here.creditml("pull", f"{name}/train.fit", "--inputs")
+    told = here.creditml("pull", f"{name}/train.fit", "--inputs").err
+    assert "warning" not in told
     here.creditml("pull", name)
 
     for variable in ("AZURE_CLIENT_SECRET", "AZURE_TENANT_ID", "AZURE_CLIENT_ID"):
@@ -119,31 +124,36 @@ def test_here_and_there_are_equal_to_diff(here: Project) -> None:
     name = submitted(here)
     here.creditml("run", "job.yml", "--name", "here_job")
 
-    found = here.json("diff", "here_job", name, "--backend", "azureml", "-o", "json", code=1)
+    found = here.json("diff", "here_job", name, "--backend", "azureml", "-o", "json")
 
     assert found["backends"] == {"a": "local", "b": "azureml"}
-    assert not {"graph"} & set(found)
-    assert not {"code", "command", "environment"} & {key for step in found.get("steps", {}).values() for key in step}
+    assert not {"job", "graph", "steps"} & set(found)
+    here.write("raw.csv", "other words")
+    data = here.json("diff", "here_job", name, "-o", "json", code=1)["job"]["inputs"]["raw"]
+    assert data["a"]["path"] == str(here.folder / "raw.csv")
+    assert "/LocalUpload/" in data["b"]["path"]
 
 
 def test_a_pull_that_is_cut_off_leaves_nothing_half_written(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     name = submitted(here)
     workspace = Workspace(here.folder / "home")
 
-    def cut_off(_cloud: Cloud, _job: str, to: Path) -> Path:
-        to.mkdir(parents=True)
-        (to / "half").write_text("half", encoding="utf-8")
+    def cut_off(_stored: Stored, _blob: object, _start: int) -> Iterator[bytes]:
+        yield b"half"
         raise ConnectionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("creditml_azureml.pulling.fetch_artifacts", cut_off)
-        with pytest.raises(ConnectionError):
+        patch.setattr(Stored, "chunks", cut_off)
+        with pytest.raises(CreditMLError):
             pull(Cloud.find({}), workspace, name)
 
-    assert not [file for file in (here.folder / "home/jobs").rglob("*") if file.is_file()]
+    files = [file for file in (here.folder / "home/jobs").rglob("*") if file.is_file()]
+    assert files
+    assert all(".partial" in str(file) for file in files)
     with pytest.raises(NotFound):
         workspace.jobs.get(name)
     assert pull(Cloud.find({}), workspace, name).status == "Completed"
+    assert not list((here.folder / "home/jobs").rglob(".*.partial"))
 
 
 def test_a_registered_component_of_the_cloud_can_be_used(here: Project, azure: Project) -> None:

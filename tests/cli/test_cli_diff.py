@@ -122,3 +122,29 @@ def test_a_job_that_is_not_here_is_trouble(project: Project, name: str) -> None:
     done = project.creditml("diff", "one", name, code=2)
 
     assert f"creditml pull {name}" in done.err
+
+
+def test_a_step_and_what_was_made_of_it_again(project: Project) -> None:
+    project.write("src/main.py", "print(1)")
+    project.run(two_steps(command="python main.py ${{inputs.data}}; echo ${{inputs.lr}}", code="./src"), name="one")
+    project.creditml("step", "run", "one/train", "--name", "two")
+    project.write("src/main.py", "print(2)")
+    project.creditml("step", "run", "one/train", "--name", "three", "--code", "src")
+
+    same = project.json("diff", "one/train", "two", "-o", "json")
+    other = project.json("diff", "one/train", "three", "-o", "json", code=1)
+
+    assert same["equal"] is True
+    assert other["steps"] == {"": {"code": [{"path": "main.py", "change": "changed", "added": 1, "removed": 1}]}}
+    assert "one/a" in project.creditml("diff", "one/a", "one", code=2).err
+
+
+def test_metrics_with_their_difference(project: Project) -> None:
+    command = 'python -c \'import mlflow; mlflow.log_metric("auc", ${{inputs.lr}}); mlflow.log_metric("n", 3)\''
+    project.run(two_steps(command=command), name="one")
+    project.run({**two_steps(command=command), "inputs": {"lr": 0.35}}, name="two")
+
+    metrics = compared(project)["steps"]["train"]["metrics"]
+
+    assert metrics == {"auc": {"a": 0.1, "b": 0.35, "difference": pytest.approx(0.25)}}
+    assert "metrics.auc: 0.1 -> 0.35 (+0.25)" in project.creditml("diff", "one", "two", code=1).out
