@@ -275,6 +275,12 @@ class Counted:
         (answer,) = self._answers.values()
         return answer(name, **more)
 
+    def list_sizes(self) -> list[Json]:
+        return []
+
+    def list_usage(self) -> list[Json]:
+        return []
+
     def list(self) -> list[str]:
         return ["gpu-cluster"]
 
@@ -312,6 +318,35 @@ def test_a_compute_that_is_too_small_or_not_ready_is_told(folder: Project) -> No
     assert [problem.warning for problem in found] == [True, False]
     assert "is Creating" in found[0].message
     assert "at most 4 instances, and 9 are asked for" in found[1].message
+    assert found[1].path == "jobs.a.resources.instance_count"
+
+
+@pytest.mark.parametrize(("count", "told"), [(2, 0), (3, 1)])
+def test_a_quota_that_can_t_be_enough_is_told(
+    folder: Project, count: int, told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from azure.ai.ml.entities import AmlCompute, Usage, UsageName, VmSize  # noqa: PLC0415  it takes seconds
+
+    step = {**STEP, "resources": {"instance_count": count}}
+    made = AmlCompute(name="gpu", size="Standard_DS3_v2", max_instances=9, provisioning_state="Succeeded")
+    sizes = [VmSize(name="STANDARD_DS3_V2", family="standardDSv2Family", v_cp_us=4)]
+    usages = [Usage(limit=8, current_value=8, name=UsageName(value="standardDSv2Family"))]
+    monkeypatch.setattr(Counted, "list_sizes", lambda _self: sizes)
+    monkeypatch.setattr(Counted, "list_usage", lambda _self: usages)
+    job = pipeline(step, settings={"default_compute": "azureml:gpu"})
+    found, _ = asked_of(folder, job, compute=lambda _name: made)
+
+    assert [problem.warning for problem in found] == [True] * told
+    assert all("needs 12 cores of the family standardDSv2Family" in problem.message for problem in found)
+
+
+def test_a_curated_environment_that_is_gone_is_a_warning(folder: Project) -> None:
+    step = {**STEP, "environment": "azureml:AzureML-sklearn-1.0-ubuntu20.04-py38-cpu:1"}
+
+    (problem,) = problems(folder, pipeline(step))
+
+    assert problem.warning
+    assert "There is no environment AzureML-sklearn" in problem.message
 
 
 @pytest.mark.parametrize("operation", ["workspaces", "compute", "environments"])
