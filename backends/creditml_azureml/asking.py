@@ -26,6 +26,7 @@ _MISSING = 404
 _DATASTORE = re.compile(r"(?i)azureml://(?P<scope>subscriptions/.*?/)?datastores/(?P<name>[^/$]+)")
 _JOB = re.compile(r"(?i)azureml://jobs/(?P<name>[^/$]+)/outputs/")
 _READY = "Succeeded"
+_STOPPED = ("stopped", "stopping")
 
 
 _SHOWN = 9
@@ -105,6 +106,8 @@ class Asking:
         state = _READY if found is None else _state(found)
         if state.lower() != _READY.lower():
             self.findings.warn(path, f"The compute '{name}' is not ready: it is {state}. The job waits until it is.")
+        elif str(getattr(found, "state", None) or "").lower() in _STOPPED:  # a compute instance, of one person
+            self.findings.warn(path, f"The compute instance '{name}' is stopped. The job waits until it is started.")
 
     def _instances(self, node: Node, component: Command, path: tuple[str, ...]) -> None:
         """Whether the compute of a step has as many nodes, and the subscription as many cores, as it asks for."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +20,7 @@ from creditml_azureml.cloud import Cloud
 from creditml_azureml.target import Target, find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from project import Json
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT: Json = {"image": "python:3.11"}
 STEP: Json = {"command": "true", "environment": ENVIRONMENT}
+CORPUS = Path(__file__).parents[1] / "corpus" / "invalid"
+VALID = CORPUS.with_name("valid")
 UNNAMED = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
 
 
@@ -52,31 +56,77 @@ def problems(folder: Project, job: Json) -> tuple[Problem, ...]:
 
 
 REFUSED: Json = {
-    "no environment": (pipeline({"command": "true"}), "environment", "job.yml:7:3"),
+    "no environment": (pipeline({"command": "true"}), "environment", "job.yml:7:8"),
     "no compute": (pipeline(settings={}), "No compute is set", "job.yml:5:3"),
     "no environment of a component": (
         pipeline({"component": {"type": "command", "name": "c", "command": "true"}}),
         "environment",
-        "job.yml:8:4",
+        "job.yml:8:17",
     ),
     "no environment of a command job": ({"command": "true"}, "environment", "job.yml:1:1"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_the_sdk_refuses_is_an_error_with_its_place(
-    folder: Project, case: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in UNNAMED:
-        monkeypatch.delenv(name)
+def test_what_the_sdk_refuses_is_an_error_with_its_place(folder: Project, case: str) -> None:
     job, said, place = REFUSED[case]
 
-    errors = [problem for problem in problems(folder, job) if not problem.warning]
+    (error,) = [problem for problem in problems(folder, job) if not problem.warning]
 
-    assert [said in problem.message for problem in errors] == [True]
-    assert str(errors[0].place).partition(":")[0] == place.partition(":")[0]
-    assert errors[0].place is not None
-    assert not any(word in refusal(job, folder) for word in ("passed", "Submitted"))
+    assert said in error.message
+    assert str(error.place) == place
+    assert refusal(job, folder) != "passed"
+
+
+def corpus() -> Iterator[tuple[str, Path, Json]]:
+    """What the SDK was seen to refuse before it sends anything."""
+    for file in sorted([*CORPUS.glob("*.expected.json"), *CORPUS.glob("*/expected.json")]):
+        expected = json.loads(file.read_text(encoding="utf-8"))
+        if expected["sdk"]["severity"] == "error" and expected["sdk"]["stage"] in ("load", "validate", "create"):
+            alone = file.name != "expected.json"
+            name = file.name.removesuffix(".expected.json") if alone else file.parent.name
+            yield name, CORPUS / f"{name}.yml" if alone else file.parent / "pipeline.yml", expected
+
+
+@pytest.mark.parametrize(("job", "expected"), [case[1:] for case in corpus()], ids=[case[0] for case in corpus()])
+def test_whatever_of_the_corpus_the_sdk_refuses_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: Path, expected: Json
+) -> None:
+    for name in UNNAMED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    executor = AzureMLExecutor(Workspace(tmp_path / "home"), Options())
+
+    try:
+        reading = read_job(job)
+        found = executor.examine(reading.job, reading.problems).problems if reading.job else reading.problems
+    except SpecError as error:
+        found = error.problems
+
+    lines = [(problem.place.file, problem.place.line) for problem in found if problem.place and not problem.warning]
+    for problem in expected["problems"]:
+        assert (str(job.parent / problem["file"]), problem["line"]) in lines
+
+
+@pytest.mark.parametrize("file", sorted(VALID.glob("*/expected.json")), ids=lambda file: file.parent.name)
+def test_whatever_of_the_corpus_the_sdk_takes_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
+    for name in UNNAMED:
+        monkeypatch.delenv(name, raising=False)
+    expected = json.loads(file.read_text(encoding="utf-8"))
+    shutil.copytree(file.parent, tmp_path / "case")
+    monkeypatch.chdir(tmp_path / "case")
+    for name, text in expected.get("make", {}).items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
+    executor = AzureMLExecutor(Workspace(tmp_path / "home"), Options())
+    reading = read_job(expected["file"], [f"{key}={value}" for key, value in expected.get("set", {}).items()])
+    assert reading.job
+
+    found = executor.examine(reading.job, reading.problems).problems
+
+    assert [problem for problem in found if not problem.warning] == []
 
 
 def refusal(job: Json, folder: Project) -> str:
