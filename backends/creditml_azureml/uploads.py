@@ -44,8 +44,6 @@ _FOLDERS = [
     ".eggs",
     ".terraform",
     "mlruns",
-    ".idea",
-    ".vscode",
     ".conda",
 ]
 _CREDENTIALS = [
