@@ -8,13 +8,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Inside
+from azure_side import Inside
 from project import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Served
+    from azure_side import Served
     from project import Project
 
 IMAGE = {"image": "python:3.11"}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conftest import Served
+    from azure_side import Served
 
 ALWAYS = 1000
 
