@@ -8,8 +8,11 @@ watch        a job of the cloud while it runs, and its record in the local works
 download     its logs and outputs
 reading      jobs and components of the cloud as our own
 registering  local assets that the cloud lacks
+comparing    whether an asset here and there is the same
+sent         from a local asset to what the SDK registers
 checking     what Azure ML would refuse
 errors       what the SDK raises, as our errors
+secrets      texts without what lets somebody in
 """
 
 from creditml_azureml.executor import AzureMLExecutor
