@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.check.findings import Findings
+from creditml.environments.curated import find
 from creditml.errors import AuthenticationFailed, BackendError, CreditMLError, NotFound, near_miss
-from creditml.model import MODEL_TYPES, Data, Pipeline
+from creditml.model import MODEL_TYPES, Command, Data, Pipeline
 from creditml.workspace.assets import TITLES, parse_reference
 from creditml_azureml.errors import mapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from creditml.model import Job, Node
     from creditml.workspace import Workspace
@@ -25,6 +26,7 @@ _MISSING = 404
 _DATASTORE = re.compile(r"(?i)azureml://(?P<scope>subscriptions/.*?/)?datastores/(?P<name>[^/$]+)")
 _JOB = re.compile(r"(?i)azureml://jobs/(?P<name>[^/$]+)/outputs/")
 _READY = "Succeeded"
+_STOPPED = ("stopped", "stopping")
 
 
 _SHOWN = 9
@@ -48,7 +50,7 @@ class Asking:
         """Nothing is asked yet."""
         self.findings = Findings(job)
         self._job, self._workspace, self._cloud = job, workspace, cloud
-        self._asked: dict[tuple[str, str], Any] = {}
+        self._asked: dict[str, Any] = {}
         self._components: set[int] = set()
 
     def everything(self) -> None:
@@ -59,14 +61,14 @@ class Asking:
             return
         settings = self._job.settings
         if settings.default_compute:
-            self._compute(settings.default_compute, ("settings", "default_compute"), self._job.root)
+            self._compute(settings.default_compute, ("settings", "default_compute"))
         if settings.default_datastore:
             self._datastore(settings.default_datastore, ("settings", "default_datastore"))
         self._node(self._job.root, ())
 
     def _node(self, node: Node, path: tuple[str, ...]) -> None:
         if node.compute:
-            self._compute(node.compute, (*path, "compute"), node)
+            self._compute(node.compute, (*path, "compute"))
         for name, value in node.inputs.items():
             if isinstance(value, Data):
                 at = (*path, "inputs", name, "path")
@@ -74,6 +76,8 @@ class Asking:
         for name, output in node.outputs.items():
             if output.path:
                 self._data(output.path, "data", (*path, "outputs", name, "path"))
+        if isinstance(node.component, Command):
+            self._instances(node, node.component, path)
         self._component(node, (*path, "component"))
 
     def _component(self, node: Node, here: tuple[str, ...]) -> None:
@@ -93,24 +97,63 @@ class Asking:
 
     # -- what there is to ask for
 
-    def _compute(self, text: str, path: tuple[str, ...], node: Node) -> None:
-        name = text.removeprefix("azureml:").rpartition("/")[2]
-        if name.lower() in _SERVERLESS or "${{" in text:
+    def _compute(self, text: str, path: tuple[str, ...]) -> None:
+        name = _compute_name(text)
+        if not name:
             return
         computes: Any = self._cloud.client.compute
         found = self._get(path, f"compute '{name}'", lambda: computes.get(name), _Listing(name, computes.list))
-        if found is None:
-            return
-        state = _state(found)
+        state = _READY if found is None else _state(found)
         if state.lower() != _READY.lower():
             self.findings.warn(path, f"The compute '{name}' is not ready: it is {state}. The job waits until it is.")
-        most, wanted = getattr(found, "max_instances", None), (node.resources or {}).get("instance_count")
-        if isinstance(most, int) and isinstance(wanted, int) and wanted > most:
+        elif str(getattr(found, "state", None) or "").lower() in _STOPPED:  # a compute instance, of one person
+            self.findings.warn(path, f"The compute instance '{name}' is stopped. The job waits until it is started.")
+
+    def _instances(self, node: Node, component: Command, path: tuple[str, ...]) -> None:
+        """Whether the compute of a step has as many nodes, and the subscription as many cores, as it asks for."""
+        name = _compute_name(node.compute or self._job.root.compute or self._job.settings.default_compute or "")
+        found = self._asked.get(f"compute '{name}'", (None, ""))[0]
+        resources = node.resources or component.resources or {}
+        wanted = resources.get("instance_count") or 1
+        if found is None or not isinstance(wanted, int):
+            return
+        at, most = (*path, "resources", "instance_count"), getattr(found, "max_instances", None)
+        if isinstance(most, int) and wanted > most:
             self.findings.error(
-                path,
+                at,
                 f"The compute '{name}' has at most {most} instances, and {wanted} are asked for. "
                 f"Set 'instance_count' to {most} or less, or let the compute grow.",
             )
+        for family, limit, cores in self._quota(found):
+            if wanted * cores > limit:
+                self.findings.warn(
+                    at,
+                    f"The step needs {wanted * cores} cores of the family {family}, and the subscription's quota is "
+                    f"{limit}, so that it would wait for ever. Ask for more quota, or take another compute.",
+                )
+
+    def _quota(self, compute: Any) -> Iterator[tuple[str, int, int]]:  # noqa: ANN401  the SDK's
+        """The family of a cluster's machines, the quota of cores for it, and the cores of one; nothing if untold."""
+        size = str(getattr(compute, "size", None) or "").lower()
+        if not size or str(getattr(compute, "tier", "") or "").lower().startswith("low"):
+            return  # what is of low priority has another quota
+        computes: Any = self._cloud.client.compute
+        sizes = self._told("sizes of machines", computes.list_sizes)
+        usages = self._told("quota", computes.list_usage) if sizes else []
+        for machine in sizes:
+            for usage in usages:
+                family, name = str(machine.family), getattr(usage.name, "value", None)
+                if str(machine.name).lower() == size and str(name).lower() == family.lower():
+                    yield family, int(usage.limit), int(machine.v_cp_us)
+
+    def _told(self, title: str, ask: Callable[[], Iterable[Any]]) -> list[Any]:
+        """What is told, if anything is: not everybody may ask for it."""
+        if title not in self._asked:
+            try:
+                self._asked[title] = _asked(f"asking for the {title}", lambda: list(ask())), ""
+            except (BackendError, NotFound):
+                self._asked[title] = [], ""
+        return list(self._asked[title][0])
 
     def _data(self, text: str, kind: str, path: tuple[str, ...]) -> None:
         if match := _DATASTORE.match(text):
@@ -132,6 +175,8 @@ class Asking:
         reference = parse_reference(text)
         if reference is None or reference.registry or self._is_here(text, kind):
             return  # a registry is asked by Azure ML; what is registered here is registered there on the way
+        if "/subscriptions/" in text and self._cloud.target.id.lower() not in text.lower():
+            return  # another workspace's
         operations = {
             "component": self._cloud.client.components,
             "data": self._cloud.client.data,
@@ -144,7 +189,9 @@ class Asking:
         name = reference.name
         said = text.removeprefix("azureml:")
         known = _Listing(said, lambda: _versions(asked, name))
-        found = self._get(path, f"{TITLES[kind]} {said}", lambda: asked.get(name, **given), known)
+        curated = kind == "environment" and find(name) is not None  # Azure ML has had it
+        title = f"{TITLES[kind]} {said}"
+        found = self._get(path, title, lambda: asked.get(name, **given), known, warning=curated)
         if found is not None and kind == "environment":
             state = _state(found)
             if state.lower() == "failed":
@@ -161,14 +208,21 @@ class Asking:
 
     # -- asking
 
-    def _get(self, path: tuple[str, ...], title: str, ask: Callable[[], Any], known: _Listing | None = None) -> Any:  # noqa: ANN401  whatever the SDK has for it
+    def _get(
+        self,
+        path: tuple[str, ...],
+        title: str,
+        ask: Callable[[], Any],
+        known: _Listing | None = None,
+        *,
+        warning: bool = False,
+    ) -> Any:  # noqa: ANN401  whatever the SDK has for it
         """What there is of that title; None, and a finding, if there isn't or mustn't be looked at."""
-        key = title, str(self._cloud.target.id)
-        if key not in self._asked:
-            self._asked[key] = self._answer(title, ask, known)
-        found, message = self._asked[key]
+        if title not in self._asked:
+            self._asked[title] = self._answer(title, ask, known)
+        found, message = self._asked[title]
         if message:
-            self.findings.error(path, message)
+            self.findings.error(path, message, warning=warning)
         return found
 
     def _answer(self, title: str, ask: Callable[[], Any], known: _Listing | None) -> tuple[Any, str]:
@@ -223,6 +277,12 @@ def _versions(asked: Any, name: str) -> list[Any]:  # noqa: ANN401  the SDK's op
     except Exception:  # noqa: BLE001  whatever it is, the names may still be had
         found = []
     return [f"{name}:{item.version}" for item in found] or list(asked.list())
+
+
+def _compute_name(text: str) -> str:
+    """The name of a compute of the workspace; empty if none is named."""
+    name = text.removeprefix("azureml:").rpartition("/")[2]
+    return "" if name.lower() in _SERVERLESS or "${{" in text else name
 
 
 def _state(found: Any) -> str:  # noqa: ANN401  the SDK's

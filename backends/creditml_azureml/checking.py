@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from creditml.check.findings import Findings
-from creditml.model import Command, Environment, Pipeline
+from creditml.model import Command, Data, Environment, Pipeline
+from creditml.workspace.assets import parse_reference
 from creditml_azureml.asking import Asking
 from creditml_azureml.uploads import code_problems, context_problems
 
@@ -27,12 +28,20 @@ class Nowhere:
 
 
 _LONGEST = 255
-"""Characters of a name (Azure ML docs: 'CLI (v2) pipeline job YAML schema')."""
+"""Characters of most names in Azure ML. What it takes of these two isn't documented, so that more is a warning."""
 
 
 def as_there(problems: Sequence[Problem]) -> list[Problem]:
     """Problems as severe as they are there: what Azure ML refuses is an error, though nothing hinders it here."""
     return [problem._replace(warning=problem.warning and not problem.refused) for problem in problems]
+
+
+def unresolved(node: Node) -> bool:
+    """Whether a component of it, at any depth, is but a reference: it couldn't be asked for."""
+    component = node.component
+    if isinstance(component, Pipeline):
+        return any(map(unresolved, component.jobs.values()))
+    return isinstance(component, str)
 
 
 def offline_problems(job: Job, workspace: Workspace) -> list[Problem]:
@@ -46,6 +55,7 @@ def offline_problems(job: Job, workspace: Workspace) -> list[Problem]:
     """
     findings = Findings(job)
     _names(findings, job)
+    _versions(findings, job.root, (), set())
     seen: set[tuple[object, ...]] = set()
     for component, path in _commands(job.root, (), set()):
         if component.code and not component.code.startswith("azureml:"):
@@ -81,7 +91,21 @@ def live_problems(job: Job, workspace: Workspace, cloud: Cloud) -> list[Problem]
 def _names(findings: Findings, job: Job) -> None:
     for key, value in (("experiment_name", job.experiment_name), ("display_name", job.display_name)):
         if value and len(value) > _LONGEST:
-            findings.warn((key,), f"The {key} has {len(value)} characters; Azure ML takes {_LONGEST}. Shorten it.")
+            findings.warn((key,), f"The {key} has {len(value)} characters; Azure ML's names have at most {_LONGEST}.")
+
+
+def _versions(findings: Findings, node: Node, path: tuple[str, ...], seen: set[int]) -> None:
+    """Data is named with a version or a label: the SDK refuses it otherwise."""
+    for name, value in node.inputs.items():
+        reference = parse_reference(value.path) if isinstance(value, Data) else None
+        if isinstance(value, Data) and reference and not reference.version and not reference.label:
+            mend = f"write {value.path}@latest or {value.path}:<version>"
+            findings.error((*path, "inputs", name, "path"), f"{value.path} has no version; {mend}.")
+    component = node.component
+    if isinstance(component, Pipeline) and id(component) not in seen:
+        seen.add(id(component))
+        for name, child in component.jobs.items():
+            _versions(findings, child, (*path, "component", "jobs", name), seen)
 
 
 def _commands(node: Node, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[Command, tuple[str, ...]]]:

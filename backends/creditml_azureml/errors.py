@@ -178,7 +178,7 @@ def _wait(error: BaseException) -> str:
     """How long the service asks one to wait."""
     headers: Any = getattr(getattr(error, "response", None), "headers", None) or {}
     value = headers.get("Retry-After") or headers.get("retry-after")
-    return f"{value} seconds " if value and str(value).isdecimal() else "a minute "
+    return f"{value} s " if value and str(value).isdecimal() else "a minute "
 
 
 def _said(error: BaseException, kind: type[CreditMLError]) -> str:

@@ -16,7 +16,7 @@ from creditml.errors import AuthenticationFailed, BackendError, BackendUnavailab
 from creditml.executor import Examined, JobState, NodeState
 from creditml.workspace import Workspace
 from creditml.workspace.records import PAGE, TERMINAL
-from creditml_azureml.checking import Nowhere, as_there, live_problems, offline_problems
+from creditml_azureml.checking import Nowhere, as_there, live_problems, offline_problems, unresolved
 from creditml_azureml.cloud import Cloud, Run
 from creditml_azureml.download import fetch_artifacts, fetch_output
 from creditml_azureml.entity import entity
@@ -162,7 +162,8 @@ class AzureMLExecutor:
     ) -> tuple[Job, Plan | None, list[Problem]]:
         found = list(problems)
         resolved = resolve(job, self.workspace, found, elsewhere)
-        checked = check(resolved, whole=not any(not problem.warning for problem in found))
+        whole = all(problem.warning for problem in found) and not unresolved(resolved.root)
+        checked = check(resolved, whole=whole)
         found += [*checked.problems, *offline_problems(resolved, self.workspace)]
         return resolved, checked.plan, as_there(found)
 

@@ -44,8 +44,6 @@ _FOLDERS = [
     ".eggs",
     ".terraform",
     "mlruns",
-    ".idea",
-    ".vscode",
     ".conda",
 ]
 _CREDENTIALS = [
@@ -171,7 +169,7 @@ def _ignore_files(code: Path, sent: Iterable[str]) -> Iterator[tuple[Path, str, 
 
 
 def _own_workspace(findings: Findings, path: tuple[str, ...], code: Path) -> None:
-    if (code / _WORKSPACE).is_dir() and not ignore_rules(code)(f"{_WORKSPACE}/"):
+    if (code / _WORKSPACE).is_dir() and not ignore_rules(code)(f"{_WORKSPACE}/workspace.db"):
         findings.warn(
             path,
             f"The local workspace {code / _WORKSPACE} lies in the code folder. It is left out here, but Azure ML's "

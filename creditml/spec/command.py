@@ -256,7 +256,8 @@ def environment_of(context: Context, node: Map, files: Files) -> Any:  # noqa: A
     """The environment of a component or job; Azure ML needs one, this machine does not."""
     child = node.items.get("environment")
     if child is None:
-        context.warn(node, "There is no 'environment'; Azure ML refuses that.", refused=True)
+        mend = "write environment: azureml:<name>@latest for a registered one, or environment: {image: <image>}"
+        context.warn(node, f"There is no 'environment'; Azure ML refuses that: {mend}.", refused=True)
         return None
     if isinstance(child, Scalar) and child.value is None:
         return None

@@ -141,6 +141,7 @@ def job_input(context: Context, node: Node) -> Any:  # noqa: ANN401  Literal, Da
         context.warn(
             node.items["path"],
             f"Azure ML takes {path} for a local path; write it as the input's text, without 'path:'.",
+            refused=True,
         )
     if _BINDING.fullmatch(path):
         return Literal(path, mode, fields.get("path_on_compute"))

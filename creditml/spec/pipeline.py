@@ -235,7 +235,9 @@ def component_value(context: Context, tree: Tree, files: Files, kind: str) -> An
         return versioned(context, tree, reference)
     if kind == "pipeline" and reference.startswith("file:"):
         context.warn(
-            tree, f"Azure ML takes no 'file:' for pipeline components; write {reference.removeprefix('file:')}."
+            tree,
+            f"Azure ML takes no 'file:' for pipeline components; write {reference.removeprefix('file:')}.",
+            refused=True,
         )
     loaded = files.load(context, tree, reference)
     if loaded is None:

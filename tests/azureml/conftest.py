@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 from typing import TYPE_CHECKING
 
 import pytest
+from azure_side import Served
 from cutting import Wire
-from project import Project
 
 from creditml.service.variables import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-class Served(Project):
-    """The folder of the service; `given` are the variables that lead the SDK to it."""
-
-    @property
-    def given(self) -> dict[str, str]:
-        lines = self.creditml("exec", "--print-env").out.splitlines()
-        pairs = (shlex.split(line)[1].partition("=") for line in lines if line.startswith("export "))
-        return {name: value for name, _, value in pairs if name != "CREDITML_HOME"}
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +20,7 @@ from creditml_azureml.cloud import Cloud
 from creditml_azureml.target import Target, find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from project import Json
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT: Json = {"image": "python:3.11"}
 STEP: Json = {"command": "true", "environment": ENVIRONMENT}
+CORPUS = Path(__file__).parents[1] / "corpus" / "invalid"
+VALID = CORPUS.with_name("valid")
 UNNAMED = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
 
 
@@ -52,31 +56,77 @@ def problems(folder: Project, job: Json) -> tuple[Problem, ...]:
 
 
 REFUSED: Json = {
-    "no environment": (pipeline({"command": "true"}), "environment", "job.yml:7:3"),
+    "no environment": (pipeline({"command": "true"}), "environment", "job.yml:7:8"),
     "no compute": (pipeline(settings={}), "No compute is set", "job.yml:5:3"),
     "no environment of a component": (
         pipeline({"component": {"type": "command", "name": "c", "command": "true"}}),
         "environment",
-        "job.yml:8:4",
+        "job.yml:8:17",
     ),
     "no environment of a command job": ({"command": "true"}, "environment", "job.yml:1:1"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_the_sdk_refuses_is_an_error_with_its_place(
-    folder: Project, case: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in UNNAMED:
-        monkeypatch.delenv(name)
+def test_what_the_sdk_refuses_is_an_error_with_its_place(folder: Project, case: str) -> None:
     job, said, place = REFUSED[case]
 
-    errors = [problem for problem in problems(folder, job) if not problem.warning]
+    (error,) = [problem for problem in problems(folder, job) if not problem.warning]
 
-    assert [said in problem.message for problem in errors] == [True]
-    assert str(errors[0].place).partition(":")[0] == place.partition(":")[0]
-    assert errors[0].place is not None
-    assert not any(word in refusal(job, folder) for word in ("passed", "Submitted"))
+    assert said in error.message
+    assert str(error.place) == place
+    assert refusal(job, folder) != "passed"
+
+
+def corpus() -> Iterator[tuple[str, Path, Json]]:
+    """What the SDK was seen to refuse before it sends anything."""
+    for file in sorted([*CORPUS.glob("*.expected.json"), *CORPUS.glob("*/expected.json")]):
+        expected = json.loads(file.read_text(encoding="utf-8"))
+        if expected["sdk"]["severity"] == "error" and expected["sdk"]["stage"] in ("load", "validate", "create"):
+            alone = file.name != "expected.json"
+            name = file.name.removesuffix(".expected.json") if alone else file.parent.name
+            yield name, CORPUS / f"{name}.yml" if alone else file.parent / "pipeline.yml", expected
+
+
+@pytest.mark.parametrize(("job", "expected"), [case[1:] for case in corpus()], ids=[case[0] for case in corpus()])
+def test_whatever_of_the_corpus_the_sdk_refuses_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: Path, expected: Json
+) -> None:
+    for name in UNNAMED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    executor = AzureMLExecutor(Workspace(tmp_path / "home"), Options())
+
+    try:
+        reading = read_job(job)
+        found = executor.examine(reading.job, reading.problems).problems if reading.job else reading.problems
+    except SpecError as error:
+        found = error.problems
+
+    lines = [(problem.place.file, problem.place.line) for problem in found if problem.place and not problem.warning]
+    for problem in expected["problems"]:
+        assert (str(job.parent / problem["file"]), problem["line"]) in lines
+
+
+@pytest.mark.parametrize("file", sorted(VALID.glob("*/expected.json")), ids=lambda file: file.parent.name)
+def test_whatever_of_the_corpus_the_sdk_takes_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
+    for name in UNNAMED:
+        monkeypatch.delenv(name, raising=False)
+    expected = json.loads(file.read_text(encoding="utf-8"))
+    shutil.copytree(file.parent, tmp_path / "case")
+    monkeypatch.chdir(tmp_path / "case")
+    for name, text in expected.get("make", {}).items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
+    executor = AzureMLExecutor(Workspace(tmp_path / "home"), Options())
+    reading = read_job(expected["file"], [f"{key}={value}" for key, value in expected.get("set", {}).items()])
+    assert reading.job
+
+    found = executor.examine(reading.job, reading.problems).problems
+
+    assert [problem for problem in found if not problem.warning] == []
 
 
 def refusal(job: Json, folder: Project) -> str:
@@ -275,6 +325,12 @@ class Counted:
         (answer,) = self._answers.values()
         return answer(name, **more)
 
+    def list_sizes(self) -> list[Json]:
+        return []
+
+    def list_usage(self) -> list[Json]:
+        return []
+
     def list(self) -> list[str]:
         return ["gpu-cluster"]
 
@@ -312,6 +368,35 @@ def test_a_compute_that_is_too_small_or_not_ready_is_told(folder: Project) -> No
     assert [problem.warning for problem in found] == [True, False]
     assert "is Creating" in found[0].message
     assert "at most 4 instances, and 9 are asked for" in found[1].message
+    assert found[1].path == "jobs.a.resources.instance_count"
+
+
+@pytest.mark.parametrize(("count", "told"), [(2, 0), (3, 1)])
+def test_a_quota_that_can_t_be_enough_is_told(
+    folder: Project, count: int, told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from azure.ai.ml.entities import AmlCompute, Usage, UsageName, VmSize  # noqa: PLC0415  it takes seconds
+
+    step = {**STEP, "resources": {"instance_count": count}}
+    made = AmlCompute(name="gpu", size="Standard_DS3_v2", max_instances=9, provisioning_state="Succeeded")
+    sizes = [VmSize(name="STANDARD_DS3_V2", family="standardDSv2Family", v_cp_us=4)]
+    usages = [Usage(limit=8, current_value=8, name=UsageName(value="standardDSv2Family"))]
+    monkeypatch.setattr(Counted, "list_sizes", lambda _self: sizes)
+    monkeypatch.setattr(Counted, "list_usage", lambda _self: usages)
+    job = pipeline(step, settings={"default_compute": "azureml:gpu"})
+    found, _ = asked_of(folder, job, compute=lambda _name: made)
+
+    assert [problem.warning for problem in found] == [True] * told
+    assert all("needs 12 cores of the family standardDSv2Family" in problem.message for problem in found)
+
+
+def test_a_curated_environment_that_is_gone_is_a_warning(folder: Project) -> None:
+    step = {**STEP, "environment": "azureml:AzureML-sklearn-1.0-ubuntu20.04-py38-cpu:1"}
+
+    (problem,) = problems(folder, pipeline(step))
+
+    assert problem.warning
+    assert "There is no environment AzureML-sklearn" in problem.message
 
 
 @pytest.mark.parametrize("operation", ["workspaces", "compute", "environments"])

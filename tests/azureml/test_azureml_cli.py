@@ -8,12 +8,14 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from project import PATIENCE, Project
+from azure_side import Inside
+from project import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Served
+    from azure_side import Served
+    from project import Project
 
 IMAGE = {"image": "python:3.11"}
 WORKSPACE = {
@@ -27,7 +29,7 @@ WORKSPACE = {
 def project(azure: Served, tmp_path: Path) -> Project:
     """A user's folder, in a shell where Azure is the service."""
     variables = {**azure.given, **WORKSPACE, "AZUREML_RUN_POLLING_INTERVAL_MIN": "0.2", "CREDITML_BACKEND": "azureml"}
-    return Project(tmp_path / "mine", HOME=str(tmp_path), **variables)
+    return Inside(tmp_path / "mine", HOME=str(tmp_path), **variables)
 
 
 def steps(**commands: str) -> dict[str, object]:
@@ -149,7 +151,7 @@ def test_what_ran_here_under_that_name_is_not_lost(project: Project) -> None:
 
 
 def test_a_workspace_that_is_named_nowhere_is_told_with_all_ways_to_name_it(azure: Served, tmp_path: Path) -> None:
-    lost = Project(tmp_path / "lost", HOME=str(tmp_path), **azure.given)
+    lost = Inside(tmp_path / "lost", HOME=str(tmp_path), **azure.given)
     lost.write("pipeline.yml", steps(one="true"))
 
     done = lost.creditml("run", "pipeline.yml", "--backend", "azureml", code=1)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from azure.ai.ml.entities import PipelineJob
-    from conftest import Served
+    from azure_side import Served
 
 
 @pytest.fixture

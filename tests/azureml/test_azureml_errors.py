@@ -114,9 +114,9 @@ def test_errors_of_the_network_are_the_backend_being_unavailable(error: Exceptio
         (408, BackendUnavailable, "same command"),
         (409, Conflict, ""),
         (412, Conflict, "same command"),
-        (429, BackendUnavailable, "Wait 7 seconds"),
-        (500, BackendUnavailable, "Wait 7 seconds"),
-        (503, BackendUnavailable, "Wait 7 seconds"),
+        (429, BackendUnavailable, "Wait 7 s"),
+        (500, BackendUnavailable, "Wait 7 s"),
+        (503, BackendUnavailable, "Wait 7 s"),
     ],
 )
 def test_a_status_says_what_is_wrong_and_what_to_do(status: int, kind: type[CreditMLError], advice: str) -> None:

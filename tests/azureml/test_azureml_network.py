@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Served
+    from azure_side import Served
     from cutting import Wire
 
     from creditml.model import Job

@@ -18,7 +18,7 @@ from creditml_azureml.registering import register
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Served
+    from azure_side import Served
 
 
 @pytest.fixture
