@@ -241,7 +241,7 @@ class Cloud:
         """
         with mapped(f"asking for the component '{asset.name}'"):
             components: Any = self._of(asset).components
-            version = asset.version or components._get_latest_version(asset.name).version  # noqa: SLF001  see above
+            version = asset.version or _latest(components, asset.name)
             found = components._get_component_version(asset.name, version).as_dict()  # noqa: SLF001  see above
             return {**found["properties"]["componentSpec"], "name": asset.name, "version": version}
 
@@ -253,7 +253,7 @@ class Cloud:
         """
         with mapped(f"asking for the environment '{asset.name}'"):
             environments: Any = self._of(asset).environments
-            version = asset.version or environments._get_latest_version(asset.name).version  # noqa: SLF001  see above
+            version = asset.version or _latest(environments, asset.name)
             found: Any = environments._get(asset.name, version)  # noqa: SLF001  see above
             return {**found.as_dict()["properties"], "version": version}
 
@@ -340,6 +340,22 @@ def _told(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
     said |= {"experiment_name": job.experiment_name, "services": {"Studio": {"endpoint": job.studio_url}}}
     at = getattr(context, "created_at", None)
     return said | {"creation_context": {"created_at": at.isoformat() if at else None}}
+
+
+def _latest(operations: Any, name: str) -> str:  # noqa: ANN401  the SDK's operations
+    """The latest version of a component or environment.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    from azure.ai.ml.exceptions import MlException  # noqa: PLC0415  heavy
+
+    try:
+        return str(operations._get_latest_version(name).version)  # noqa: SLF001  see above
+    except MlException as error:
+        if "does not exist" in str(error):  # the SDK calls that invalid
+            raise NotFound(name) from None
+        raise
 
 
 def history_scope(history: Any) -> tuple[str, str, str]:  # noqa: ANN401  the SDK's RunOperations

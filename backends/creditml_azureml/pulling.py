@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creditml.backends import AZURE
-from creditml.engine.submit import new_record
+from creditml.engine.submit import code_folder, new_record
 from creditml.errors import BackendError, Conflict, CreditMLError, NotFound, near_miss
 from creditml.model import MODEL_TYPES, Data
 from creditml.plan import Given, Plan, Produced, plan
+from creditml.spec.reader import read_job_dict
 from creditml.workspace.data import is_url
 from creditml.workspace.records import PAGE, TERMINAL
 from creditml_azureml.download import fetch_artifacts, fetch_data, fetch_output
@@ -116,13 +117,21 @@ class _Puller:
         """Write down how everything stands, at once."""
         with self._workspace.transaction():
             try:
-                self._workspace.jobs.get(self._root.name)
+                known = self._workspace.jobs.get(self._root.name)
             except NotFound:
                 self._workspace.jobs.add(self._root)
+            else:
+                if not self._has_code(known):
+                    self._workspace.jobs.transit(known.name, spec=self._root.spec)
             recorded = Recorded(self._workspace, self._root)
             for path, run in self._runs.items():
                 step = self._plan.steps.get(path)
                 recorded.put(path, run, step.node if step else self._plan.pipelines.get(path))
+
+    def _has_code(self, record: JobRecord) -> bool:
+        """Whether all code is here that a record names; that of a job that was submitted here may be the cloud's."""
+        codes = {step.component.code for step in plan(read_job_dict(record.spec)).steps.values()}
+        return all(code_folder(code, self._workspace).is_dir() for code in codes if code)
 
     def metrics(self) -> None:
         """Metrics that were logged; without them the rest is of use, too."""

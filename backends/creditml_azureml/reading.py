@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _TRUE = "true"
+_LATEST = "latest"
 
 
 class Components:
@@ -47,6 +48,9 @@ class Components:
         asset = _asset(reference)
         if asset is None:
             return None
+        if asset.label not in (None, _LATEST):
+            message = f"{reference}: components have no label but '{_LATEST}'. Write azureml:{asset.name}:<version>."
+            raise NotFound(message)
         try:
             spec = CloudReferences(self._cloud).component_spec(asset)
         except NotFound:
@@ -124,9 +128,9 @@ class CloudReferences:
         return self._once(sent, lambda: environment_spec(self._cloud.environment_body(asset)))
 
     def code(self, sent: str) -> str:
-        """Code is named by its content's hash, once it is here."""
+        """Code is named by its content's hash, once it is here; that of a registry stays there."""
         asset = parse_id(sent)
-        if asset is None or self._workspace is None:
+        if asset is None or self._workspace is None or asset.registry:
             return sent if sent.startswith("azureml:") else f"azureml:{sent}"
         digest: str = self._once(sent, lambda: bring_code(self._cloud, asset, self._workspace))
         return f"azureml:{digest}:1"

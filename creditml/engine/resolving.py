@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from creditml.engine.stage import placeholders
-from creditml.errors import CreditMLError, NotFound, Problem
+from creditml.errors import BackendError, CreditMLError, NotFound, Problem
 from creditml.model import (
     LITERAL_TYPES,
     MODEL_TYPES,
@@ -43,6 +43,7 @@ class Elsewhere(Protocol):
         """A registered component; None if it can't be asked now: the reference stays as it is.
 
         Raises:
+            BackendError: it can't be asked, and has to be.
             CreditMLError: it has none.
         """
         ...
@@ -185,6 +186,8 @@ class _Resolver:
         assert self._elsewhere  # noqa: S101  whoever calls has looked
         try:
             return self._elsewhere.component(reference)
+        except BackendError:  # nobody can tell now; that is no mistake of the job
+            raise
         except CreditMLError as error:
             self._error(path, str(error))
             return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from project import Project, eventually, pipeline, step
 
-from creditml.errors import CreditMLError, NotFound
+from creditml.errors import BackendUnavailable, CreditMLError, NotFound
 from creditml.plan import plan
 from creditml.spec.reader import read_job
 from creditml.workspace import Workspace
@@ -178,6 +178,10 @@ def test_a_registered_component_of_the_cloud_can_be_used(here: Project, azure: P
     assert found == latest
     with pytest.raises(NotFound, match="az ml component list -n nowhere"):
         Components(Cloud.find({})).component("azureml:nowhere:1")
+    with pytest.raises(NotFound, match="az ml component list -n nowhere"):
+        Components(Cloud.find({})).component("azureml:nowhere@latest")
+    with pytest.raises(NotFound, match="no label but 'latest'"):
+        Components(Cloud.find({})).component("azureml:there@newest")
     here.write("job.yml", pipeline({"a": {"type": "command", "component": "azureml:there:3"}}, name="uses_there"))
     executor = AzureMLExecutor(Workspace(here.folder / "home"))
     job = read_job(here.folder / "job.yml").job
@@ -185,6 +189,38 @@ def test_a_registered_component_of_the_cloud_can_be_used(here: Project, azure: P
     executor.submit(job)
     eventually(lambda: executor.poll("uses_there").status in ("Completed", "Failed"))
     assert list(executor.logs("uses_there", "a")) == ["from there"]
+    executor.pull("uses_there", tell=print)
+    here.creditml("step", "run", "uses_there/a", "--name", "again")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_component_of_a_registry_can_be_read(azure: Project) -> None:
+    component = step("echo hi", name="shared_one", version="2") | {"environment": CONDA}
+    azure.write("shared.yml", component)
+    azure.creditml("component", "create", "-f", "shared.yml", "--registry-name", "team-registry")
+    components = Components(Cloud.find({}))
+
+    found = components.component("azureml://registries/team-registry/components/shared_one/versions/2")
+
+    assert found
+    assert (found.name, found.version) == ("shared_one", "2")
+    with pytest.raises(NotFound):
+        components.component("azureml://registries/team-registry/components/shared_one/versions/3")
+
+
+def test_no_connection_is_no_mistake_of_the_job(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.write("job.yml", pipeline({"a": {"type": "command", "component": "azureml:there:3"}}))
+    executor = AzureMLExecutor(Workspace(here.folder / "home"))
+    monkeypatch.setattr(Cloud, "component_body", unreachable)
+    job = read_job(here.folder / "job.yml").job
+    assert job
+
+    with pytest.raises(BackendUnavailable):
+        executor.prepare(job)
+
+
+def unreachable(_cloud: Cloud, _asset: object) -> None:
+    raise BackendUnavailable
 
 
 def test_a_job_that_is_not_there_is_told(here: Project) -> None:
