@@ -107,6 +107,13 @@ class Cloud:
 
         return MLClient(DefaultAzureCredential(), *self.target, enable_telemetry=False, show_progress=False)
 
+    def registry(self, name: str) -> MLClient:
+        """The genuine client of a registry, for who is signed in here."""
+        from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
+
+        credential = self.client._credential  # noqa: SLF001  see above
+        return MLClient(credential, registry_name=name, enable_telemetry=False, show_progress=False)
+
     def run(self, name: str) -> Run:
         """How a job stands, and which logs there are.
 
