@@ -195,14 +195,17 @@ class AzureMLExecutor:
             if there:
                 told.append(f"{name} had reached Azure ML when its submission was cut off; it is taken up.")
             page = self._page(name) if there else self._put(ready.job, name)
-        told.append(f"Studio: {page}")
-        record = new_record(frozen, name, self.name)
+            record = self._record(frozen, name, page)
+        return record, [*told, f"Studio: {page}"]
+
+    def _record(self, job: Job, name: str, page: str) -> JobRecord:
+        record = new_record(job, name, self.name)
         record = record._replace(properties={**record.properties, PAGE: page})
         try:
             self.workspace.jobs.add(record)
         except Conflict:
-            record = self.workspace.jobs.get(name)  # an earlier attempt's
-        return record, told
+            return self.workspace.jobs.get(name)  # an earlier attempt's
+        return record
 
     def _refuse_namesake(self, name: str | None) -> None:
         """A job is recorded here under its name; what ran here under that name must not be lost."""

@@ -134,13 +134,15 @@ def _list(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     workspace = Workspace.existing()
     record = _settled(workspace, arguments.name)
+    if record.backend == AZURE and not record.ended:
+        print(f"As it was last seen from here; --backend {AZURE} asks Azure ML.", file=sys.stderr)
     output.show(job_view(workspace, record), arguments, (*JOB_COLUMNS[:-1], "start_time", "end_time"))
     return 0
 
 
 def _stream(arguments: argparse.Namespace) -> int:
     workspace = Workspace.existing()
-    record = _settled(workspace, arguments.name)
+    record = _of_here(workspace, arguments.name)
     if record.parent and workspace.jobs.get(record.root).type == "pipeline":
         message = (
             f"'{record.name}' is a child of the pipeline job '{record.root}', and Azure ML streams none of these. "
@@ -195,7 +197,7 @@ def _download(arguments: argparse.Namespace) -> int:
 
     refuse_both(arguments)
     workspace = Workspace.existing()
-    record = _settled(workspace, arguments.name)
+    record = _of_here(workspace, arguments.name)
     if record.status not in DOWNLOADABLE:
         message = f"This job is in state {record.status}. Download is allowed only in states {list(DOWNLOADABLE)}"
         message += f". `creditml job stream -n {record.root}` waits for its end."
@@ -232,7 +234,7 @@ def _put(source: Path, target: Path, copy: Callable[[Path, Path], None]) -> None
 
 def _cancel(arguments: argparse.Namespace) -> int:
     workspace = Workspace.existing()
-    _settled(workspace, arguments.name)
+    _of_here(workspace, arguments.name)
     record = workspace.jobs.request_cancel(arguments.name)
     if record.ended:
         print(f"The job '{record.name}' is {record.status} already.", file=sys.stderr)
@@ -244,6 +246,15 @@ def _archive(arguments: argparse.Namespace) -> int:
     _settled(workspace, arguments.name)
     workspace.jobs.archive(arguments.name, archived=arguments.archived)
     return 0
+
+
+def _of_here(workspace: Workspace, name: str) -> JobRecord:
+    """A job that this machine can do something about: one of Azure ML that hasn't ended is not."""
+    record = _settled(workspace, name)
+    if record.backend == AZURE and not record.ended:
+        message = f"'{name}' is a job of Azure ML: add --backend {AZURE}."
+        raise CreditMLError(message)
+    return record
 
 
 def _settled(workspace: Workspace, name: str) -> JobRecord:

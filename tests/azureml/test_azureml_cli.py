@@ -124,6 +124,8 @@ def test_interrupting_cancels_the_job(project: Project) -> None:
 def test_a_job_is_cancelled_from_elsewhere(project: Project) -> None:
     project.write("pipeline.yml", steps(slow="sleep 300"))
     name = project.json("job", "create", "-f", "pipeline.yml")["name"]
+    for command in ("cancel", "stream", "download"):  # nothing here could
+        assert "add --backend azureml" in project.creditml("job", command, "-n", name, code=1).err
 
     project.creditml("job", "cancel", "-n", name, "--backend", "azureml")
 

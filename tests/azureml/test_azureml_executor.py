@@ -6,15 +6,38 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creditml.testing.executors import ExecutorContract
+from creditml.testing.executors import ExecutorContract, node, pipeline
 from creditml.workspace import Workspace
+from creditml.workspace.jobs import Jobs
 from creditml_azureml import AzureMLExecutor
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from creditml.workspace.records import JobRecord
 
 
 class TestAzureMLExecutor(ExecutorContract):
     @pytest.fixture
     def executor(self, signed_in: Path) -> AzureMLExecutor:
         return AzureMLExecutor(Workspace(signed_in / "home"))
+
+
+def test_what_was_interrupted_before_it_was_recorded_is_taken_up_by_the_next_call(
+    signed_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = AzureMLExecutor(Workspace(signed_in / "home"))
+    job = pipeline(node("a", "true"))
+    sent: list[str] = []
+
+    def interrupted(_jobs: Jobs, record: JobRecord) -> None:
+        sent.append(record.name)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Jobs, "add", interrupted)
+        executor.submit(job)
+
+    assert executor.submit(job) == sent[0]
+    assert executor.submit(job) != sent[0]  # a new one: nothing was cut off
+    assert not list((signed_in / "home" / "azureml").iterdir())
