@@ -9,8 +9,11 @@ download     its logs and outputs
 reading      jobs and components of the cloud as our own
 pulling      a job of the cloud, brought into the local workspace
 registering  local assets that the cloud lacks
+comparing    whether an asset here and there is the same
+sent         from a local asset to what the SDK registers
 checking     what Azure ML would refuse
 errors       what the SDK raises, as our errors
+secrets      texts without what lets somebody in
 """
 
 from creditml_azureml.executor import AzureMLExecutor

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from creditml.model import Job, Node
     from creditml.workspace import Workspace
+    from creditml.workspace.assets import Reference
     from creditml_azureml.cloud import Cloud
 
 _SERVERLESS = ("serverless", "local")
@@ -173,20 +174,14 @@ class Asking:
 
     def _asset(self, text: str, kind: str, path: tuple[str, ...]) -> None:
         reference = parse_reference(text)
-        if reference is None or reference.registry or self._is_here(text, kind):
-            return  # a registry is asked by Azure ML; what is registered here is registered there on the way
+        if reference is None or self._is_here(text, kind):
+            return  # what is registered here is registered there on the way
+        if reference.registry:
+            self._in_registry(reference, kind, path)
+            return
         if "/subscriptions/" in text and self._cloud.target.id.lower() not in text.lower():
             return  # another workspace's
-        operations = {
-            "component": self._cloud.client.components,
-            "data": self._cloud.client.data,
-            "environment": self._cloud.client.environments,
-            "model": self._cloud.client.models,
-        }
-        asked: Any = operations[kind]
-        # without either, Azure ML takes a component's default version
-        given = {"version": reference.version} if reference.version else {"label": reference.label or "latest"}
-        name = reference.name
+        asked, given, name = _operations(self._cloud.client, kind), _version(reference), reference.name
         said = text.removeprefix("azureml:")
         known = _Listing(said, lambda: _versions(asked, name))
         curated = kind == "environment" and find(name) is not None  # Azure ML has had it
@@ -196,6 +191,35 @@ class Asking:
             state = _state(found)
             if state.lower() == "failed":
                 self.findings.warn(path, f"The environment {said} failed to build in Azure. Look at its build log.")
+
+    def _in_registry(self, reference: Reference, kind: str, path: tuple[str, ...]) -> None:
+        """Whether a registry has it. One that can't be asked may still be there for Azure ML: no finding then."""
+        name, registry = reference.name, reference.registry
+        title = f"{TITLES[kind]} {name}:{reference.version or reference.label} in the registry '{registry}'"
+
+        def ask() -> bool:
+            try:
+                asked = _operations(self._client_of(registry), kind)
+                _asked(f"asking for the {title}", lambda: asked.get(name, **_version(reference)))
+            except NotFound:
+                return False
+            except BackendError:
+                pass
+            return True
+
+        if title not in self._asked:
+            self._asked[title] = ask(), ""
+        if not self._asked[title][0]:
+            known = _Listing(name, lambda: _operations(self._client_of(registry), kind).list())
+            curated = kind == "environment" and find(name) is not None
+            self.findings.error(path, f"There is no {title}.{_hint(known)}", warning=curated)
+
+    def _client_of(self, registry: str) -> Any:  # noqa: ANN401  the SDK's
+        key = f"registry {registry}"
+        if key not in self._asked:
+            with mapped(f"asking for the registry '{registry}'"):
+                self._asked[key] = self._cloud.registry(registry), ""
+        return self._asked[key][0]
 
     def _is_here(self, text: str, kind: str) -> bool:
         if not self._workspace.exists:
@@ -283,6 +307,16 @@ def _compute_name(text: str) -> str:
     """The name of a compute of the workspace; empty if none is named."""
     name = text.removeprefix("azureml:").rpartition("/")[2]
     return "" if name.lower() in _SERVERLESS or "${{" in text else name
+
+
+def _operations(client: Any, kind: str) -> Any:  # noqa: ANN401  the SDK's
+    """What a client has for assets of that kind."""
+    return getattr(client, {"data": "data"}.get(kind, f"{kind}s"))
+
+
+def _version(reference: Reference) -> dict[str, str]:
+    """How the SDK is told which one; without either, the last one."""
+    return {"version": reference.version} if reference.version else {"label": reference.label or "latest"}
 
 
 def _state(found: Any) -> str:  # noqa: ANN401  the SDK's

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from creditml.wire.scope import Id
 
 _TIMEOUT = 30.0  # seconds for a log
+_NOT_THERE, _REFUSED = 404, 400  # statuses
 _BLOBS = "AzureBlob"
 _PIECE = 1 << 22  # bytes
 _STORAGE: Mapping[str, Any] = {
@@ -106,6 +107,13 @@ class Cloud:
 
         return MLClient(DefaultAzureCredential(), *self.target, enable_telemetry=False, show_progress=False)
 
+    def registry(self, name: str) -> MLClient:
+        """The genuine client of a registry, for who is signed in here."""
+        from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
+
+        credential = self.client._credential  # noqa: SLF001  see above
+        return MLClient(credential, registry_name=name, enable_telemetry=False, show_progress=False)
+
     def run(self, name: str) -> Run:
         """How a job stands, and which logs there are.
 
@@ -151,15 +159,18 @@ class Cloud:
             return sorted(map(_child, found), key=lambda run: run.started_at or 0)
 
     def text(self, url: str) -> str:
-        """What a log says so far."""
-        from azure.ai.ml._utils.utils import (  # noqa: PLC0415  heavy
-            create_requests_pipeline_with_retry,
-            download_text_from_url,
-        )
+        """What a log says so far; nothing if it isn't there yet."""
+        from azure.ai.ml._utils.utils import create_requests_pipeline_with_retry  # noqa: PLC0415  heavy
+        from azure.core.exceptions import HttpResponseError  # noqa: PLC0415  heavy
 
         with mapped("reading a log"):
-            pipeline = create_requests_pipeline_with_retry(requests_pipeline=self.client.jobs._requests_pipeline)  # noqa: SLF001  see above
-            return str(download_text_from_url(url, pipeline, timeout=_TIMEOUT))
+            pipeline: Any = create_requests_pipeline_with_retry(requests_pipeline=self.client.jobs._requests_pipeline)  # noqa: SLF001  see above
+            answer = pipeline.get(url, read_timeout=_TIMEOUT, connection_timeout=_TIMEOUT)
+            if answer.status_code == _NOT_THERE:
+                return ""
+            if answer.status_code >= _REFUSED:  # the SDK would take what is said then for the log
+                raise HttpResponseError(response=answer)
+            return str(answer.text())
 
     def output_uri(self, job: str, output: str) -> str | None:
         """Where an output of a job lies (`default`: its logs and artifacts), as an azureml: URI."""

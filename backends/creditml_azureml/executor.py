@@ -195,6 +195,7 @@ class AzureMLExecutor:
             if there:
                 told.append(f"{name} had reached Azure ML when its submission was cut off; it is taken up.")
             page = self._page(name) if there else self._put(ready.job, name)
+        told.append(f"Studio: {page}")
         record = new_record(frozen, name, self.name)
         record = record._replace(properties={**record.properties, PAGE: page})
         try:

@@ -18,7 +18,7 @@ This page is what `creditml parity --docs` prints; tests keep it so, and see tha
 
 * **emulated**: it has the effect that it has in Azure ML.
 * **approximated**: it has a similar one, which is told.
-* **ignored**: it has none here, and no step can tell the difference from what it sees.
+* **ignored**: it has none here, and why that seldom matters is told.
 * **refused**: the job is not run, and the check says so before anything starts.
 
 Jobs of these types are refused: {jobs}. So are nodes of these: {nodes}.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EMULATED, APPROXIMATED, IGNORED, REFUSED = FATES = ("emulated", "approximated", "ignored", "refused")
-"""It has the effect that it has in Azure ML; a similar one; none, which changes no result; or the job is not run."""
+"""It has the effect that it has in Azure ML; a similar one; none, which seldom matters; or the job is not run."""
 
 
 class Fate(NamedTuple):
@@ -63,7 +63,7 @@ _SHOWN = _as(EMULATED, "kept, and shown where Azure ML shows it")
 _READ_ONLY = _as(EMULATED, "dropped, as by Azure ML's clients: the service sets it")
 _LATER = Fate(REFUSED, "not supported yet")
 _ONE_PROCESS = Fate(APPROXIMATED, "one process on one node, with the variables of rank 0")
-_NO_RAY = _as(IGNORED, "no Ray is started; the command runs as it is")
+_NO_RAY = _as(APPROXIMATED, "no Ray is started; the command runs as it is, and may start its own")
 _NO_SERVICE = "no service is started: the step runs where you sit"
 _PLACE = "steps run on this machine, whatever the name"
 _LOCAL_ENVIRONMENT = Fate(
@@ -288,7 +288,7 @@ SECTIONS: Mapping[str, Section] = {
     "distribution": Section(
         "Distribution",
         {
-            "type": Field(_ONE_PROCESS, {"ray": Fate(IGNORED, _NO_RAY.fate.how)}),
+            "type": Field(_ONE_PROCESS, {"ray": _NO_RAY.fate}),
             "process_count_per_instance": Field(_ONE_PROCESS, {"1": Fate(EMULATED)}),
             "worker_count": Field(_ONE_PROCESS, {"1": Fate(EMULATED)}),
             "parameter_server_count": Field(_ONE_PROCESS, {"0": Fate(EMULATED)}),

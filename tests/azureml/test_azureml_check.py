@@ -296,6 +296,18 @@ def test_what_azure_lacks_is_an_error_with_a_near_miss(folder: Project, case: st
     assert problem.place is not None
 
 
+@pytest.mark.parametrize(("version", "found"), [("1", 0), ("2", 1)])
+def test_a_registry_is_asked_too(azure: Project, folder: Project, version: str, found: int) -> None:
+    azure.write("shared.yml", {"name": "shared", "version": "1", **ENVIRONMENT})
+    azure.creditml("environment", "create", "-f", "shared.yml", "--registry-name", "team")
+    reference = f"azureml://registries/team/environments/shared/versions/{version}"
+
+    told = problems(folder, pipeline({**STEP, "environment": reference}))
+
+    assert [problem.path for problem in told] == ["jobs.a.environment"] * found
+    assert all("no environment shared:2 in the registry 'team'" in problem.message for problem in told)
+
+
 def test_what_azure_has_is_no_problem(folder: Project) -> None:
     step = {**STEP, "environment": "azureml:any@latest", "compute": "azureml:cpu-cluster"}
     step["inputs"] = {"x": {"path": "azureml://datastores/workspaceblobstore/paths/x"}}
