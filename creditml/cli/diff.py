@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _TROUBLE = 2
 _LONGEST = 60
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_HARMLESS = dict.fromkeys((*range(9), *range(10, 32), *range(127, 160)), "�")
+"""Files may hold what steers a terminal."""
 _EXAMPLES = """examples:
   creditml diff brave_lamp_x1 calm_reed_y2
   creditml diff A B --patch                      with the lines of code that differ
@@ -80,7 +82,7 @@ def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> Non
     try:
         if not workspace.exists:
             Workspace.existing()
-        workspace.jobs.get(name.partition("/")[0])
+        record = workspace.jobs.get(name.partition("/")[0])
     except NotFound as error:
         if not _azure_is_meant(arguments):
             message = f"{error}\nOf a job in Azure ML, add --backend azureml, or bring it here: creditml pull {name}"
@@ -88,6 +90,10 @@ def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> Non
         from creditml.cli.pull import bring  # noqa: PLC0415  only for jobs of Azure ML
 
         bring(workspace, arguments, name.partition("/")[0])
+    else:
+        from creditml.engine.executor import settle  # noqa: PLC0415  not for --help
+
+        settle(workspace, record)
 
 
 def _azure_is_meant(arguments: argparse.Namespace) -> bool:
@@ -112,7 +118,7 @@ def _print(lines: Iterator[str]) -> None:
     console = Console(highlight=False)
     for line in lines:
         style = "bold" if line and not line.startswith(" ") else _COLOURS.get(line.strip()[:1], "")
-        console.print(Text(line, style=style), soft_wrap=True)
+        console.print(Text(line.translate(_HARMLESS), style=style), soft_wrap=True)
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:

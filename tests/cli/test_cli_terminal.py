@@ -322,3 +322,17 @@ def test_colours_are_for_terminals(project: Project) -> None:
 
     assert "\x1b[" in terminal.raw
     assert '"status": "Completed"' in terminal.text
+
+
+def test_a_diff_in_colours_cannot_steer_the_terminal(project: Project) -> None:
+    for name, words in (("one", "echo 1"), ("two", "echo \x1b]0;title\x07")):
+        project.write("src/run.sh", words)
+        project.write("job.yml", single("cat run.sh", code="./src"))
+        project.creditml("run", "job.yml", "--name", name)
+
+    with Terminal(project, "diff", "one", "two", "--patch") as terminal:
+        assert terminal.end() == 1
+
+    assert "\x1b]0;" not in terminal.raw
+    assert "\x07" not in terminal.raw
+    assert "\x1b[32m    +echo" in terminal.raw
