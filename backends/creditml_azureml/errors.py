@@ -83,9 +83,9 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _NOISE = re.compile(
     r"(?i)\s*(code|content|requestid|time|errorcode|error|details|additional information|target):|^\s*$"
 )
-_CODE = re.compile(r"^\([A-Za-z]\w*\)\s*")
+_CODE = re.compile(r"^(?:\([A-Za-z]\w*\)|\[Errno -?\d+\])\s*")
 _ERRNO = re.compile(r"\[Errno -?\d+\] (?P<said>[^'\")\]]+)")
-_HOST = re.compile(r"host='(?P<host>[^']+)'")
+_HOST = re.compile(r"(?:host=|resolve )'(?P<host>[^']+)'")
 _TRUST = re.compile(r"(?i)certificate verify failed(?:: (?P<said>[^()'\"]+))?")
 _UNREACHED = re.compile(r"(?i)max retries exceeded|failed to (resolve|establish)|connection (refused|aborted|reset)")
 _NOBODY = re.compile(r"(?i)az login|(CLI|CLI is) not (found|installed)")

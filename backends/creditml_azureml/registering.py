@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 
 
 class Named(NamedTuple):
-    """A reference of a job, and the key path at which it stands."""
+    """A reference of a job, and the key path at which it stands: of what a registered component names, its own one."""
 
     kind: str
     reference: str
     path: tuple[str, ...]
+    within: str = ""
 
 
 def register(job: Job, workspace: Workspace, cloud: Cloud) -> list[str]:
@@ -96,7 +97,7 @@ class _Registering:
             return
         if named.kind == "component":
             for inner in _names_of(self._component(asset), ()):
-                self.see(inner._replace(path=named.path))
+                self.see(inner._replace(path=named.path, within=named.reference))
         if found.version is None:
             self._latest(asset)
         else:
@@ -129,7 +130,8 @@ class _Registering:
         differences = self._differences(asset, known)
         if differences == {}:
             return
-        title = f"The {TITLES[asset.kind]} {asset.name}:{asset.version}"
+        within = f", which {named.within} names," if named.within else ""
+        title = f"The {TITLES[asset.kind]} {asset.name}:{asset.version}{within}"
         if differences is None:
             message = (
                 f"{title} is in Azure ML ({getattr(known, 'id', '')}) and in the local workspace "

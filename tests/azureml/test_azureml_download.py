@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from creditml.errors import BackendError, CreditMLError, NotFound
+from creditml.errors import BackendError, Conflict, CreditMLError, NotFound
 from creditml.model import Command, ComponentOutput
 from creditml.testing.executors import ended, node, pipeline, running
 from creditml.workspace import Workspace
@@ -146,3 +146,17 @@ def test_whole_files_are_not_fetched_again(tmp_path: Path) -> None:
 
 def test_of_a_reused_job_the_originals_output_is_fetched(tmp_path: Path) -> None:
     assert fetch(Storage({"first/out/a.txt": b"1"}, reused="first"), tmp_path / "to") == {"a.txt": b"1"}
+
+
+def test_two_calls_at_once_do_not_mix(tmp_path: Path) -> None:
+    """The second one is told of the first, which goes on."""
+    storage = Storage({"job/out/a.txt": b"1"})
+
+    class Slow(Storage):
+        def stored(self, uri: str) -> Stored | None:
+            with pytest.raises(Conflict, match="Another process downloads this"):
+                fetch(storage, tmp_path / "to")
+            return super().stored(uri)
+
+    assert fetch(Slow({"job/out/a.txt": b"1"}), tmp_path / "to") == {"a.txt": b"1"}
+    assert fetch(storage, tmp_path / "to") == {"a.txt": b"1"}

@@ -162,6 +162,32 @@ def test_a_credential_that_fails_is_one_line() -> None:
     assert "az login" in found
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "HTTPSConnectionPool(host='a.example', port=443): Max retries exceeded ([Errno 111] Connection refused)",
+            "a.example can't be reached (Connection refused).",
+        ),
+        (
+            "<urllib3 object at 0x7f>: Failed to resolve 'a.example' ([Errno -2] Name or service not known)",
+            "a.example can't be reached (Name or service not known).",
+        ),
+        ("('Connection aborted.', RemoteDisconnected('Remote end closed'))", "no connection (the connection was cut)."),
+    ],
+)
+def test_who_is_not_reached_and_why_is_said_without_pools_and_objects(text: str, said: str) -> None:
+    found = str(translated(core.ServiceRequestError(text), "asking"))
+
+    assert found.startswith(f"Azure ML failed at asking: {said} Check the network")
+
+
+def test_a_full_disk_is_said_plainly() -> None:
+    found = str(translated(OSError(28, "No space left on device"), "downloading"))
+
+    assert found == "Azure ML failed at downloading: No space left on device."
+
+
 def test_no_token_for_want_of_a_network_is_no_matter_of_signing_in() -> None:
     text = "Authentication failed: HTTPSConnectionPool(host='login.example', port=443): Max retries exceeded"
     unsigned = f"{text}\nAzureCliCredential: Please run 'az login' to set up an account"

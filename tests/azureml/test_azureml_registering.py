@@ -141,6 +141,7 @@ def test_other_content_is_an_error_at_its_place_with_the_difference_and_a_next_v
     assert len(lines) == 3
     assert [line.partition("job.yml:")[2].partition(":")[0] for line in lines] == ["9", "9", "13"], message
     assert "image: python:3.12 there, python:3.11 here" in message
+    assert f"{names['environment']}:1, which azureml:{names['component']}:1 names, is in Azure ML" in message
     assert f"write azureml:{names['environment']}:2" in message
     assert 'command: "true ' in message
     assert "content: " in message
@@ -201,3 +202,43 @@ def test_the_proposed_commands_work(
     local.creditml(*create.split()[1:])
 
     assert "python:3.11" in local.creditml("environment", "show", "-n", names["environment"], "-v", "2").out
+
+
+def test_a_pipeline_component_takes_along_what_it_names(
+    executor: AzureMLExecutor, local: Project, names: dict[str, str], tmp_path: Path
+) -> None:
+    everything(local, names)
+    inner = {
+        "type": "command",
+        "component": f"azureml:{names['component']}:1",
+        "inputs": {"given": "${{parent.inputs.given}}"},
+        "outputs": {"out": "${{parent.outputs.out}}"},
+    }
+    inline = {
+        "type": "command",
+        "code": "./src",
+        "command": "test -f main.sh",
+        "environment": f"azureml:{names['environment']}:1",
+    }
+    outer = {
+        "type": "pipeline",
+        "name": f"outer_{names['component']}",
+        "version": "1",
+        "inputs": {"given": {"type": "uri_folder"}},
+        "outputs": {"out": {"type": "uri_folder"}},
+        "jobs": {"inner": inner, "inline": inline},
+    }
+    local.creditml("component", "create", "-f", str(local.write("outer.yml", outer)))
+    step = {
+        "type": "pipeline",
+        "component": f"azureml:{outer['name']}:1",
+        "inputs": {"given": {"type": "uri_folder", "path": f"azureml:{names['data']}:1"}},
+    }
+    graph = {"type": "pipeline", "settings": {"default_compute": "azureml:serverless"}, "jobs": {"all": step}}
+    read = read_job(local.write("job.yml", graph)).job
+
+    name = executor.submit(read)
+
+    assert ended(executor, name).status == "Completed"
+    assert (executor.fetch(name, "all.inner", "out", tmp_path / "out") / "out.txt").read_text().strip() == "hello"
+    assert register(read, executor.workspace, executor.cloud) == []
