@@ -16,7 +16,7 @@ import yaml
 from creditml.errors import BackendError, NotFound
 from creditml.wire.scope import short_uri
 from creditml.workspace.data import DEFAULT_DATASTORE
-from creditml_azureml.errors import mapped
+from creditml_azureml.errors import mapped, quietly
 from creditml_azureml.target import Target, find_target
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ class Cloud:
         from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415  slow, only when somebody connects
 
-        return MLClient(DefaultAzureCredential(), *self.target, enable_telemetry=False, show_progress=False)
+        with quietly():
+            return MLClient(DefaultAzureCredential(), *self.target, enable_telemetry=False, show_progress=False)
 
     def registry(self, name: str) -> MLClient:
         """The genuine client of a registry, for who is signed in here."""
@@ -218,7 +219,8 @@ class Cloud:
 
     def register(self, kind: str, asset: Any) -> None:  # noqa: ANN401  the SDK's
         """Register data, an environment or a component; what is uploaded already isn't again (SDK: by its hash)."""
-        self._assets(kind).create_or_update(asset)
+        with quietly():
+            self._assets(kind).create_or_update(asset)
 
     def upload_hash(self, path: str) -> str:
         """The hash under which the SDK uploads a file or folder."""
@@ -328,9 +330,11 @@ class Cloud:
 
 def hush() -> None:
     """Keep the SDK from logging: what is to be said is said by us, without secrets."""
-    import azure.ai.ml  # noqa: PLC0415, F401  it takes seconds, and gives its logger a level of its own
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # it speaks while it is imported
+    import azure.ai.ml  # noqa: PLC0415, F401  it takes seconds, and gives loggers levels of their own
 
-    for name in ("azure", "azure.ai.ml", "msrest", "msal"):
+    own = [name for name in logging.root.manager.loggerDict if name.startswith("azure.")]
+    for name in ("msrest", "msal", *own):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 import socket
 import ssl
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import (
@@ -90,6 +91,13 @@ _TRUST = re.compile(r"(?i)certificate verify failed(?:: (?P<said>[^()'\"]+))?")
 _UNREACHED = re.compile(r"(?i)max retries exceeded|failed to (resolve|establish)|connection (refused|aborted|reset)")
 _NOBODY = re.compile(r"(?i)az login|(CLI|CLI is) not (found|installed)")
 _LONGEST = 2000  # characters of what Azure says: some answers are whole pages
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep the SDK from drawing bars, and from printing what is then raised too; for the main thread."""
+    with redirect_stderr(io.StringIO()):
+        yield
 
 
 @contextmanager
@@ -223,4 +231,5 @@ def _network(text: str) -> str:
         why = "the connection was cut"
     else:
         return text
+    why = why.partition("To mitigate this issue")[0].strip()  # azure.identity advises on its own log
     return f"{host['host']} can't be reached ({why})" if host else f"no connection ({why})"

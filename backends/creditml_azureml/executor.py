@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import time
-from contextlib import redirect_stderr
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +18,7 @@ from creditml_azureml.checking import Nowhere, as_there, live_problems, offline_
 from creditml_azureml.cloud import Cloud, Run
 from creditml_azureml.download import fetch_artifacts, fetch_output
 from creditml_azureml.entity import entity
-from creditml_azureml.errors import mapped
+from creditml_azureml.errors import mapped, quietly
 from creditml_azureml.poller import MOST_PAUSE, followed, poll_pause
 from creditml_azureml.pulling import pull
 from creditml_azureml.reading import Components
@@ -222,8 +220,7 @@ class AzureMLExecutor:
     def _put(self, job: Job, name: str) -> str:
         with entity(job, name) as sent:
             try:
-                # the SDK draws bars of its own, or what is left of them
-                with mapped(f"submitting the job '{name}'"), redirect_stderr(io.StringIO()):
+                with mapped(f"submitting the job '{name}'"), quietly():
                     made = self.cloud.client.jobs.create_or_update(sent)
             except BackendError:
                 if not self._arrived(name):
