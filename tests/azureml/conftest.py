@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,3 +58,11 @@ def wire(signed_in: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:  #
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.setenv(name, "")
         yield made
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK tries again as often as ever, but waits less before it does."""
+    from azure.core.pipeline.transport import HttpTransport  # noqa: PLC0415  it takes a while, and few tests need it
+
+    monkeypatch.setattr(HttpTransport, "sleep", lambda _, duration: time.sleep(min(duration, 0.2)))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from creditml.model import Job
 
+pytestmark = pytest.mark.usefixtures("hasty")
 MANY = 5 << 20
 
 

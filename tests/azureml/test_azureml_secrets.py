@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import Served
+    from azure_side import Served
     from cutting import Wire
 
     from creditml_azureml.cloud import Cloud
 
+pytestmark = pytest.mark.usefixtures("hasty")
 SIGNED = re.compile(r"[?&;]sig=[A-Za-z0-9%+/=]{8,}|\beyJ[\w-]{8,}\.[\w-]{8,}|AccountKey=[^;…]{8,}|Bearer [\w.-]{16,}")
 
 
