@@ -153,7 +153,7 @@ class Watch:
                 partial(fetch_output, self.cloud, root.name, name, self._folder(root) / "outputs" / name)
             )
             if place is not None:
-                outputs[name] = place
+                outputs[name] = _what_lies(place, self.plan.job.root.outputs[name].type)
         metrics = self._bring(partial(metrics_of, self.cloud, [record.name for record in records])) or {}
         for record in records:
             self._keep(record, metrics.get(record.name, {}), outputs if record is root else {})
@@ -180,3 +180,9 @@ class Watch:
             if not any(again in warning for warning in self.warnings):
                 self.warnings.append(f"{error} {again}")
             return None
+
+
+def _what_lies(folder: Path, kind: str | None) -> Path:
+    """What an output is, as for a job that ran here: the file in its folder, if it is one."""
+    files = list(folder.iterdir()) if kind == "uri_file" else []
+    return files[0] if len(files) == 1 else folder

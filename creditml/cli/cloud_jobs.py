@@ -44,7 +44,7 @@ def _executor(arguments: argparse.Namespace) -> Any:  # noqa: ANN401  the backen
 def _list(arguments: argparse.Namespace) -> int:
     executor = _executor(arguments)
     if arguments.parent_job_name:
-        steps = executor.steps(arguments.parent_job_name)
+        steps = [(path, run) for path, run in executor.steps(arguments.parent_job_name) if "." not in path]
         rows = [_step(path, run, arguments.parent_job_name) for path, run in steps]
         output.show(rows, arguments, ("node", *JOB_COLUMNS[:4]))
         return 0
