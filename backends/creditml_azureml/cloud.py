@@ -9,19 +9,18 @@ from __future__ import annotations
 import logging
 import re
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import yaml
 
 from creditml.errors import BackendError, NotFound
 from creditml.wire.scope import short_uri
 from creditml.workspace.data import DEFAULT_DATASTORE
 from creditml_azureml.errors import mapped, quietly
+from creditml_azureml.runs import Run, child, message, milliseconds, told
 from creditml_azureml.target import Target, find_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from azure.ai.ml import MLClient
@@ -39,25 +38,6 @@ _STORAGE: Mapping[str, Any] = {
 }
 """Downloads go in pieces, so that little is lost with a connection; the SDK tries again after 1, 3 and 5 s or so."""
 _BLOB = re.compile(r"https://.+?\.blob\.[^/]+/(?P<container>[^/]+)/(?P<blob>.+)")
-
-
-class Run(NamedTuple):
-    """A job, or a child of one, as the run history has it; times are milliseconds since 1970.
-
-    `logs` are the files that can be read now, by their names among the run's artifacts: addresses with a signature,
-    which must not be shown or kept. Of children they aren't told.
-    """
-
-    name: str
-    status: str
-    display_name: str = ""
-    kind: str = ""
-    component: str = ""
-    started_at: int | None = None
-    ended_at: int | None = None
-    error: str = ""
-    logs: Mapping[str, str] = {}
-    properties: Mapping[str, str] = {}
 
 
 class Stored(NamedTuple):
@@ -126,9 +106,9 @@ class Cloud:
             return Run(
                 name,
                 found.status,
-                started_at=_milliseconds(found.start_time_utc),
-                ended_at=_milliseconds(found.end_time_utc),
-                error=_message(found.error),
+                started_at=milliseconds(found.start_time_utc),
+                ended_at=milliseconds(found.end_time_utc),
+                error=message(found.error),
                 logs=dict(found.log_files or {}),
                 properties=dict(found.properties or {}),
             )
@@ -139,9 +119,9 @@ class Cloud:
 
         view = {True: ListViewType.ALL, False: ListViewType.ACTIVE_ONLY, None: ListViewType.ARCHIVED_ONLY}[archived]
         with mapped("listing jobs"):
-            for job in self.client.jobs.list(list_view_type=view, max_results=limit):
-                if job is not None:
-                    yield _told(job)
+            found = self.client.jobs.list(list_view_type=view)  # it doesn't heed `max_results` (SDK 1.35)
+            for job in islice((job for job in found if job is not None), limit):
+                yield told(job)
 
     def job(self, name: str) -> dict[str, Any]:
         """A job as `az ml job show` tells of it.
@@ -150,14 +130,14 @@ class Cloud:
             NotFound: there is no such job.
         """
         with mapped(f"asking for the job '{name}'"):
-            return _told(self.client.jobs.get(name))
+            return told(self.client.jobs.get(name))
 
     def children(self, name: str) -> list[Run]:
         """The children of a job that have been made so far, oldest first."""
         with mapped(f"asking for the steps of the job '{name}'"):
             history: Any = self._history
             found = history._operation.get_child(*history_scope(history), name)  # noqa: SLF001  see above
-            return sorted(map(_child, found), key=lambda run: run.started_at or 0)
+            return sorted(map(child, found), key=lambda run: run.started_at or 0)
 
     def text(self, url: str) -> str:
         """What a log says so far; nothing if it isn't there yet."""
@@ -178,6 +158,12 @@ class Cloud:
         with mapped(f"asking for the output '{output}' of the job '{job}'"):
             found: Mapping[str, str] = self.client.jobs._get_named_output_uri(job, output)  # noqa: SLF001  see above
             return found.get(output)
+
+    def outputs(self, job: str) -> list[str]:
+        """The names of the outputs that a job or step has written."""
+        with mapped(f"asking for the outputs of the job '{job}'"):
+            found: Mapping[str, str] = self.client.jobs._get_named_output_uri(job)  # noqa: SLF001  see above
+            return [name for name in found if name != "default"]
 
     def stored(self, uri: str) -> Stored | None:
         """What lies at an azureml: URI; None if its datastore isn't one of blobs."""
@@ -338,21 +324,6 @@ def hush() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _told(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
-    """What the SDK's own text of a job says, as plain values."""
-    said: dict[str, Any] = yaml.safe_load(str(job)) or {}
-    context = job.creation_context
-    said |= {
-        "type": job.type,
-        "status": getattr(job.status, "value", job.status),
-        "display_name": job.display_name,
-        "name": job.name,
-    }
-    said |= {"experiment_name": job.experiment_name, "services": {"Studio": {"endpoint": job.studio_url}}}
-    at = getattr(context, "created_at", None)
-    return said | {"creation_context": {"created_at": at.isoformat() if at else None}}
-
-
 def _latest(operations: Any, name: str) -> str:  # noqa: ANN401  the SDK's operations
     """The latest version of a component or environment.
 
@@ -373,27 +344,3 @@ def history_scope(history: Any) -> tuple[str, str, str]:  # noqa: ANN401  the SD
     """Subscription, resource group and workspace, as its calls take them."""
     scope = history._operation_scope  # noqa: SLF001  see above
     return scope.subscription_id, scope.resource_group_name, history._workspace_name  # noqa: SLF001  see above
-
-
-def _child(found: Any) -> Run:  # noqa: ANN401  the SDK's
-    properties = dict(found.properties or {})
-    return Run(
-        found.run_id,
-        found.status,
-        found.display_name or found.name or "",
-        found.run_type or "",
-        properties.get("azureml.moduleName", ""),
-        _milliseconds(found.start_time_utc),
-        _milliseconds(found.end_time_utc),
-        _message(found.error),
-        properties=properties,
-    )
-
-
-def _milliseconds(at: datetime | None) -> int | None:
-    return None if at is None else int(at.timestamp() * 1000)
-
-
-def _message(error: Any) -> str:  # noqa: ANN401  the SDK's
-    inner = getattr(error, "error", None)
-    return str(getattr(inner, "message", None) or "")

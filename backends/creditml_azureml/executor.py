@@ -13,17 +13,18 @@ from creditml.engine.submit import freeze, new_record
 from creditml.errors import AuthenticationFailed, BackendError, BackendUnavailable, Conflict, NotFound, SpecError
 from creditml.executor import Examined, JobState, NodeState
 from creditml.workspace import Workspace
-from creditml.workspace.records import PAGE, TERMINAL
+from creditml.workspace.records import PAGE, TARGET, TERMINAL
 from creditml_azureml.checking import Nowhere, as_there, live_problems, offline_problems, unresolved
-from creditml_azureml.cloud import Cloud, Run
+from creditml_azureml.cloud import Cloud
 from creditml_azureml.download import fetch_artifacts, fetch_output
 from creditml_azureml.entity import entity
 from creditml_azureml.errors import mapped, quietly
 from creditml_azureml.poller import MOST_PAUSE, followed, poll_pause
 from creditml_azureml.pulling import pull
 from creditml_azureml.reading import Components
+from creditml_azureml.record import see_free
 from creditml_azureml.registering import register
-from creditml_azureml.sending import attempt
+from creditml_azureml.sending import Attempt, Interrupted, attempt
 from creditml_azureml.steps import steps_of
 from creditml_azureml.watch import Watch
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from creditml.model import Job
     from creditml.plan import Plan
     from creditml.workspace.records import JobRecord
+    from creditml_azureml.runs import Run
 
 
 class Ready(NamedTuple):
@@ -184,7 +186,8 @@ class AzureMLExecutor:
         self.workspace.create()
         self._refuse_namesake(ready.job.name)
         frozen = freeze(ready.plan.job._replace(name=ready.job.name), self.workspace)
-        with attempt(self.workspace.root, self.cloud.target.id, frozen) as (name, resumed):
+        with attempt(self.workspace.root, self.cloud.target.id, frozen) as tried:
+            name, resumed = tried.name, tried.resumed
             told = register(ready.job, self.workspace, self.cloud)
             there = (resumed or ready.job.name is not None) and self._exists(name)
             if there and not resumed:
@@ -192,13 +195,19 @@ class AzureMLExecutor:
                 raise Conflict(message)
             if there:
                 told.append(f"{name} had reached Azure ML when its submission was cut off; it is taken up.")
-            page = self._page(name) if there else self._put(ready.job, name)
-            record = self._record(frozen, name, page)
+            tried.sent = there
+            try:
+                page = self._page(name) if there else self._put(ready.job, tried)
+                record = self._record(frozen, name, page)
+            except KeyboardInterrupt:
+                if tried.sent:
+                    raise Interrupted(name) from None
+                raise
         return record, [*told, f"Studio: {page}"]
 
     def _record(self, job: Job, name: str, page: str) -> JobRecord:
         record = new_record(job, name, self.name)
-        record = record._replace(properties={**record.properties, PAGE: page})
+        record = record._replace(properties={**record.properties, PAGE: page, TARGET: self.cloud.target.id})
         try:
             self.workspace.jobs.add(record)
         except Conflict:
@@ -207,23 +216,22 @@ class AzureMLExecutor:
 
     def _refuse_namesake(self, name: str | None) -> None:
         """A job is recorded here under its name; what ran here under that name must not be lost."""
-        try:
-            known = self.workspace.jobs.get(name or "")
-        except NotFound:
-            return
-        if known.backend != self.name:
-            message = (
-                f"A job named '{name}' ran here already, and is in the local workspace. Choose another name: -n NAME."
-            )
-            raise Conflict(message)
+        if name:
+            see_free(self.workspace, name, self.cloud.target)
 
-    def _put(self, job: Job, name: str) -> str:
+    def _put(self, job: Job, tried: Attempt) -> str:
+        name = tried.name
         with entity(job, name) as sent:
+            tried.sent = True
             try:
                 with mapped(f"submitting the job '{name}'"), quietly():
                     made = self.cloud.client.jobs.create_or_update(sent)
-            except BackendError:
-                if not self._arrived(name):
+            except SpecError:
+                tried.sent = False
+                raise
+            except (BackendError, Conflict):  # it conflicts with itself if an answer was lost and it was sent again
+                tried.sent = self._arrived(name)
+                if not tried.sent:
                     raise
                 return self._page(name)
         return str(made.studio_url or "")

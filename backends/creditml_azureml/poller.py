@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Union
 
-from creditml.errors import BackendUnavailable, CreditMLError
+from creditml.errors import AuthenticationFailed, BackendError, BackendUnavailable, CreditMLError
 from creditml.workspace.records import TERMINAL
 from creditml_azureml.errors import mapped
 from creditml_azureml.steps import steps_of
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from creditml.plan import Plan
-    from creditml_azureml.cloud import Cloud, Run
+    from creditml_azureml.cloud import Cloud
+    from creditml_azureml.runs import Run
 
 PIPELINE_LOG = "logs/azureml/executionlogs.txt"
 STEP_LOG = re.compile(r"user_logs/std_log[\D]*[0]*(?:_ps)?\.txt")
@@ -50,8 +51,10 @@ class Poller:
         self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         self._stopped, self._hurry = threading.Event(), threading.Event()
-        self._cancel = False
         self._thread = threading.Thread(target=self._work, daemon=True)
+        self._canceling: threading.Thread | None = None
+        self._canceled = False
+        self._unread = False
         self._followed: set[str] = set()  # to their end
         self._silent = 0.0
 
@@ -69,8 +72,23 @@ class Poller:
         self._hurry.set()
 
     def cancel(self) -> None:
-        """Ask for the job's end."""
-        self._cancel = True
+        """Ask for the job's end, whatever else is being asked."""
+        self._canceling = threading.Thread(target=self._cancel, daemon=True)
+        self._canceling.start()
+
+    def canceled(self, patience: float) -> bool:
+        """Whether the job's end was asked for; waits so many seconds for it."""
+        if self._canceling is not None:
+            self._canceling.join(patience)
+        return self._canceled
+
+    def _cancel(self) -> None:
+        try:
+            with mapped(f"canceling the job '{self._job}'"):
+                self._cloud.client.jobs.begin_cancel(self._job)
+            self._canceled = True
+        except CreditMLError as error:  # it may have ended just now: that shows
+            self._tell(str(error))
         self._hurry.set()
 
     def news(self) -> list[News]:
@@ -84,25 +102,24 @@ class Poller:
 
     def _tell(self, news: News) -> None:
         self._news.put(news)
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # full, or nobody looks any more
             os.write(self._write, b"!")
 
     def _work(self) -> None:
         pause = poll_pause()
-        while not self._stopped.is_set() and self._ask():
-            self._hurry.wait(pause)
-            self._hurry.clear()
-            pause = min(pause * 1.1, MOST_PAUSE)
+        try:
+            while not self._stopped.is_set() and self._ask():
+                self._hurry.wait(pause)
+                self._hurry.clear()
+                pause = min(pause * 1.1, MOST_PAUSE)
+        finally:
+            os.close(self._write)
 
     def _ask(self) -> bool:
         """Ask once; whether there will be more to ask."""
         try:
-            if self._cancel:
-                with mapped(f"canceling the job '{self._job}'"):
-                    self._cloud.client.jobs.begin_cancel(self._job)
-                self._cancel = False
             seen = self._look()
-        except BackendUnavailable as error:
+        except (BackendUnavailable, AuthenticationFailed) as error:
             if not self._silent:
                 self._silent = time.monotonic()
                 self._tell(f"No answer from Azure ML; the job goes on there, and it is asked again. {error}")
@@ -112,6 +129,9 @@ class Poller:
             return False
         except CreditMLError as error:
             self._tell(_gone(self._job, error))
+            return False
+        except Exception as error:  # noqa: BLE001  who waits must hear of it
+            self._tell(_gone(self._job, BackendError(f"{type(error).__name__} while asking for the job: {error}.")))
             return False
         if self._silent:
             self._silent = 0.0
@@ -128,11 +148,21 @@ class Poller:
                 continue
             found = self._cloud.run(run.name) if path else root
             log = followed(found.logs)
-            if log:
-                logs[path] = self._cloud.text(found.logs[log])
+            if log and (text := self._read_log(found.logs[log])) is not None:
+                logs[path] = text
             if found.status in TERMINAL:
                 self._followed.add(run.name)
         return Seen(root, steps, logs)
+
+    def _read_log(self, url: str) -> str | None:
+        """What a log says; a storage that doesn't let one read is no reason to look at the job no more."""
+        try:
+            return self._cloud.text(url)
+        except CreditMLError as error:
+            if not self._unread:
+                self._unread = True
+                self._tell(f"Logs can't be read now; the steps are watched all the same. {error}")
+            return None
 
 
 def followed(logs: Mapping[str, str]) -> str | None:

@@ -17,11 +17,11 @@ from creditml.model import MODEL_TYPES, Data
 from creditml.plan import Given, Plan, Produced, plan
 from creditml.spec.reader import read_job_dict
 from creditml.workspace.data import is_url
-from creditml.workspace.records import PAGE, TERMINAL
+from creditml.workspace.records import PAGE, TARGET, TERMINAL
 from creditml_azureml.download import fetch_artifacts, fetch_data, fetch_output
 from creditml_azureml.metrics import metrics_of
 from creditml_azureml.reading import CloudReferences, environment_spec, job_of
-from creditml_azureml.record import Recorded
+from creditml_azureml.record import Recorded, see_free
 from creditml_azureml.steps import steps_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
-    from creditml_azureml.cloud import Cloud, Run
+    from creditml_azureml.cloud import Cloud
+    from creditml_azureml.runs import Run
 
 _DATASTORE = "azureml://datastores/"
 
@@ -57,7 +58,7 @@ def pull(
         NotFound: there is no such job or step.
         Conflict: another job of that name ran here.
     """
-    _see_free(workspace, name)
+    see_free(workspace, name, cloud.target)
     run = cloud.run(name)
     references = CloudReferences(cloud, workspace)
     job = job_of(cloud, name, workspace, references)
@@ -68,25 +69,17 @@ def pull(
     workspace.create()
     root = new_record(job, name, AZURE)
     page = str(cloud.job(name)["services"]["Studio"]["endpoint"] or "")
-    root = root._replace(created_at=run.started_at or root.created_at, properties={**root.properties, PAGE: page})
+    home = {PAGE: page, TARGET: cloud.target.id}
+    root = root._replace(created_at=run.started_at or root.created_at, properties={**root.properties, **home})
     runs = {"": run, **(dict(steps_of(cloud, name, planned)) if root.type == "pipeline" else {})}
     puller = _Puller(cloud, workspace, planned, root, runs, tell)
     _environments(cloud, workspace, references)
     puller.logs(step)
-    puller.record()
+    puller.record()  # when what it names is here
     puller.metrics()
     if inputs:
         puller.inputs([step] if step else list(planned.steps))
     return workspace.jobs.get(name)
-
-
-def _see_free(workspace: Workspace, name: str) -> None:
-    if not workspace.exists:
-        return
-    with suppress(NotFound):
-        if workspace.jobs.get(name).backend != AZURE:
-            message = f"A job named '{name}' ran on this machine; Azure ML's of the same name can't be put beside it."
-            raise Conflict(message)
 
 
 class _Puller:

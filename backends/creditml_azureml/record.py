@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.errors import NotFound
-from creditml.workspace.records import JobRecord, now
+from creditml.backends import AZURE
+from creditml.errors import Conflict, NotFound
+from creditml.workspace.records import TARGET, JobRecord, now
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from creditml.model import Node
     from creditml.workspace import Workspace
-    from creditml_azureml.cloud import Run
+    from creditml_azureml.runs import Run
+    from creditml_azureml.target import Target
 
 _LOG = "user_logs/std_log.txt"
+
+
+def see_free(workspace: Workspace, name: str, target: Target) -> None:
+    """See that a job of the cloud can be recorded under its name.
+
+    Raises:
+        Conflict: another one is: of this machine, or of another workspace in Azure.
+    """
+    try:
+        known = workspace.jobs.get(name) if workspace.exists else None
+    except NotFound:
+        return
+    if known is None or known.properties.get(TARGET, "").lower() == target.id.lower():
+        return
+    where = "in another workspace in Azure" if known.backend == AZURE else "here"
+    message = (
+        f"A job named '{name}' ran {where} already, and is in the local workspace. Choose another name (-n NAME), or "
+        "another local workspace (CREDITML_HOME)."
+    )
+    raise Conflict(message)
 
 
 class Recorded:

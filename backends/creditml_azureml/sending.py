@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from creditml.errors import AuthenticationFailed, BackendUnavailable
 from creditml.model import Data
@@ -31,18 +31,34 @@ _FOLDER = "azureml"
 _FORGOTTEN = 24 * 3600.0  # seconds after which nobody means the same submission any more
 
 
-class Attempt(NamedTuple):
-    """A submission: under which name, and whether an earlier one, which was cut off, is taken up."""
+class Attempt:
+    """A submission: under which name, and whether an earlier one, which was cut off, is taken up.
 
-    name: str
-    resumed: bool
+    `sent` says that the job may have arrived, so that the note must stay whatever happens.
+    """
+
+    def __init__(self, name: str, *, resumed: bool) -> None:
+        """Nothing is sent yet."""
+        self.name, self.resumed, self.sent = name, resumed, False
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody has interrupted the submission when the job may have arrived already."""
+
+    def __init__(self, name: str) -> None:
+        """Say how to find out."""
+        super().__init__(
+            f"It isn't known whether the job '{name}' has reached Azure ML. `creditml job show -n {name} --backend "
+            "azureml` tells, and `job cancel` ends it; the same command again takes it up."
+        )
 
 
 @contextmanager
 def attempt(root: Path, target: str, job: Job) -> Iterator[Attempt]:
     """Submit within this context.
 
-    The note stays if the connection is lost, the sign-in expires or the process ends, and goes with any other end.
+    The note stays if the connection is lost, the sign-in expires, the process ends, or anything happens after the job
+    was sent; it goes with any other end.
 
     Args:
         root: the workspace's folder.
@@ -58,10 +74,11 @@ def attempt(root: Path, target: str, job: Job) -> Iterator[Attempt]:
         name = job.name or job_name()
         note = _write(folder, digest, name)
     keep = False
+    made = Attempt(name, resumed=resumed)
     try:
-        yield Attempt(name, resumed)
-    except (BackendUnavailable, AuthenticationFailed, KeyboardInterrupt):
-        keep = True
+        yield made
+    except BaseException as error:
+        keep = made.sent or isinstance(error, BackendUnavailable | AuthenticationFailed | KeyboardInterrupt)
         raise
     finally:
         if not keep:
@@ -108,7 +125,7 @@ def _data(node: Node) -> Iterator[Any]:
     for value in node.inputs.values():
         if isinstance(value, Data) and os.path.isabs(value.path):
             for file in sorted([Path(value.path), *Path(value.path).rglob("*")]):
-                found = file.stat()
+                found = file.lstat()
                 yield str(file), found.st_size, found.st_mtime_ns
     jobs = getattr(node.component, "jobs", {})
     for child in jobs.values():

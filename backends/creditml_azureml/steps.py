@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
     from creditml.model import Node
     from creditml.plan import Plan
-    from creditml_azureml.cloud import Cloud, Run
+    from creditml_azureml.cloud import Cloud
+    from creditml_azureml.runs import Run
 
 
 def steps_of(cloud: Cloud, job: str, plan: Plan | None) -> Iterator[tuple[str, Run]]:

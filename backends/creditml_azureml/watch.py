@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import selectors
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from creditml.engine.signals import Signals
 from creditml.errors import CreditMLError, NotFound
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from creditml.plan import Plan
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
-    from creditml_azureml.cloud import Cloud, Run
+    from creditml_azureml.cloud import Cloud
+    from creditml_azureml.runs import Run
 
 _T = TypeVar("_T")
+_CANCEL_PATIENCE = 10.0  # seconds that somebody who leaves waits for the job's end to be asked for
 
 
 class Watch:
@@ -48,6 +50,7 @@ class Watch:
         self._poller = Poller(cloud, record.name, plan)
         self._selector = selectors.DefaultSelector()
         self._left = False
+        self._signals: Signals | None = None
 
     @property
     def measured(self) -> bool:
@@ -64,7 +67,7 @@ class Watch:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Ask no more. The job goes on, unless it has ended."""
-        self._signals.close()
+        self._release_signals()
         self._poller.stop()
         self._selector.close()
 
@@ -90,13 +93,15 @@ class Watch:
         return told
 
     def _on_signal(self) -> None:
-        for _ in range(self._signals.received()):
+        for _ in range(self._signals.received() if self._signals else 0):
             if self.interrupted:
                 self._left = True
-                self.warnings.append(
-                    "Azure ML has not ended the job yet: "
-                    f"`creditml job show -n {self.record.name} --backend azureml` tells how it stands."
-                )
+                name = self.record.name
+                if self._poller.canceled(_CANCEL_PATIENCE):
+                    how = f"Azure ML has not ended the job yet: `creditml job show -n {name}"
+                else:
+                    how = f"Azure ML was NOT reached to end the job: `creditml job cancel -n {name}"
+                self.warnings.append(f"{how} --backend azureml`.")
                 return
             self.interrupted = True
             self.status = "CancelRequested"
@@ -143,29 +148,44 @@ class Watch:
 
     def _end(self) -> None:
         """Bring everything here; what can't be brought is said, and doesn't change how the job ended."""
+        self._release_signals()
+        try:
+            self._bring_all()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self.warnings.append(f"Not everything was brought here. {self._again}")
+
+    def _bring_all(self) -> None:
         root = self.workspace.jobs.get(self.record.name)
         records = [root, *self.workspace.jobs.steps(root.name)]
-        for record in records:
-            self._bring(partial(fetch_artifacts, self.cloud, record.name, self._folder(record) / "artifacts"))
-        outputs: dict[str, Path] = {}
-        for name in self.plan.job.root.outputs if self.status == "Completed" else ():
-            place = self._bring(
-                partial(fetch_output, self.cloud, root.name, name, self._folder(root) / "outputs" / name)
-            )
-            if place is not None:
-                outputs[name] = _what_lies(place, self.plan.job.root.outputs[name].type)
         metrics = self._bring(partial(metrics_of, self.cloud, [record.name for record in records])) or {}
         for record in records:
-            self._keep(record, metrics.get(record.name, {}), outputs if record is root else {})
+            self._keep(record, metrics=metrics.get(record.name))
+            self._bring(partial(fetch_artifacts, self.cloud, record.name, self._folder(record) / "artifacts"))
+        outputs: dict[str, str] = {}
+        for name in self.plan.job.root.outputs if self.status == "Completed" else ():
+            to = self._folder(root) / "outputs" / name
+            place = self._bring(partial(fetch_output, self.cloud, root.name, name, to))
+            if place is not None:
+                outputs[name] = str(_what_lies(place, self.plan.job.root.outputs[name].type))
+                self._keep(root, outputs=outputs)
 
-    def _keep(self, record: JobRecord, metrics: Mapping[str, float], outputs: Mapping[str, Path]) -> None:
-        results = {**record.results}
-        if metrics:
-            results["metrics"] = dict(metrics)
-        if outputs:
-            results["outputs"] = {name: str(place) for name, place in outputs.items()}
-        if results:
-            self.workspace.jobs.transit(record.name, results=results)
+    def _keep(self, record: JobRecord, **results: Mapping[str, Any] | None) -> None:
+        known = self.workspace.jobs.get(record.name).results
+        found = {name: dict(value) for name, value in results.items() if value}
+        if found:
+            self.workspace.jobs.transit(record.name, results={**known, **found})
+
+    @property
+    def _again(self) -> str:
+        return f"`creditml job download -n {self.record.name} --all --backend azureml` tries again."
+
+    def _release_signals(self) -> None:
+        """Ctrl-C and its like do again what they did before."""
+        if self._signals is not None:
+            self._selector.unregister(self._signals)
+            self._signals.close()
+            self._signals = None
 
     def _folder(self, record: JobRecord) -> Path:
         return self.workspace.jobs.folder(record)
@@ -176,9 +196,8 @@ class Watch:
         except NotFound:
             return None  # a step that was canceled before it began has none
         except CreditMLError as error:
-            again = f"`creditml job download -n {self.record.name} --all --backend azureml` tries again."
-            if not any(again in warning for warning in self.warnings):
-                self.warnings.append(f"{error} {again}")
+            if not any(self._again in warning for warning in self.warnings):
+                self.warnings.append(f"{error} {self._again}")
             return None
 
 

@@ -69,7 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         return _run(words)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        if error.args:  # something is left to be said
+            print(f"creditml: {error}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit

@@ -90,8 +90,7 @@ def _download(arguments: argparse.Namespace) -> int:
     if arguments.output_name:
         wanted = [arguments.output_name]
     else:
-        outputs = executor.cloud.job(arguments.name).get("outputs") or {}
-        wanted = [name for name in outputs if name != "default"] if arguments.all else []
+        wanted = executor.cloud.outputs(arguments.name) if arguments.all else []
         executor.fetch_artifacts(arguments.name, target / "artifacts")
     for name in wanted:
         executor.fetch(arguments.name, None, name, target / "named-outputs" / name)

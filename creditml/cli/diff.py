@@ -7,6 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from creditml.backends import AZURE
 from creditml.cli import output
 from creditml.cli.submission import add_target_arguments, target_of
 from creditml.errors import CreditMLError, NotFound, UsageError
@@ -93,12 +94,15 @@ def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> Non
     else:
         from creditml.engine.executor import settle  # noqa: PLC0415  not for --help
 
-        settle(workspace, record)
+        root = workspace.jobs.get(settle(workspace, record).root)
+        if root.backend == AZURE and not root.ended:  # as it was last seen from here
+            from creditml.cli.pull import bring  # noqa: PLC0415  as above
+
+            bring(workspace, arguments, root.name)
 
 
 def _azure_is_meant(arguments: argparse.Namespace) -> bool:
     """Whether a job that isn't here is to be looked for in Azure ML."""
-    from creditml.backends import AZURE  # noqa: PLC0415  only for what isn't here
     from creditml.config import read_config  # noqa: PLC0415  as above
 
     return bool(target_of(arguments)) or (arguments.backend or read_config().backend) == AZURE

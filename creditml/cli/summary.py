@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from creditml.cli.live import duration, seconds
 from creditml.workspace import UI_PORT
-from creditml.workspace.records import PAGE
+from creditml.workspace.records import PAGE, now
 
 if TYPE_CHECKING:
     from creditml.executor import Watched
@@ -22,7 +22,7 @@ _MOST_STEPS = 40
 def print_summary(workspace: Workspace, runner: Watched) -> None:
     """Print it on stdout; why something failed, on stderr."""
     record = workspace.jobs.get(runner.record.name)
-    took = ((record.ended_at or 0) - (record.started_at or 0)) / 1000
+    took = ((record.ended_at or now()) - (record.started_at or record.created_at)) / 1000
     print(f"\n{record.name}: {record.status} in {duration(took)}")
     _steps(runner)
     if runner.measured:

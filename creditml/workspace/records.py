@@ -19,6 +19,9 @@ TERMINAL = ("Completed", "Failed", "Canceled", "NotResponding", "Paused")
 PAGE = "creditml.studio"
 """The property of a job that ran elsewhere: its page in Azure ML's studio."""
 
+TARGET = "creditml.workspace"
+"""The property of a job that ran elsewhere: the id of its workspace in Azure."""
+
 
 class Asset(NamedTuple):
     """One version of an asset; `spec` holds its YAML fields (snake_case), times are milliseconds since 1970."""

@@ -14,8 +14,9 @@ from creditml.model import Command, ComponentOutput
 from creditml.testing.executors import ended, node, pipeline, running
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor
-from creditml_azureml.cloud import Cloud, Run, Stored
+from creditml_azureml.cloud import Cloud, Stored
 from creditml_azureml.download import fetch_artifacts, fetch_output
+from creditml_azureml.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -51,14 +51,15 @@ def data(project: Project, name: str, content: str, version: str = "1", kind: st
 
 
 def component(project: Project, names: dict[str, str], **changes: str) -> None:
-    project.write("src/main.sh", changes.pop("code", "cat $1/words.txt > $2/out.txt"))
+    folder = f"code_{names['component']}"  # the service's folder is shared with other tests
+    project.write(f"{folder}/main.sh", changes.pop("code", "cat $1/words.txt > $2/out.txt"))
     values = {
         "type": "command",
         "name": names["component"],
         "version": "1",
         "inputs": {"given": {"type": "uri_folder"}},
         "outputs": {"out": {"type": "uri_folder"}},
-        "code": "./src",
+        "code": f"./{folder}",
         "command": "bash main.sh ${{inputs.given}} ${{outputs.out}}",
         "environment": f"azureml:{names['environment']}:1",
     }
@@ -216,7 +217,7 @@ def test_a_pipeline_component_takes_along_what_it_names(
     }
     inline = {
         "type": "command",
-        "code": "./src",
+        "code": f"./code_{names['component']}",
         "command": "test -f main.sh",
         "environment": f"azureml:{names['environment']}:1",
     }
