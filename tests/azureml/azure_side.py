@@ -12,6 +12,7 @@ import pytest
 from project import Done, Project
 
 from creditml.cli import main
+from creditml.service.variables import UNSET
 
 if TYPE_CHECKING:
     from project import Json
@@ -35,7 +36,8 @@ class Inside(Project):
         out, err = io.StringIO(), io.StringIO()
         wanted = self.environment()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            for name in os.environ.keys() - wanted.keys():
+            for name in {*os.environ, *UNSET} - wanted.keys():
+                patch.setenv(name, "")  # or what the SDK makes of it (AZUREML_CURRENT_CLOUD) would stay afterwards
                 patch.delenv(name)
             for name, value in wanted.items():
                 patch.setenv(name, value)

@@ -34,10 +34,10 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def signed_in(azure: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """This process as a user of that workspace in Azure, in a folder of its own, which is returned."""
     logging.getLogger("azure").setLevel(logging.ERROR)
-    for name in [name for name in os.environ if name.startswith(("CREDITML_", "AZURE_", "ARM_", "MLFLOW_"))] + list(
-        UNSET
-    ):
-        monkeypatch.delenv(name, raising=False)
+    own = [name for name in os.environ if name.startswith(("CREDITML_", "AZURE_", "ARM_", "MLFLOW_"))]
+    for name in {*own, *UNSET}:
+        monkeypatch.setenv(name, "")  # or what the SDK makes of it (AZUREML_CURRENT_CLOUD) would stay afterwards
+        monkeypatch.delenv(name)
     for name, value in azure.given.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AZUREML_RUN_POLLING_INTERVAL_MIN", "0.2")

@@ -53,7 +53,8 @@ def two(azure: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
     names = {"AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555", "AZURE_RESOURCE_GROUP": "team"}
     with pytest.MonkeyPatch.context() as patch:
         for name in UNSET:
-            patch.delenv(name, raising=False)
+            patch.setenv(name, "")  # or what the SDK makes of it (AZUREML_CURRENT_CLOUD) would stay afterwards
+            patch.delenv(name)
         for name, value in [(name, value) for name, _, value in exports if name != "CREDITML_HOME"]:
             patch.setenv(name, value)
         for name, value in (names | {"AZURE_ML_WORKSPACE": "credit"}).items():
