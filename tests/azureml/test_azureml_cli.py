@@ -99,6 +99,11 @@ def test_jobs_are_listed_shown_streamed_and_downloaded(project: Project) -> None
     assert project.json("job", "show", "-n", name, *cloud)["status"] == "Completed"
     nodes = project.json("job", "list", "-p", name, *cloud)
     assert [(node["node"], node["status"]) for node in nodes] == [("first", "Completed"), ("second", "Completed")]
+    step = nodes[0]["name"]
+    assert project.json("job", "show", "-n", step, *cloud)["status"] == "Completed"
+    project.creditml("job", "download", "-n", step, *cloud, "--all", "-p", "step")
+    assert (project.folder / "step/named-outputs/out/words.txt").read_text() == "one\n"
+    assert len(project.json("job", "list", *cloud, "-r", "1")) == 1
     project.creditml("job", "download", "-n", name, *cloud, "--all", "-p", "got")
     assert (project.folder / "got/named-outputs/all/words.txt").read_text() == "one\n"
     assert (project.folder / "got/artifacts/logs/azureml/executionlogs.txt").is_file()
@@ -150,6 +155,15 @@ def test_what_ran_here_under_that_name_is_not_lost(project: Project) -> None:
 
     assert "ran here already" in done.err
     assert project.json("job", "show", "-n", "once_here")["backend"] == "local"
+
+
+def test_jobs_of_one_name_in_two_workspaces_are_not_mixed(project: Project) -> None:
+    project.write("pipeline.yml", steps(one="true"))
+    project.creditml("run", "pipeline.yml", "-n", "in_credit")
+
+    done = project.creditml("run", "pipeline.yml", "-n", "in_credit", "-w", "another", code=1)
+
+    assert "ran in another workspace in Azure already" in done.err
 
 
 def test_a_workspace_that_is_named_nowhere_is_told_with_all_ways_to_name_it(azure: Served, tmp_path: Path) -> None:

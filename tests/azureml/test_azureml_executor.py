@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from azure.core.exceptions import ResourceExistsError
 
 from creditml.testing.executors import ExecutorContract, node, pipeline
 from creditml.workspace import Workspace
@@ -41,4 +42,23 @@ def test_what_was_interrupted_before_it_was_recorded_is_taken_up_by_the_next_cal
 
     assert executor.submit(job) == sent[0]
     assert executor.submit(job) != sent[0]  # a new one: nothing was cut off
+    assert not list((signed_in / "home" / "azureml").iterdir())
+
+
+def test_a_job_that_conflicts_with_itself_has_arrived(signed_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer was lost, and the SDK has sent it again by itself."""
+    executor = AzureMLExecutor(Workspace(signed_in / "home"))
+    jobs = executor.cloud.client.jobs
+    submit = jobs.create_or_update
+
+    def twice(job: object) -> None:
+        submit(job)
+        raise ResourceExistsError("There is a job of that name.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "create_or_update", twice)
+        name = executor.submit(pipeline(node("a", "true")))
+
+    assert executor.poll(name).name == name
+    assert executor.workspace.jobs.get(name).backend == "azureml"
     assert not list((signed_in / "home" / "azureml").iterdir())
