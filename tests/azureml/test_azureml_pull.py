@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from azure_side import Inside
 from project import Project, eventually, pipeline, step
 
 from creditml.errors import BackendUnavailable, CreditMLError, NotFound
@@ -30,7 +31,7 @@ CONDA = {"image": "python:3.11", "conda_file": {"dependencies": ["python=3.11"]}
 @pytest.fixture
 def here(signed_in: Path) -> Project:
     """A project of its own that is signed in, with the workspace that this process has too."""
-    return Project(signed_in, CREDITML_HOME=str(signed_in / "home"))
+    return Inside(signed_in, CREDITML_HOME=str(signed_in / "home"))
 
 
 def submitted(here: Project, name: str = "there_job") -> str:
