@@ -6,6 +6,7 @@ import io
 import os
 import shlex
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Served(Project):
     """The folder of the service; `given` are the variables that lead the SDK to it."""
 
-    @property
+    @cached_property
     def given(self) -> dict[str, str]:
         lines = self.creditml("exec", "--print-env").out.splitlines()
         pairs = (shlex.split(line)[1].partition("=") for line in lines if line.startswith("export "))
