@@ -17,8 +17,8 @@ OUT = {"out": {"type": "uri_folder"}}
 
 def test_a_run_is_told_in_plain_lines(project: Project) -> None:
     jobs = {
-        "prep": step("echo 1 > ${{outputs.out}}/x", outputs={"out": "${{parent.outputs.table}}"}),
-        "train": step("ls ${{inputs.data}}", inputs={"data": "${{parent.jobs.prep.outputs.out}}"}),
+        "prep": step("sleep 0.5; echo 1 > ${{outputs.out}}/x", outputs={"out": "${{parent.outputs.table}}"}),
+        "train": step("sleep 0.5; ls ${{inputs.data}}", inputs={"data": "${{parent.jobs.prep.outputs.out}}"}),
     }
 
     done = project.run(pipeline(jobs, outputs={"table": {"type": "uri_folder"}}), "--experiment-name", "credit").done
