@@ -123,6 +123,7 @@ def test_a_stream_shows_what_comes_and_ends_with_the_job(project: Project, tmp_p
     with project.start("job", "stream", "-n", job.name) as stream:
         assert stream.stdout
         seen = [stream.stdout.readline() for _ in range(7)]
+        eventually(go.exists)  # what was said before may be read first
         go.unlink()
         seen += stream.stdout.readlines()
 
