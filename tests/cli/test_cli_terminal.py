@@ -138,6 +138,7 @@ def test_a_terminal_shows_each_step_with_its_last_line(project: Project, tmp_pat
     with Terminal(project, "run", "job.yml", "--name", "mine") as terminal:
         terminal.see("last words")
         during = terminal.text
+        eventually(go.exists)
         go.unlink()
         code = terminal.end()
 
@@ -158,6 +159,7 @@ def test_a_small_terminal_shows_what_runs(project: Project, tmp_path: Path) -> N
 
     with Terminal(project, "run", "job.yml", "--max-parallel", "2", size=(10, 60)) as terminal:
         terminal.see("still at it")
+        eventually(go.exists)
         go.unlink()
 
         assert terminal.end() == 0
@@ -192,6 +194,7 @@ def test_a_long_line_leaves_room_for_the_state(project: Project, tmp_path: Path)
     with Terminal(project, "run", "job.yml", size=(20, 70)) as terminal:
         terminal.see("xxxxxx")
         shown = terminal.text
+        eventually(go.exists)
         go.unlink()
         terminal.end()
 
@@ -207,6 +210,7 @@ def test_a_log_cannot_steer_the_terminal(project: Project, tmp_path: Path) -> No
 
     with Terminal(project, "run", "job.yml") as terminal:
         terminal.see("shown")
+        eventually(go.exists)
         go.unlink()
         terminal.end()
 
@@ -306,6 +310,7 @@ def test_ctrl_c_while_streaming_only_stops_watching(project: Project, tmp_path: 
         terminal.press(CTRL_C)
         code = terminal.end()
     status = job.status
+    eventually(go.exists)
     go.unlink()
 
     assert (code, status) == (130, "Running")
