@@ -7,7 +7,7 @@ behaviours that every launcher must have, as tests to inherit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -251,15 +251,6 @@ class Examined(NamedTuple):
     unasked: str = ""
 
 
-@runtime_checkable
-class Examiner(Protocol):
-    """An executor that can say what is wrong with a job even if it can't be reached."""
-
-    def examine(self, job: Job, problems: tuple[Problem, ...] = ()) -> Examined:
-        """All problems, with those that were found already."""
-        ...
-
-
 class Watched(Protocol):
     """A job that runs while somebody looks on: a context manager, to be advanced until it has ended.
 
@@ -326,6 +317,10 @@ class Jobs(Executor, Protocol):
         Raises:
             SpecError: there are errors; all of them, with the warnings.
         """
+        ...
+
+    def examine(self, job: Job, problems: tuple[Problem, ...] = ()) -> Examined:
+        """All that is wrong with a job, with what its reader has found; as far as that can be said from here."""
         ...
 
     def run(self, prepared: Any) -> Watched:  # noqa: ANN401  what `prepare` gave

@@ -215,11 +215,8 @@ class Asking:
             self.findings.error(path, f"There is no {title}.{_hint(known)}", warning=curated)
 
     def _client_of(self, registry: str) -> Any:  # noqa: ANN401  the SDK's
-        key = f"registry {registry}"
-        if key not in self._asked:
-            with mapped(f"asking for the registry '{registry}'"):
-                self._asked[key] = self._cloud.registry(registry), ""
-        return self._asked[key][0]
+        with mapped(f"asking for the registry '{registry}'"):
+            return self._cloud.registry(registry)
 
     def _is_here(self, text: str, kind: str) -> bool:
         if not self._workspace.exists:

@@ -89,11 +89,16 @@ class Cloud:
             return MLClient(DefaultAzureCredential(), *self.target, enable_telemetry=False, show_progress=False)
 
     def registry(self, name: str) -> MLClient:
-        """The genuine client of a registry, for who is signed in here."""
-        from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
+        """The genuine client of a registry, for who is signed in here; that of the workspace for an empty name."""
+        if not name:
+            return self.client
+        if name not in self._registries:
+            from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
 
-        credential = self.client._credential  # noqa: SLF001  see above
-        return MLClient(credential, registry_name=name, enable_telemetry=False, show_progress=False)
+            credential = self.client._credential  # noqa: SLF001  see above
+            made = MLClient(credential, registry_name=name, enable_telemetry=False, show_progress=False)
+            self._registries[name] = made
+        return self._registries[name]
 
     def run(self, name: str) -> Run:
         """How a job stands, and which logs there are.
@@ -235,7 +240,7 @@ class Cloud:
             NotFound: there is none.
         """
         with mapped(f"asking for the component '{asset.name}'"):
-            components: Any = self._of(asset).components
+            components: Any = self.registry(asset.registry).components
             version = asset.version or _latest(components, asset.name)
             found = components._get_component_version(asset.name, version).as_dict()  # noqa: SLF001  see above
             return {**found["properties"]["componentSpec"], "name": asset.name, "version": version}
@@ -247,7 +252,7 @@ class Cloud:
             NotFound: there is none.
         """
         with mapped(f"asking for the environment '{asset.name}'"):
-            environments: Any = self._of(asset).environments
+            environments: Any = self.registry(asset.registry).environments
             version = asset.version or _latest(environments, asset.name)
             found: Any = environments._get(asset.name, version)  # noqa: SLF001  see above
             return {**found.as_dict()["properties"], "version": version}
@@ -259,7 +264,7 @@ class Cloud:
             NotFound: there is none.
         """
         with mapped(f"asking for the code '{asset.name}'"):
-            operations: Any = self._of(asset)._code  # noqa: SLF001  see above
+            operations: Any = self.registry(asset.registry)._code  # noqa: SLF001  see above
             found = operations._version_operation.get(  # noqa: SLF001  see above
                 name=asset.name,
                 version=asset.version,
@@ -297,17 +302,6 @@ class Cloud:
             wanted = {"version": version} if colon else {"label": label or "latest"}
             found = assets.get(name=name, **wanted)
             return str(found.name), str(found.version), short_uri(str(found.path))
-
-    def _of(self, asset: Id) -> MLClient:
-        """The client that knows an asset: of the workspace, or of a registry."""
-        if not asset.registry:
-            return self.client
-        if asset.registry not in self._registries:
-            from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
-
-            credential: Any = self.client._credential  # noqa: SLF001  see above
-            self._registries[asset.registry] = MLClient(credential, registry_name=asset.registry)
-        return self._registries[asset.registry]
 
     @property
     def _history(self) -> Any:  # noqa: ANN401  the SDK's RunOperations

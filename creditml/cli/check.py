@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from creditml.cli import output
-from creditml.cli.submission import add_backend_arguments, add_set_argument, executor_of, overrides_of
+from creditml.cli.submission import add_file_arguments, executor_of, overrides_of
 
 if TYPE_CHECKING:
     from creditml.errors import Problem
@@ -31,11 +31,7 @@ def main(command: str, words: list[str]) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", help="the job's YAML file")
-    parser.add_argument("-n", "--name", help="name of the job, instead of the file's")
-    parser.add_argument("-e", "--experiment-name", help="name of the experiment, instead of the file's")
-    add_set_argument(parser)
-    add_backend_arguments(parser)
+    add_file_arguments(parser)
     output.add_arguments(parser)
     parser.set_defaults(output=None)
     return validate(parser.parse_args(words))
@@ -64,17 +60,15 @@ def validate(arguments: argparse.Namespace) -> int:
 
 def _examined(file: str, overrides: list[str], executor: Jobs) -> Examined:
     from creditml.errors import SpecError  # noqa: PLC0415  only to check, not for help
-    from creditml.executor import Examined, Examiner  # noqa: PLC0415  as above
+    from creditml.executor import Examined  # noqa: PLC0415  as above
     from creditml.spec.reader import read_job  # noqa: PLC0415  as above
 
     try:
         reading = read_job(file, overrides)
         if reading.job is None:
             return Examined(SpecError(reading.problems).problems)
-        if isinstance(executor, Examiner):
-            problems, unasked = executor.examine(reading.job, reading.problems)
-            return Examined(SpecError(problems).problems, unasked)
-        return Examined(SpecError(executor.prepare(reading.job, reading.problems).warnings).problems)
+        problems, unasked = executor.examine(reading.job, reading.problems)
+        return Examined(SpecError(problems).problems, unasked)
     except SpecError as error:
         return Examined(error.problems)
 

@@ -6,14 +6,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creditml.backends import AZURE, load
+from creditml.backends import AZURE
 from creditml.cli import output
 from creditml.cli.job import DOWNLOADABLE, log_of, print_end, print_log, refuse_both
 from creditml.cli.output import timestamp
-from creditml.cli.submission import target_of
+from creditml.cli.submission import azure_of
 from creditml.cli.views import JOB_COLUMNS
-from creditml.config import read_config
-from creditml.engine.options import Options
 from creditml.errors import CreditMLError
 from creditml.workspace import Workspace
 
@@ -37,8 +35,7 @@ def stream_remote(executor: Jobs, name: str) -> int:
 
 
 def _executor(arguments: argparse.Namespace) -> Any:  # noqa: ANN401  the backend's
-    options = Options.of(read_config(), AZURE)
-    return load(AZURE)(Workspace.find(), options._replace(backend={**options.backend, **target_of(arguments)}))
+    return azure_of(arguments, Workspace.find())
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from creditml.cli import output
-from creditml.cli.submission import add_target_arguments, target_of
+from creditml.cli.submission import add_target_arguments, azure_of
 from creditml.cli.views import JOB_COLUMNS, job_view
 from creditml.workspace import Workspace
 
@@ -51,13 +51,7 @@ def bring(
     workspace: Workspace, arguments: argparse.Namespace, job: str, step: str = "", *, inputs: bool = False
 ) -> JobRecord:
     """Bring a job of the workspace in Azure that flags and settings name."""
-    from creditml.backends import AZURE, load  # noqa: PLC0415  only for jobs of Azure ML
-    from creditml.config import read_config  # noqa: PLC0415  as above
-    from creditml.engine.options import Options  # noqa: PLC0415  as above
-
-    options = Options.of(read_config(), AZURE)
-    executor = load(AZURE)(workspace, options._replace(backend={**options.backend, **target_of(arguments)}))
-    record: JobRecord = executor.pull(job, step, inputs=inputs, tell=_tell)
+    record: JobRecord = azure_of(arguments, workspace).pull(job, step, inputs=inputs, tell=_tell)
     return record
 
 

@@ -6,13 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from creditml.cli.submission import (
-    add_backend_arguments,
-    add_set_argument,
-    executor_of,
-    overrides_of,
-    prepared_job,
-)
+from creditml.cli.submission import add_file_arguments, executor_of, overrides_of, prepared_job
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -38,11 +32,7 @@ def main(command: str, words: list[str]) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", help="the job's YAML file")
-    parser.add_argument("-n", "--name", help="name of the job, instead of the file's")
-    parser.add_argument("-e", "--experiment-name", help="name of the experiment, instead of the file's")
-    add_set_argument(parser)
-    add_backend_arguments(parser)
+    add_file_arguments(parser)
     arguments = parser.parse_args(words)
     workspace = Workspace.find()
     executor = executor_of(arguments, workspace)

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from creditml.backends import AZURE
 from creditml.cli.run import run
 from creditml.cli.submission import add_backend_arguments, executor_of
 from creditml.errors import NotFound, SpecError, UsageError
@@ -61,7 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UsageError(message)
     made = step_job(workspace, job, path, code)._replace(name=arguments.name)
     executor: Jobs = executor_of(arguments, workspace)
-    if getattr(executor, "name", "") == AZURE:
+    if executor.place:
         message = "A step is run again on this machine; add --backend local or --backend docker."
         raise UsageError(message)
     executor.get_ready()

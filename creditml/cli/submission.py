@@ -37,6 +37,18 @@ _OWN_FLAGS: tuple[tuple[tuple[str, ...], Callable[[str], bool], str], ...] = (
 def add_spec_arguments(parser: argparse.ArgumentParser) -> None:
     """What names a job's file and changes it."""
     parser.add_argument("-f", "--file", required=True, help="the job's YAML file")
+    add_name_arguments(parser)
+
+
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """A job's file, what changes it, and where and how it runs."""
+    parser.add_argument("file", metavar="FILE", help="the job's YAML file")
+    add_name_arguments(parser)
+    add_backend_arguments(parser)
+
+
+def add_name_arguments(parser: argparse.ArgumentParser) -> None:
+    """What changes a job's file."""
     parser.add_argument("-n", "--name", help="name of the job, instead of the file's")
     parser.add_argument("-e", "--experiment-name", help="name of the experiment, instead of the file's")
     add_set_argument(parser)
@@ -143,6 +155,16 @@ def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
             backend={**options.backend, **_of_containers(arguments), **target_of(arguments)},
         ),
     )
+
+
+def azure_of(arguments: argparse.Namespace, workspace: Workspace) -> Any:  # noqa: ANN401  that backend's executor
+    """The executor of the workspace in Azure that flags and settings name, for its jobs rather than for a file."""
+    from creditml.backends import load  # noqa: PLC0415  only for jobs of Azure ML
+    from creditml.config import read_config  # noqa: PLC0415  as above
+    from creditml.engine.options import Options  # noqa: PLC0415  as above
+
+    options = Options.of(read_config(), AZURE)
+    return load(AZURE)(workspace, options._replace(backend={**options.backend, **target_of(arguments)}))
 
 
 def environments_of(

@@ -14,8 +14,8 @@ from creditml.engine.journal import give_up
 from creditml.engine.options import Options
 from creditml.engine.runner import Runner
 from creditml.engine.submit import Prepared, Submitted, local_code, prepare, submit
-from creditml.errors import NotFound
-from creditml.executor import JobState, NodeState
+from creditml.errors import NotFound, SpecError
+from creditml.executor import Examined, JobState, NodeState
 from creditml.plan import plan
 from creditml.spec.reader import read_job_dict
 from creditml.workspace import Workspace
@@ -103,6 +103,13 @@ class LocalJobs:
     def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Prepared:
         """Resolve and check a job, what it needs of this backend included; see `creditml.engine.submit.prepare`."""
         return prepare(job, self.workspace, problems, self.plan_problems)
+
+    def examine(self, job: Job, problems: tuple[Problem, ...] = ()) -> Examined:
+        """As `prepare`, for somebody who wants to know all that is wrong, and no more."""
+        try:
+            return Examined(self.prepare(job, problems).warnings)
+        except SpecError as error:
+            return Examined(error.problems)
 
     def get_ready(self) -> None:
         """Expect a `run` soon: its launcher gets ready while the job is read. To be closed."""
