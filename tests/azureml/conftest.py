@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from azure_side import Served
 from cutting import Wire
+from project import Project
 
 from creditml.service.variables import UNSET
 
@@ -66,3 +67,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     from azure.core.pipeline.transport import HttpTransport  # noqa: PLC0415  it takes a while, and few tests need it
 
     monkeypatch.setattr(HttpTransport, "sleep", lambda _, duration: time.sleep(min(duration, 0.2)))
+
+
+@pytest.fixture
+def folder(signed_in: Path) -> Project:
+    """The user's folder."""
+    return Project(signed_in, CREDITML_HOME=str(signed_in / "home"))

@@ -1,0 +1,31 @@
+"""What the tests of the check for Azure ML share: small jobs, and what is found of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from creditml.engine.options import Options
+from creditml.spec.reader import read_job
+from creditml.workspace import Workspace
+from creditml_azureml import AzureMLExecutor
+
+if TYPE_CHECKING:
+    from project import Json, Project
+
+    from creditml.errors import Problem
+
+ENVIRONMENT: Json = {"image": "python:3.11"}
+STEP: Json = {"command": "true", "environment": ENVIRONMENT}
+
+
+def pipeline(step: Json = STEP, **fields: Json) -> Json:
+    return {"type": "pipeline", "settings": {"default_compute": "serverless"}, "jobs": {"a": step}, **fields}
+
+
+def problems(folder: Project, job: Json) -> tuple[Problem, ...]:
+    """What is found of a job without a connection."""
+    folder.write("job.yml", job)
+    executor = AzureMLExecutor(Workspace(folder.folder / "home"), Options())
+    reading = read_job("job.yml")
+    assert reading.job
+    return executor.examine(reading.job, reading.problems).problems
