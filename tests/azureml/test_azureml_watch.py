@@ -1,0 +1,89 @@
+"""A job of Azure ML is watched whatever else is in the way: unreadable logs, answers that hang."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from creditml.errors import AuthenticationFailed, BackendError
+from creditml.testing.executors import ended, node, pipeline
+from creditml.workspace import Workspace
+from creditml_azureml import AzureMLExecutor
+from creditml_azureml.cloud import Cloud
+from creditml_azureml.poller import Poller
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from creditml_azureml.runs import Run
+    from creditml_azureml.watch import Watch
+
+
+@pytest.fixture
+def executor(signed_in: Path) -> AzureMLExecutor:
+    return AzureMLExecutor(Workspace(signed_in / "home"))
+
+
+def watched(watch: Watch) -> list[str]:
+    """Watch a job to its end; returns what was said."""
+    said: list[str] = []
+    while watch.advance(1.0):
+        said += watch.told()
+    return said + watch.told()
+
+
+def test_a_job_whose_logs_nobody_may_read_is_watched_to_its_end(
+    executor: AzureMLExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_cloud: Cloud, _url: str) -> str:
+        raise AuthenticationFailed("403")
+
+    monkeypatch.setattr(Cloud, "text", refused)
+    with executor.run(executor.prepare(pipeline(node("a", "echo hi"), node("b", "true", needs="a")))) as watch:
+        said = watched(watch)
+
+    assert watch.status == "Completed"
+    assert {path: state.status for path, state in watch.states.items()} == {"a": "Completed", "b": "Completed"}
+    assert len([line for line in said if "Logs can't be read" in line]) == 1
+
+
+def test_a_defect_while_asking_ends_the_watch_with_a_word(
+    executor: AzureMLExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_cloud: Cloud, _name: str) -> list[Run]:
+        message = "what?"
+        raise RuntimeError(message)
+
+    prepared = executor.prepare(pipeline(node("a", "true")))
+    with executor.run(prepared) as watch:
+        monkeypatch.setattr(Cloud, "children", broken)
+        with pytest.raises(BackendError, match="goes on in Azure ML"):
+            watched(watch)
+
+
+def test_a_cancel_is_asked_though_other_answers_hang(
+    executor: AzureMLExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = executor.prepare(pipeline(node("slow", "sleep 300")))
+    name = executor.detach(prepared).name
+    hangs, go_on, ask = threading.Event(), threading.Event(), Cloud.run
+
+    def hanging(cloud: Cloud, job: str) -> Run:
+        if threading.current_thread() is not threading.main_thread():
+            hangs.set()
+            go_on.wait(60)
+        return ask(cloud, job)
+
+    monkeypatch.setattr(Cloud, "run", hanging)
+    poller = Poller(executor.cloud, name, prepared.plan)
+    poller.start()
+    assert hangs.wait(60)
+
+    poller.cancel()
+
+    assert poller.canceled(60)
+    assert ended(executor, name).status == "Canceled"
+    go_on.set()
+    poller.stop()
