@@ -19,6 +19,7 @@ _SECRETS = (
     # of a signed URL the place is kept; all of its query belongs to the signature
     (re.compile(rf"(?i)\?[^{_END}]*(?<=[?&;])sig=[^{_END}]*"), "?…"),
     (re.compile(rf"(?i)(?<![\w-])sig=[^&;{_END}]{{8,}}"), "sig=…"),
+    (re.compile(rf"(?i)(?<=sig%3D)(?:[^%&{_END}]|%(?!26)[0-9a-f]{{2}}){{8,}}"), "…"),  # of a URL within another
     (re.compile(r"(?i)\b(Bearer)\s+(?=\S*[\d.])[A-Za-z0-9._~+/=-]{8,}"), r"\1 …"),
     (re.compile(r"(?i)\b(SharedKey)\s+[^\s:\"']+:[A-Za-z0-9+/=]{8,}"), r"\1 …"),
     (re.compile(rf"(?i)(?<![A-Za-z])({_NAMES})(\\?[\"']?\s*[=:]\s*\\?[\"']?)[^;,&\\{_END}]{{3,}}"), r"\1\2…"),

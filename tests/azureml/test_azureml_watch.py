@@ -87,3 +87,18 @@ def test_a_cancel_is_asked_though_other_answers_hang(
     assert ended(executor, name).status == "Canceled"
     go_on.set()
     poller.stop()
+
+
+def test_what_azure_quotes_of_an_address_bears_no_signature(executor: AzureMLExecutor) -> None:
+    """The tail of a step's log is its error: so is what the data runtime says of a blob."""
+    address = "https://x.blob.core.windows.net/c/b?sv=2024&sig=Marked0123456789&se=2030"
+    encoded = "b%3Fsv%3D2024%26sig%3DMarked0123456789%26se%3D2030"
+    job = pipeline(node("bad", f"echo 'no access to {address} {encoded}' >&2; exit 3"))
+
+    with executor.run(executor.prepare(job)) as watch:
+        watched(watch)
+
+    errors = [str(record.error) for record in executor.workspace.jobs.steps(watch.record.name)]
+    shown = [*errors, *(state.error for state in watch.states.values()), str(watch.reason)]
+    assert "no access to" in errors[0]
+    assert not [text for text in shown if "Marked" in text]
