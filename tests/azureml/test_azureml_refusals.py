@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ALWAYS = 1000
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 
 class Refusing(BaseHTTPRequestHandler):
     """Refuses everything, with the status that is the path."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from creditml.engine.executor import LocalJobs
+    from creditml.executor import Jobs
     from creditml.model import Job
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -66,6 +67,13 @@ def two(azure: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
     logging.disable(logging.NOTSET)
 
 
+@pytest.fixture(scope="module")
+def executor(two: Sides) -> Jobs:
+    """The azureml backend."""
+    made: Jobs = load("azureml")(two.ours)
+    return made
+
+
 def got_here(backend: str, job: Job, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Job:
     """The job that an executor of this machine would run: what is recorded of it."""
     kind: type[LocalJobs] = load(backend)
@@ -77,7 +85,7 @@ def got_here(backend: str, job: Job, workspace: Workspace, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("file", FILES, ids=[file.parent.name for file in FILES])
 def test_each_backend_gets_the_same_graph(
-    file: Path, two: Sides, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, two: Sides, executor: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = Case(file, tmp_path, monkeypatch)
     case.register(two, monkeypatch)
@@ -87,7 +95,7 @@ def test_each_backend_gets_the_same_graph(
 
     local = got_here("local", job, two.ours, monkeypatch)
     docker = got_here("docker", job, two.ours, monkeypatch)
-    name = load("azureml")(two.ours).submit(job)
+    name = executor.submit(job)
     azureml = recorded(two.theirs.jobs.get(name).spec)
 
     assert list(differences(local._replace(name=None), docker._replace(name=None))) == []
