@@ -16,7 +16,7 @@ from creditml.errors import BackendError, NotFound
 from creditml.wire.scope import short_uri
 from creditml.workspace.data import DEFAULT_DATASTORE
 from creditml_azureml.errors import mapped, quietly
-from creditml_azureml.runs import Run, child, message, milliseconds, told
+from creditml_azureml.runs import Run, child, message, milliseconds, row, told
 from creditml_azureml.target import Target, find_target
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Cloud:
         with mapped("listing jobs"):
             found = self.client.jobs.list(list_view_type=view)  # it doesn't heed `max_results` (SDK 1.35)
             for job in islice((job for job in found if job is not None), limit):
-                yield told(job)
+                yield row(job)
 
     def job(self, name: str) -> dict[str, Any]:
         """A job as `az ml job show` tells of it.

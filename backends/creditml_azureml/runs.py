@@ -31,15 +31,10 @@ class Run(NamedTuple):
     properties: Mapping[str, str] = {}
 
 
-def told(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
-    """A job as plain values, as far as the SDK has a form for its kind; what every job has is always there."""
-    try:
-        said = json.loads(json.dumps(job._to_dict(), default=str))  # noqa: SLF001  see `cloud`
-    except Exception:  # noqa: BLE001  children and jobs of later kinds have no such form
-        said = {}
+def row(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
+    """A job in a list: what every job has. The SDK's own form of a whole pipeline takes a tenth of a second to make."""
     at = getattr(job.creation_context, "created_at", None)
     return {
-        **said,
         "name": job.name,
         "display_name": job.display_name,
         "type": job.type,
@@ -47,7 +42,18 @@ def told(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
         "experiment_name": job.experiment_name,
         "services": {"Studio": {"endpoint": job.studio_url}},
         "creation_context": {"created_at": at.isoformat() if at else None},
+        "tags": dict(job.tags or {}),
+        "properties": dict(job.properties or {}),
     }
+
+
+def told(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
+    """A job with all that it says, as far as the SDK has a form for its kind."""
+    try:
+        said = json.loads(json.dumps(job._to_dict(), default=str))  # noqa: SLF001  see `cloud`
+    except Exception:  # noqa: BLE001  children and jobs of later kinds have no such form
+        said = {}
+    return {**said, **row(job)}
 
 
 def child(found: Any) -> Run:  # noqa: ANN401  the SDK's
