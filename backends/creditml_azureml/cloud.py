@@ -314,8 +314,9 @@ def hush() -> None:
     import azure.ai.ml  # noqa: PLC0415, F401  it takes seconds, and gives loggers levels of their own
 
     own = [name for name in logging.root.manager.loggerDict if name.startswith("azure.")]
-    for name in ("msrest", "msal", *own):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for logger in map(logging.getLogger, ("msrest", "msal", *own)):
+        if 0 < logger.level < logging.CRITICAL or "." not in logger.name:  # others heed the one above them
+            logger.setLevel(logging.CRITICAL)
 
 
 def _latest(operations: Any, name: str) -> str:  # noqa: ANN401  the SDK's operations

@@ -18,6 +18,7 @@ from test_service_oracle import FILES, Case
 
 from creditml.backends import load
 from creditml.engine.submit import submit
+from creditml.service.certificates import certificates
 from creditml.service.variables import UNSET
 from creditml.spec.reader import read_job
 from creditml.workspace import Workspace
@@ -49,6 +50,7 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def two(azure: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
     """The workspace here, and that of the service; this process is led to it."""
     logging.disable(logging.WARNING)
+    azure.variables["REQUESTS_CA_BUNDLE"] = str(certificates(azure.workspace).authority)  # to load others takes time
     lines = azure.creditml("exec", "--print-env").out.splitlines()
     exports = (shlex.split(line)[1].partition("=") for line in lines if line.startswith("export "))
     names = {"AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555", "AZURE_RESOURCE_GROUP": "team"}
