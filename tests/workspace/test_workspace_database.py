@@ -6,7 +6,9 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,6 @@ from creditml.workspace.records import JobRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -121,6 +122,58 @@ def test_one_of_a_newer_creditml_is_refused(workspace: Workspace) -> None:
         assert db.execute("SELECT name FROM jobs").fetchall() == [("a",)]
 
 
+MOUNTS = {
+    "nfs": "server:/export {here} nfs4 rw 0 0",
+    "above": "server:/export {above} nfs rw 0 0",
+    "cifs": "//server/share {here} cifs rw 0 0",
+    "sshfs": "me@server:/ {here} fuse.sshfs rw 0 0",
+    "below a local one": "/dev/sda1 {above} ext4 rw 0 0\nserver:/export {here} nfs rw 0 0",
+    "mounted over a local one": "/dev/sda1 {here} ext4 rw 0 0\nserver:/export {here} nfs rw 0 0",
+}
+LOCAL_MOUNTS = {
+    "local": "/dev/sda1 {here} ext4 rw 0 0",
+    "local below a network one": "server:/export {above} nfs rw 0 0\n/dev/sda1 {here} ext4 rw 0 0",
+    "network beside it": "/dev/sda1 {above} ext4 rw 0 0\nserver:/export {here}-2 nfs rw 0 0",
+    "network whose name begins alike": "/dev/sda1 {above} ext4 rw 0 0\nserver:/export {above}/he nfs rw 0 0",
+    "network below it": "/dev/sda1 {here} ext4 rw 0 0\nserver:/export {here}/.creditml/jobs nfs rw 0 0",
+}
+
+
+def mounted(mounts: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the system say that file systems are mounted, here and above."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("the mounts are known on Linux alone")
+    read = Path.read_text
+    told = mounts.format(here=str(here).replace(" ", "\\040"), above=here.parent)
+    root = "/dev/root / ext4 rw 0 0\n"
+    monkeypatch.setattr(
+        Path,
+        "read_text",
+        lambda file, *words, **more: root + told if str(file) == "/proc/self/mounts" else read(file, *words, **more),
+    )
+
+
+@pytest.mark.parametrize("folder", ["here", "he re"])
+@pytest.mark.parametrize("mounts", MOUNTS)
+def test_a_network_file_system_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounts: str, folder: str
+) -> None:
+    mounted(MOUNTS[mounts], tmp_path / folder, monkeypatch)
+
+    with pytest.raises(CreditMLError, match=r"network file system \(.*set CREDITML_HOME to a local folder"):
+        Workspace(tmp_path / folder / ".creditml").jobs.entries()
+
+    assert not (tmp_path / folder / ".creditml/workspace.db").exists()
+
+
+@pytest.mark.parametrize("mounts", LOCAL_MOUNTS)
+def test_a_local_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounts: str) -> None:
+    mounted(LOCAL_MOUNTS[mounts], tmp_path / "here", monkeypatch)
+
+    with closing(Workspace(tmp_path / "here/.creditml")) as workspace:
+        assert workspace.jobs.entries() == []
+
+
 @pytest.mark.parametrize("damage", ["no database", "zeros", "cut off"])
 def test_a_damaged_one_is_refused_and_left_alone(workspace: Workspace, damage: str) -> None:
     for number in range(200):
@@ -171,6 +224,41 @@ def test_one_that_may_not_be_written_is_named(workspace: Workspace) -> None:
 
 
 # -- what it keeps
+
+
+def synchronous(workspace: Workspace) -> int:
+    """How a commit is made: 1 (NORMAL) is lost with the machine's power, 2 (FULL) is not."""
+    (value,) = workspace.database.connection.execute("PRAGMA synchronous").fetchone()
+    return int(value)
+
+
+def test_commits_reach_the_disk(workspace: Workspace) -> None:
+    assert synchronous(workspace) == 2
+    with workspace.transaction():
+        assert synchronous(workspace) == 2
+
+
+def test_those_that_need_not_are_the_only_ones(workspace: Workspace) -> None:
+    def fail() -> None:
+        with workspace.transaction(durable=False):
+            workspace.jobs.add(record("b"))
+            message = "stop"
+            raise RuntimeError(message)
+
+    with workspace.transaction(durable=False):
+        workspace.jobs.add(record("a"))
+        assert synchronous(workspace) == 1
+    assert synchronous(workspace) == 2
+    with pytest.raises(RuntimeError):
+        fail()
+    assert synchronous(workspace) == 2
+    assert [job.name for job in workspace.jobs.entries()] == ["a"]
+
+
+def test_one_that_need_not_within_one_that_must_does(workspace: Workspace) -> None:
+    with workspace.transaction(), workspace.transaction(durable=False):
+        workspace.jobs.add(record("a"))
+        assert synchronous(workspace) == 2
 
 
 def test_what_fails_halfway_leaves_nothing(workspace: Workspace) -> None:
