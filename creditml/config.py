@@ -23,15 +23,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from creditml.backends import DEFAULT
+from creditml.entry_points import DEFAULT
 from creditml.errors import SpecError
 from creditml.model import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from creditml.spec.fields import Context
-    from creditml.spec.yaml import Node
+    from creditml.language.fields import Context
+    from creditml.language.yaml import Node
 
 FILE = "creditml.yml"
 AZURE_WORKSPACE = ("subscription_id", "resource_group", "workspace_name")
@@ -86,7 +86,7 @@ def read_config() -> Config:
 
 
 def _count(context: Context, node: Node) -> Any:  # noqa: ANN401  int or INVALID
-    from creditml.spec.fields import integer  # noqa: PLC0415  few projects have a file to read
+    from creditml.language.fields import integer  # noqa: PLC0415  few projects have a file to read
 
     count = integer(context, node)
     if isinstance(count, int) and count < 1:
@@ -95,7 +95,7 @@ def _count(context: Context, node: Node) -> Any:  # noqa: ANN401  int or INVALID
 
 
 def _from_file(file: Path) -> Config:
-    from creditml.spec.fields import (  # noqa: PLC0415  most projects have none
+    from creditml.language.fields import (  # noqa: PLC0415  most projects have none
         Choice,
         Context,
         Table,
@@ -104,8 +104,8 @@ def _from_file(file: Path) -> Config:
         text,
         text_list,
     )
-    from creditml.spec.reader import open_document  # noqa: PLC0415  few projects have a file to read
-    from creditml.spec.yaml import Scalar  # noqa: PLC0415  few projects have a file to read
+    from creditml.language.reader import open_document  # noqa: PLC0415  few projects have a file to read
+    from creditml.language.yaml import Scalar  # noqa: PLC0415  few projects have a file to read
 
     document = open_document(file)
     if isinstance(document.root, Scalar) and document.root.value is None:
@@ -138,9 +138,9 @@ def _from_file(file: Path) -> Config:
 
 def _known(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
     """`environments`: the table of an environment for each name, and the mode in which it is made."""
-    from creditml.spec.environment import ENVIRONMENT  # noqa: PLC0415  few projects have a file to read
-    from creditml.spec.fields import INVALID, Choice, describe  # noqa: PLC0415  as above
-    from creditml.spec.yaml import Map  # noqa: PLC0415  as above
+    from creditml.language.environment import ENVIRONMENT  # noqa: PLC0415  few projects have a file to read
+    from creditml.language.fields import INVALID, Choice, describe  # noqa: PLC0415  as above
+    from creditml.language.yaml import Map  # noqa: PLC0415  as above
 
     if not isinstance(node, Map):
         return context.error(node, f"Environments are a mapping from names to definitions, not {describe(node)}.")

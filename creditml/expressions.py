@@ -129,3 +129,12 @@ def _reference(text: str, inner: str) -> Reference:
         case [word] if word in _PLACEHOLDERS:
             return Reference(text, word)
     return Reference(text)
+
+
+def placeholders(path: str, run_id: str, output: str, datastore: str) -> str:
+    """An output's path with `${{name}}`, `${{output_name}}` and `${{default_datastore}}` put in."""
+
+    def value(reference: Reference) -> str | None:
+        return {"name": run_id, "output_name": output, "default_datastore": datastore}.get(reference.kind)
+
+    return render(parse(path), value)

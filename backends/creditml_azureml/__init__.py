@@ -16,6 +16,6 @@ errors       what the SDK raises, as our errors
 secrets      texts without what lets somebody in
 """
 
-from creditml_azureml.executor import AzureMLExecutor
+from creditml_azureml.azureml_jobs import AzureMLExecutor
 
 __all__ = ["AzureMLExecutor"]

@@ -13,8 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.errors import BackendError, NotFound
-from creditml.wire.scope import short_uri
-from creditml.workspace.data import DEFAULT_DATASTORE
+from creditml.references import DEFAULT_DATASTORE, short_uri
 from creditml_azureml.errors import mapped, quietly
 from creditml_azureml.runs import Run, child, message, milliseconds, row, told
 from creditml_azureml.target import Target, find_target
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from azure.ai.ml import MLClient
 
-    from creditml.wire.scope import Id
+    from creditml.references import Id
 
 _TIMEOUT = 30.0  # seconds for a log
 _NOT_THERE, _REFUSED = 404, 400  # statuses

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.workspace.assets import MUTABLE
-from creditml_azureml.sent import located
+from creditml_azureml.sdk_assets import located
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import BackendError, Conflict, NotFound
-from creditml.workspace.records import TERMINAL
+from creditml.statuses import TERMINAL
 from creditml_azureml.errors import mapped
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from creditml.errors import (
     SpecError,
     Unsupported,
 )
-from creditml_azureml.secrets import redacted
+from creditml.secrets import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

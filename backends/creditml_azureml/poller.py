@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from creditml.errors import AuthenticationFailed, BackendError, BackendUnavailable, CreditMLError
-from creditml.workspace.records import TERMINAL
+from creditml.statuses import TERMINAL
 from creditml_azureml.errors import mapped
 from creditml_azureml.steps import steps_of
 

@@ -10,14 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from creditml.backends import AZURE
-from creditml.engine.submit import code_folder, new_record
+from creditml.entry_points import AZURE
 from creditml.errors import BackendError, Conflict, CreditMLError, NotFound, near_miss
+from creditml.history.recorded import recorded_plan
 from creditml.model import MODEL_TYPES, Data
 from creditml.plan import Given, Plan, Produced, plan
-from creditml.spec.reader import read_job_dict
+from creditml.statuses import TERMINAL
+from creditml.submission.submit import new_record
 from creditml.workspace.data import is_url
-from creditml.workspace.records import PAGE, TARGET, TERMINAL
+from creditml.workspace.records import PAGE, TARGET
 from creditml_azureml.download import fetch_artifacts, fetch_data, fetch_output
 from creditml_azureml.metrics import metrics_of
 from creditml_azureml.reading import CloudReferences, environment_spec, job_of
@@ -123,8 +124,8 @@ class _Puller:
 
     def _has_code(self, record: JobRecord) -> bool:
         """Whether all code is here that a record names; that of a job that was submitted here may be the cloud's."""
-        codes = {step.component.code for step in plan(read_job_dict(record.spec)).steps.values()}
-        return all(code_folder(code, self._workspace).is_dir() for code in codes if code)
+        codes = {step.component.code for step in recorded_plan(record).steps.values()}
+        return all(self._workspace.content.code_folder(code).is_dir() for code in codes if code)
 
     def metrics(self) -> None:
         """Metrics that were logged; without them the rest is of use, too."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from creditml.errors import NotFound, SpecError, Unsupported
-from creditml.spec.reader import read_component_document, read_job_dict
-from creditml.spec.yaml import Document, from_plain
+from creditml.language.reader import read_component_document, read_job_dict
+from creditml.language.yaml import Document, from_plain
+from creditml.references import Id, Scope, parse_id, parse_reference
 from creditml.wire import reading as wire
-from creditml.wire.scope import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT, Id, Scope, parse_id
+from creditml.wire.resources import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT
 from creditml.wire.words import snake, some
-from creditml.workspace.assets import parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ _LATEST = "latest"
 
 
 class Components:
-    """Registered components of the cloud; see `creditml.engine.resolving.Elsewhere`."""
+    """Registered components of the cloud; see `creditml.submission.resolving.Elsewhere`."""
 
     def __init__(self, cloud: Cloud) -> None:
         """Nothing is asked yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.backends import AZURE
+from creditml.entry_points import AZURE
 from creditml.errors import Conflict, NotFound
 from creditml.workspace.records import TARGET, JobRecord, now
 

@@ -12,13 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.errors import CreditMLError, Problem, SpecError
+from creditml.language.reader import read_component_document
+from creditml.language.yaml import Document, from_plain
 from creditml.model import DATA_TYPES, Command, Data, Pipeline
-from creditml.spec.reader import read_component_document
-from creditml.spec.yaml import Document, from_plain
-from creditml.workspace.assets import TITLES, parse_reference
+from creditml.references import parse_reference
+from creditml.workspace.assets import TITLES
 from creditml_azureml.comparing import here, there
 from creditml_azureml.errors import mapped
-from creditml_azureml.sent import CONTENT, sent
+from creditml_azureml.sdk_assets import CONTENT, sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

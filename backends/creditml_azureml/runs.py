@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from creditml_azureml.secrets import redacted
+from creditml.secrets import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ from creditml.workspace.content import ignore_rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from creditml.check.findings import Findings
+    from creditml.findings import Findings
     from creditml.model import Build, Command
     from creditml.workspace import Workspace
     from creditml.workspace.content import File

@@ -6,10 +6,10 @@ import selectors
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from creditml.engine.signals import Signals
 from creditml.errors import CreditMLError, NotFound
-from creditml.executor import StepState
-from creditml.workspace.records import TERMINAL
+from creditml.seams.executor import StepState
+from creditml.signals import Signals
+from creditml.statuses import TERMINAL
 from creditml_azureml.download import fetch_artifacts, fetch_output
 from creditml_azureml.metrics import metrics_of
 from creditml_azureml.poller import PIPELINE_LOG, Poller, Seen
@@ -32,7 +32,7 @@ _CANCEL_PATIENCE = 10.0  # seconds that somebody who leaves waits for the job's 
 
 
 class Watch:
-    """A job that was submitted; see `creditml.executor.Watched`."""
+    """A job that was submitted; see `creditml.seams.executor.Watched`."""
 
     last_words = "Azure ML is asked to end it; Ctrl-C again stops watching"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from creditml.check.findings import Findings
-from creditml.engine.executor import LocalJobs
+from creditml.engine.local_jobs import LocalJobs
 from creditml.errors import BackendError
+from creditml.findings import Findings
 from creditml_docker.arguments import read_resources
 from creditml_docker.launcher import DockerLauncher
 from creditml_docker.settings import read_settings

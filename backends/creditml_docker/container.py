@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import BackendError
-from creditml.executor import Exit
+from creditml.seams.launcher import Exit
 from creditml_docker.first import SHELLS
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class _Wishes:
 
 
 class DockerRunning:
-    """A step in a container; see `creditml.executor.Running`."""
+    """A step in a container; see `creditml.seams.launcher.Running`."""
 
     def __init__(self, order: Order, engine: Future[Engine], forget: Callable[[DockerRunning], None]) -> None:
         """Start a thread that does the rest."""
@@ -88,11 +88,11 @@ class DockerRunning:
         self._thread.start()
 
     def fileno(self) -> int:
-        """Return the end of a pipe that the thread closes; see `creditml.executor.Running.fileno`."""
+        """Return the end of a pipe that the thread closes; see `creditml.seams.launcher.Running.fileno`."""
         return self._end
 
     def exit(self) -> Exit:
-        """Wait for the container's end; see `creditml.executor.Running.exit`."""
+        """Wait for the container's end; see `creditml.seams.launcher.Running.exit`."""
         if self._end >= 0:
             select.select([self._end], [], [])
             os.close(self._end)
@@ -102,13 +102,13 @@ class DockerRunning:
         return self._exit or Exit(None, vanished=True)
 
     def terminate(self) -> None:
-        """Have the first process ask all others to end; see `creditml.executor.Running.terminate`."""
+        """Have the first process ask all others to end; see `creditml.seams.launcher.Running.terminate`."""
         if not self._wishes.terminate and not self._wishes.ended.is_set():
             self._wishes.terminate = True
             threading.Thread(target=self._ask, daemon=True).start()
 
     def kill(self) -> None:
-        """Kill the first process, and all others with it; see `creditml.executor.Running.kill`."""
+        """Kill the first process, and all others with it; see `creditml.seams.launcher.Running.kill`."""
         if not self._wishes.kill and not self._wishes.ended.is_set():
             self._wishes.kill = True
             threading.Thread(target=self._kill, daemon=True).start()

@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from creditml.engine.launching import check_step, clear_the_way
 from creditml.errors import BackendError
+from creditml.seams.start_checks import check_step, clear_the_way
 from creditml_docker.arguments import read_resources
 from creditml_docker.container import DockerRunning, Order
 from creditml_docker.first import SCRIPT
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from creditml.executor import Step
+    from creditml.seams.launcher import Step
     from creditml_docker.arguments import Extras
     from creditml_docker.engines import Engine
 
@@ -36,7 +36,7 @@ _LOOPBACK = re.compile(r"//(127\.0\.0\.1|localhost)(?=[:/]|$)")
 
 
 class DockerLauncher:
-    """Starts steps in containers of whatever engine answers; see `creditml.executor.Launcher`.
+    """Starts steps in containers of whatever engine answers; see `creditml.seams.launcher.Launcher`.
 
     Attributes:
         hosts: Names under which steps reach servers of this machine, beside those of the loopback interface: a server
@@ -88,7 +88,7 @@ class DockerLauncher:
         return f"{_ROOTS}/{hashlib.sha256(os.path.abspath(root).encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
 
     def start(self, step: Step) -> DockerRunning:
-        """Start a command; see `creditml.executor.Launcher.start`.
+        """Start a command; see `creditml.seams.launcher.Launcher.start`.
 
         What only shows while the container is being made is raised by `exit`.
         """
@@ -167,7 +167,7 @@ class DockerLauncher:
             yield _bind(mount.source, os.path.normpath(os.path.join(root, mount.target)), read_only=True)
 
     def close(self) -> None:
-        """Kill what runs still, and wait until its containers are removed; see `creditml.executor.Launcher.close`."""
+        """Kill what runs still, and wait until its containers are removed; see `Launcher.close` of `creditml.seams`."""
         running = list(self._running)
         for step in running:
             step.kill()

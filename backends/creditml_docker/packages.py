@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from docker.errors import ImageNotFound
 
-from creditml.environments.cache import cache_folder
+from creditml import locks as lock
+from creditml.cache import cache_folder
 from creditml.environments.conda_names import counterpart
 from creditml.environments.installing import Goal, Uv
 from creditml.environments.interpreters import Interpreter, nearest, uv_program
@@ -20,7 +21,6 @@ from creditml.environments.pip_settings import uv_variables
 from creditml.environments.requirements import read_wishes
 from creditml.environments.uv import pip_requirements
 from creditml.errors import Canceled, CreditMLError
-from creditml.workspace import lock
 from creditml_docker.building import MADE, REPOSITORY
 from creditml_docker.engines import TROUBLES
 from creditml_docker.owners import labels_of

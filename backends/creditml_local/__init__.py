@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from creditml.engine.executor import LocalJobs
+from creditml.engine.local_jobs import LocalJobs
 from creditml_local.launcher import LocalLauncher
 
 

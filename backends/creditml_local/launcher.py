@@ -9,9 +9,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from creditml.engine.launching import clear_the_way
 from creditml.errors import BackendError
-from creditml.executor import Exit
+from creditml.seams.launcher import Exit
+from creditml.seams.start_checks import clear_the_way
 from creditml_local import messages, processes
 from creditml_local.messages import Order, Report
 from creditml_local.preparing import Links, check, is_safe
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from creditml.executor import Step
+    from creditml.seams.launcher import Step
 
 
 class LocalLauncher:
-    """Starts steps as processes of this machine; see `creditml.executor.Launcher`.
+    """Starts steps as processes of this machine; see `creditml.seams.launcher.Launcher`.
 
     A guard that is done with a step takes the next one, so hardly more are forked (some 2 ms
     each) than steps run at once.
@@ -57,7 +57,7 @@ class LocalLauncher:
         return root if is_safe(root) else self._links.to(root)
 
     def start(self, step: Step) -> LocalRunning:
-        """Start a command; see `creditml.executor.Launcher.start`.
+        """Start a command; see `creditml.seams.launcher.Launcher.start`.
 
         What only shows while the command is being started (the system has no more processes, say) is raised by `exit`.
         """
@@ -113,7 +113,7 @@ class LocalLauncher:
             guard.dismiss()
 
     def close(self) -> None:
-        """Kill what runs still, and let go of the guards; see `creditml.executor.Launcher.close`."""
+        """Kill what runs still, and let go of the guards; see `creditml.seams.launcher.Launcher.close`."""
         running = list(self._running.values())
         for step in running:
             step.kill()
@@ -138,7 +138,7 @@ class LocalLauncher:
 
 
 class LocalRunning:
-    """A step that a guard watches over; see `creditml.executor.Running`."""
+    """A step that a guard watches over; see `creditml.seams.launcher.Running`."""
 
     def __init__(self, run_id: str, token: str, guard: _Guard, give_back: Callable[[bool], None]) -> None:
         """Note whom to ask, and what to do with the guard when the step has ended."""
@@ -151,7 +151,7 @@ class LocalRunning:
         return self._guard.reports
 
     def exit(self) -> Exit:
-        """Wait for the guard's report; see `creditml.executor.Running.exit`."""
+        """Wait for the guard's report; see `creditml.seams.launcher.Running.exit`."""
         if self._exit is None:
             message = messages.receive(self._guard.reports)
             if message is None:  # the guard was killed
@@ -165,11 +165,11 @@ class LocalRunning:
         return self._exit
 
     def terminate(self) -> None:
-        """Have the guard send SIGTERM to the whole tree; see `creditml.executor.Running.terminate`."""
+        """Have the guard send SIGTERM to the whole tree; see `creditml.seams.launcher.Running.terminate`."""
         self._tell(messages.TERMINATE)
 
     def kill(self) -> None:
-        """Have the guard kill the whole tree; see `creditml.executor.Running.kill`."""
+        """Have the guard kill the whole tree; see `creditml.seams.launcher.Running.kill`."""
         self._tell(messages.KILL)
 
     def _tell(self, wish: str) -> None:

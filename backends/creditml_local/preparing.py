@@ -7,13 +7,13 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from creditml.engine.launching import check_step
 from creditml.errors import BackendError
+from creditml.seams.start_checks import check_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from creditml.executor import Step
+    from creditml.seams.launcher import Step
 
 _SAFE = re.compile(r"[A-Za-z0-9_./+:@%=,-]+")  # what bash takes as it is, without quotes
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from creditml.check.findings import Findings
 from creditml.check.graph import Graph
 from creditml.check.values import Values
+from creditml.findings import Findings
 from creditml.model import Component, Job, Node, Source
 from creditml.plan import Cycle, Plan, plan
 

@@ -10,7 +10,7 @@ from creditml.expressions import Optional as Block
 from creditml.expressions import Reference, leftovers, parse_command
 
 if TYPE_CHECKING:
-    from creditml.check.findings import Findings
+    from creditml.findings import Findings
     from creditml.model import Command
 
 BASH_FAILS = "outside of single quotes bash fails at it ('bad substitution')"

@@ -25,8 +25,8 @@ from creditml.plan import find_cycle, only_optional, output_of, unordered
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from creditml.check.findings import Findings
     from creditml.check.values import Values
+    from creditml.findings import Findings
 
 _PROCESS_COUNTS = ("process_count_per_instance", "worker_count")
 _DATA_ONLY_MODES = ("eval_mount", "eval_download")

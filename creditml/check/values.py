@@ -14,7 +14,7 @@ from creditml.plan import Given
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from creditml.check.findings import Findings
+    from creditml.findings import Findings
     from creditml.plan import PlannedStep
 
 _HAZARDS = {"": re.compile(r"[\s\"'`$\\|&;<>()*?\[\]{}#~!]"), '"': re.compile(r"[\"`$\\]"), "'": re.compile(r"'")}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.cli import output
 from creditml.cli.job import add_archived_arguments
-from creditml.cli.submission import add_set_argument
+from creditml.cli.job_flags import add_set_argument
 from creditml.cli.views import ASSET_COLUMNS, asset_view
 from creditml.errors import SpecError, UsageError
 from creditml.model import NOTHING
@@ -119,10 +119,10 @@ def _create(arguments: argparse.Namespace) -> int:
 
 def _create_component(workspace: Workspace, arguments: argparse.Namespace, given: dict[str, Any]) -> Asset:
     from creditml.check import check_component  # noqa: PLC0415  creating is rare
-    from creditml.engine.submit import freeze_component  # noqa: PLC0415  listing needs none of it
-    from creditml.spec.assets import asset_document  # noqa: PLC0415  listing needs none of it
-    from creditml.spec.reader import read_component_document  # noqa: PLC0415  listing needs none of it
-    from creditml.spec.writer import component_dict  # noqa: PLC0415  listing needs none of it
+    from creditml.language.assets import asset_document  # noqa: PLC0415  listing needs none of it
+    from creditml.language.reader import read_component_document  # noqa: PLC0415  listing needs none of it
+    from creditml.language.writer import component_dict  # noqa: PLC0415  listing needs none of it
+    from creditml.submission.freezing import freeze_component  # noqa: PLC0415  listing needs none of it
 
     if arguments.file is None:
         message = "give the component's file: -f FILE."
@@ -143,7 +143,7 @@ def _create_component(workspace: Workspace, arguments: argparse.Namespace, given
 
 
 def _create_other(workspace: Workspace, arguments: argparse.Namespace, given: dict[str, Any]) -> Asset:
-    from creditml.spec.assets import asset_document, read_asset  # noqa: PLC0415  listing needs none of it
+    from creditml.language.assets import asset_document, read_asset  # noqa: PLC0415  listing needs none of it
 
     kind = arguments.kind
     for key in (

@@ -7,11 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from creditml.cli import output
-from creditml.cli.submission import add_file_arguments, executor_of, overrides_of
+from creditml.cli.job_flags import add_file_arguments, executor_of, overrides_of
 
 if TYPE_CHECKING:
     from creditml.errors import Problem
-    from creditml.executor import Examined, Jobs
+    from creditml.seams.executor import Examined, Jobs
 
 _EXAMPLES = """examples:
   creditml check pipeline.yml
@@ -60,8 +60,8 @@ def validate(arguments: argparse.Namespace) -> int:
 
 def _examined(file: str, overrides: list[str], executor: Jobs) -> Examined:
     from creditml.errors import SpecError  # noqa: PLC0415  only to check, not for help
-    from creditml.executor import Examined  # noqa: PLC0415  as above
-    from creditml.spec.reader import read_job  # noqa: PLC0415  as above
+    from creditml.language.reader import read_job  # noqa: PLC0415  as above
+    from creditml.seams.executor import Examined  # noqa: PLC0415  as above
 
     try:
         reading = read_job(file, overrides)

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creditml.backends import AZURE
 from creditml.cli import output
-from creditml.cli.job import DOWNLOADABLE, log_of, print_end, print_log, refuse_both
+from creditml.cli.job_flags import azure_of
 from creditml.cli.output import timestamp
-from creditml.cli.submission import azure_of
+from creditml.cli.streaming import DOWNLOADABLE, log_of, print_end, print_log, refuse_both
 from creditml.cli.views import JOB_COLUMNS
+from creditml.entry_points import AZURE
 from creditml.errors import CreditMLError
 from creditml.workspace import Workspace
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
 
-    from creditml.executor import Jobs
+    from creditml.seams.executor import Jobs
 
 _AGAIN = f" --backend {AZURE}"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import CreditMLError, UsageError, near_miss
-from creditml.spec.yaml import scalar
+from creditml.language.yaml import scalar
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -46,8 +46,8 @@ def main(command: str, words: list[str]) -> int:
     values = dict(_pair(text) for text in arguments.values)
     output = Path(arguments.output).absolute()
     entity = _entity(Path(file), name, values)
+    from creditml.language.writer import write_job  # noqa: PLC0415  only for this
     from creditml.service.compiling import compiled, relative  # noqa: PLC0415  the SDK takes seconds
-    from creditml.spec.writer import write_job  # noqa: PLC0415  only for this
 
     print(write_job(relative(compiled(entity), output.parent), output.parent, output.name))
     return 0

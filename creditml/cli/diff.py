@@ -7,9 +7,9 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from creditml.backends import AZURE
 from creditml.cli import output
-from creditml.cli.submission import add_target_arguments, target_of
+from creditml.cli.job_flags import add_target_arguments, target_of
+from creditml.entry_points import AZURE
 from creditml.errors import CreditMLError, NotFound, UsageError
 from creditml.workspace import Workspace
 
@@ -60,7 +60,7 @@ def main(command: str, words: list[str]) -> int:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    from creditml.compare.jobs import compare_jobs  # noqa: PLC0415  not for --help
+    from creditml.history.diff import compare_jobs  # noqa: PLC0415  not for --help
 
     workspace = Workspace.find()
     for name in (arguments.a, arguments.b):
@@ -92,7 +92,7 @@ def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> Non
 
         bring(workspace, arguments, name.partition("/")[0])
     else:
-        from creditml.engine.executor import settle  # noqa: PLC0415  not for --help
+        from creditml.history.life import settle  # noqa: PLC0415  not for --help
 
         root = workspace.jobs.get(settle(workspace, record).root)
         if root.backend == AZURE and not root.ended:  # as it was last seen from here

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from creditml.config import EnvironmentSettings
-    from creditml.engine.executor import LocalJobs
+    from creditml.engine.local_jobs import LocalJobs
     from creditml.environments.cache import Entry
     from creditml.environments.wanted import Wanted
     from creditml.model import Environment
@@ -65,11 +65,11 @@ def _from_file(file: str) -> Environment:
     """The environment of a file: its spec, or no more than its conda file."""
     from pathlib import Path  # noqa: PLC0415  names need no files
 
+    from creditml.language.environment import conda_file, environment  # noqa: PLC0415  as above
+    from creditml.language.fields import Context  # noqa: PLC0415  as above
+    from creditml.language.reader import open_document  # noqa: PLC0415  as above
+    from creditml.language.yaml import Map  # noqa: PLC0415  as above
     from creditml.model import Environment  # noqa: PLC0415  as above
-    from creditml.spec.environment import conda_file, environment  # noqa: PLC0415  as above
-    from creditml.spec.fields import Context  # noqa: PLC0415  as above
-    from creditml.spec.reader import open_document  # noqa: PLC0415  as above
-    from creditml.spec.yaml import Map  # noqa: PLC0415  as above
 
     document = open_document(file)
     context = Context(document, Path(file).absolute().parent, list(document.warnings))
@@ -167,9 +167,9 @@ def _build(arguments: argparse.Namespace) -> int:
 
 def _executor(arguments: argparse.Namespace, workspace: Workspace, settings: EnvironmentSettings) -> LocalJobs:
     """The executor of the backend that environments are made for."""
-    from creditml.backends import load  # noqa: PLC0415  whatever makes environments is large
     from creditml.config import read_config  # noqa: PLC0415  as above
-    from creditml.engine.options import Options  # noqa: PLC0415  as above
+    from creditml.entry_points import load  # noqa: PLC0415  whatever makes environments is large
+    from creditml.submission.options import Options  # noqa: PLC0415  as above
 
     config = read_config()
     backend = arguments.backend or ("local" if getattr(arguments, "env", None) else config.backend)

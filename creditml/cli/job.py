@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from creditml.backends import AZURE, DEFAULT
 from creditml.cli import output
-from creditml.cli.submission import (
+from creditml.cli.job_flags import (
     add_backend_arguments,
     add_spec_arguments,
     add_target_arguments,
@@ -20,16 +18,17 @@ from creditml.cli.submission import (
     prepared_job,
     refuse_strangers,
 )
+from creditml.cli.streaming import DOWNLOADABLE, log_of, print_end, print_log, refuse_both
 from creditml.cli.views import JOB_COLUMNS, job_row, job_view
-from creditml.errors import CreditMLError, UsageError
+from creditml.entry_points import AZURE, DEFAULT
+from creditml.errors import CreditMLError
 from creditml.workspace import Workspace, tracking_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from creditml.workspace.records import JobRecord
 
-DOWNLOADABLE = ("Completed", "Failed", "Canceled", "NotResponding", "Paused")
 _STREAM_EXAMPLES = """examples:
   creditml job create -f pipeline.yml --stream
   name=$(creditml job create -f pipeline.yml --query name -o tsv)
@@ -154,42 +153,12 @@ def _stream(arguments: argparse.Namespace) -> int:
 
 def stream(workspace: Workspace, record: JobRecord) -> int:
     """Print a job's log as it comes, word for word as Azure ML's clients do; 1 unless it is Completed in the end."""
-    from creditml.engine.executor import follow  # noqa: PLC0415  only for this
+    from creditml.history.life import follow  # noqa: PLC0415  only for this
 
     log = log_of(record.type)
     print_log(record.name, tracking_page(workspace.root, record), log, follow(workspace, record, log))
     ended = workspace.jobs.get(record.name)
     return print_end(ended.status, ended.error)
-
-
-def log_of(kind: str) -> str:
-    """The log of a job that is streamed, by its type."""
-    return "logs/azureml/executionlogs.txt" if kind == "pipeline" else "user_logs/std_log.txt"
-
-
-def print_log(name: str, page: str, log: str, lines: Iterable[str], *, again: str = "") -> None:
-    """Print a job's log as it comes, with Azure ML's words before and after; `again` are flags to watch it again."""
-    head = f"RunId: {name}\nWeb View: {page}\n"
-    title = f"Streaming {log}"
-    print(f"{head}\n{title}\n{'=' * len(title)}\n", flush=True)
-    try:
-        for line in lines:
-            print(line, flush=True)
-    except KeyboardInterrupt:
-        print(
-            "\nThe output streaming for the run interrupted.\nBut the job goes on: "
-            f"`creditml job stream -n {name}{again}` watches it again, `creditml job cancel -n {name}{again}` ends it.",
-            file=sys.stderr,
-        )
-        raise
-    print(f"\nExecution Summary\n=================\n{head}", flush=True)
-
-
-def print_end(status: str, error: object) -> int:
-    """Say why a job failed, if it did; returns the exit code."""
-    if status == "Failed":
-        print(f"Exception : \n {json.dumps({'error': error}, indent=4)} ", file=sys.stderr)
-    return 0 if status == "Completed" else 1
 
 
 def _download(arguments: argparse.Namespace) -> int:
@@ -213,13 +182,6 @@ def _download(arguments: argparse.Namespace) -> int:
         _put(place, folder / place.name if place.is_file() else folder, copy_tree)
     print(f"Downloaded to {target.absolute()}", file=sys.stderr)
     return 0
-
-
-def refuse_both(arguments: argparse.Namespace) -> None:
-    """One output, and every one: that can't be meant."""
-    if arguments.all and arguments.output_name:
-        message = "--all and --output-name exclude each other."
-        raise UsageError(message)
 
 
 def _put(source: Path, target: Path, copy: Callable[[Path, Path], None]) -> None:
@@ -258,7 +220,7 @@ def _of_here(workspace: Workspace, name: str) -> JobRecord:
 
 
 def _settled(workspace: Workspace, name: str) -> JobRecord:
-    from creditml.engine.executor import settle  # noqa: PLC0415  only for this
+    from creditml.history.life import settle  # noqa: PLC0415  only for this
 
     return settle(workspace, workspace.jobs.get(name))
 

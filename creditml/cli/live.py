@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from creditml.executor import StepState, Watched
+    from creditml.seams.executor import StepState, Watched
 
 _COLOURS = {"Completed": "green", "Failed": "bold red", "Canceled": "yellow", "Running": "cyan", "NotStarted": "dim"}
 _MARKS = {"Completed": "✓", "Failed": "✗", "Canceled": "■", "Running": "●", "NotStarted": "·"}

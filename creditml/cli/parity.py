@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
-from creditml.backends import DEFAULT
 from creditml.cli import output
-from creditml.cli.submission import add_set_argument
+from creditml.cli.job_flags import add_set_argument
+from creditml.entry_points import DEFAULT
 from creditml.errors import UsageError
 
 _EXAMPLES = """examples:

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from creditml.cli import output
-from creditml.cli.submission import add_target_arguments, azure_of
+from creditml.cli.job_flags import add_target_arguments, azure_of
 from creditml.cli.views import JOB_COLUMNS, job_view
 from creditml.workspace import Workspace
 

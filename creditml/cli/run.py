@@ -6,11 +6,11 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from creditml.cli.submission import add_file_arguments, executor_of, overrides_of, prepared_job
+from creditml.cli.job_flags import add_file_arguments, executor_of, overrides_of, prepared_job
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
-    from creditml.executor import Checked, Jobs
+    from creditml.seams.executor import Checked, Jobs
 
 _INTERRUPTED = 130
 _EXAMPLES = """examples:

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from creditml.cli.job_flags import add_backend_arguments, executor_of
 from creditml.cli.run import run
-from creditml.cli.submission import add_backend_arguments, executor_of
 from creditml.errors import NotFound, SpecError, UsageError
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
-    from creditml.executor import Jobs
+    from creditml.seams.executor import Jobs
 
 _EXAMPLES = """examples:
   creditml step run brave_lamp_x1/train
@@ -50,7 +50,7 @@ def main(command: str, words: list[str]) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from creditml.engine.again import step_job  # noqa: PLC0415  not for --help
+    from creditml.history.again import step_job  # noqa: PLC0415  not for --help
 
     workspace = Workspace.existing()
     job, path = find_step(workspace, arguments.step)

@@ -12,7 +12,7 @@ from creditml.workspace import UI_PORT
 from creditml.workspace.records import PAGE, now
 
 if TYPE_CHECKING:
-    from creditml.executor import Watched
+    from creditml.seams.executor import Watched
     from creditml.workspace import Workspace
 
 _MOST_METRICS = 12

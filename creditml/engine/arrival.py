@@ -8,20 +8,20 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from creditml.engine.detached import NONE, OPTIONS_VARIABLE, Start, submitters
 from creditml.engine.queue import Queue
+from creditml.engine.runner_start import NONE, OPTIONS_VARIABLE, Start, submitters
 from creditml.errors import NotFound
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creditml.engine.executor import LocalJobs
-    from creditml.engine.hold import Hold
+    from creditml.engine.local_jobs import LocalJobs
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
+    from creditml.workspace.runner_lock import RunnerLock
 
 
-def start_runner(executor: LocalJobs, record: JobRecord, hold: Hold) -> JobRecord:
+def start_runner(executor: LocalJobs, record: JobRecord, hold: RunnerLock) -> JobRecord:
     """Start the process of a job that was just recorded; returns the record as it is then."""
     workspace, options, maker = executor.workspace, executor.options, type(executor)
     queue = Queue(workspace.root, options.max_jobs)

@@ -9,14 +9,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from creditml import tracking
-from creditml.engine.contract import (
-    ARTIFACT_FOLDERS,
-    DATA_FOLDER,
-    INPUT_PREFIX,
-    WORKING_FOLDER,
-    Values,
-    command_line,
-)
 from creditml.engine.outcome import Outcome, failed, kept_out, not_kept, not_started
 from creditml.engine.stage import (
     Inputs,
@@ -31,16 +23,16 @@ from creditml.engine.stage import (
     take_outputs,
     targets,
 )
-from creditml.engine.submit import code_folder
+from creditml.engine.step_view import ARTIFACT_FOLDERS, DATA_FOLDER, INPUT_PREFIX, WORKING_FOLDER, Values, command_line
 from creditml.engine.upload import MANY, as_uploaded, is_much
 from creditml.engine.variables import variables
 from creditml.errors import BackendError, Canceled, CreditMLError
-from creditml.executor import Exit, Running, Step
 from creditml.model import NOTHING, Literal
 from creditml.names import run_id
 from creditml.plan import Given
+from creditml.references import DEFAULT_DATASTORE
+from creditml.seams.launcher import Exit, Running, Step
 from creditml.workspace.content import copy_tree
-from creditml.workspace.data import DEFAULT_DATASTORE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -107,7 +99,7 @@ class CommandRun:
     def prepare(self) -> None:
         """Make the step's folders, its code in them, while it waits. What fails now is told when it is tried again."""
         code = self.step.component.code
-        folder = code_folder(code, self.runner.workspace) if code else None
+        folder = self.runner.workspace.content.code_folder(code) if code else None
         if folder and not self.runner.roots.holds(folder) and is_much([folder]):  # that is for a thread
             return
         try:
@@ -151,7 +143,7 @@ class CommandRun:
         code = self.step.component.code
         places = [supply.path for supply in self._supply.values() if not supply.slow]
         if code and not self._prepared:
-            places.append(str(code_folder(code, self.runner.workspace)))
+            places.append(str(self.runner.workspace.content.code_folder(code)))
         slow = any(supply.slow for supply in self._supply.values())
         self._do(self._stage, slow=slow or is_much(places))
 
@@ -264,7 +256,7 @@ class CommandRun:
         try:
             code = self.step.component.code
             if code and not self._prepared:
-                self.runner.roots.put(code_folder(code, self.runner.workspace), self.root)
+                self.runner.roots.put(self.runner.workspace.content.code_folder(code), self.root)
             supplies = {name: self._fetched(supply) for name, supply in self._supply.items()}
             runner = self.runner
             isolated = runner.launcher.isolated

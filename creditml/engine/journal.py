@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from creditml import tracking
+from creditml.history.life import give_up
 from creditml.model import MODEL_TYPES
 from creditml.names import run_id as new_run_id
 from creditml.workspace.records import JobRecord, now
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
     from creditml.engine.command import CommandRun
     from creditml.engine.outcome import Outcome
-    from creditml.executor import StepState
     from creditml.model import Node
     from creditml.plan import Plan
+    from creditml.seams.executor import StepState
     from creditml.tracking.outbox import Status
     from creditml.workspace import Workspace
 
@@ -308,15 +309,6 @@ class Journal:
             link = folder / name
             if not os.path.lexists(link) and os.path.exists(source):
                 link.symlink_to(os.path.relpath(source, folder))
-
-
-def give_up(workspace: Workspace, root: JobRecord, error: Mapping[str, str]) -> None:
-    """A job is over, and nobody knows more: all of it that has no final status failed."""
-    with workspace.transaction() as db:
-        for lost in [*workspace.jobs.steps(root.name), workspace.jobs.get(root.name)]:
-            if not lost.ended:
-                workspace.jobs.transit(lost.name, "Failed", ended_at=now(), error=error)
-                tracking.end_run(db, lost.name, "FAILED", now())
 
 
 def _groups(plan: Plan) -> dict[str, int]:

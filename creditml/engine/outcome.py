@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from creditml.executor import Exit
+    from creditml.seams.launcher import Exit
 
 _TAIL_LINES = 12
 _REFUSALS = ("Read-only file system", "Permission denied")

@@ -6,8 +6,8 @@ import selectors
 import sys
 from typing import TYPE_CHECKING
 
-from creditml.engine.access import NAMES, Access
-from creditml.engine.naming import named
+from creditml.engine.client_service import NAMES, Access
+from creditml.engine.code_words import named
 from creditml.environments.wanted import Provided, is_conda
 
 if TYPE_CHECKING:

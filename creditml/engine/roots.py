@@ -11,7 +11,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from creditml.engine.kept import Kept
+from creditml.engine.root_contents import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

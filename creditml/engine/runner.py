@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING
 
 from creditml import tracking
 from creditml.engine.command import CommandRun
-from creditml.engine.contract import step_base
 from creditml.engine.flush import Flusher
 from creditml.engine.journal import Journal
 from creditml.engine.outcome import Outcome, not_kept
 from creditml.engine.preparations import Preparations
 from creditml.engine.roots import Roots
 from creditml.engine.schedule import Schedule
-from creditml.engine.signals import Signals
+from creditml.engine.step_view import step_base
 from creditml.errors import CreditMLError
-from creditml.executor import StepState
+from creditml.seams.executor import StepState
+from creditml.signals import Signals
 from creditml.workspace.disk import full_disk
 from creditml.workspace.records import now
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from creditml.engine.options import Options
-    from creditml.engine.submit import Submitted
-    from creditml.executor import Launcher
+    from creditml.seams.launcher import Launcher
+    from creditml.submission.options import Options
+    from creditml.submission.submit import Submitted
     from creditml.workspace import Workspace
 
 _SYNC = 20.0

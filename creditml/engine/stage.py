@@ -8,22 +8,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from creditml.engine.contract import DATA_FOLDER, INPUT_PREFIX
+from creditml.engine.step_view import DATA_FOLDER, INPUT_PREFIX
 from creditml.engine.upload import as_uploaded
 from creditml.errors import OutputMissing
-from creditml.executor import Mount
-from creditml.expressions import Reference, parse, render
+from creditml.expressions import placeholders
 from creditml.model import Data
 from creditml.plan import Produced
+from creditml.seams.launcher import Mount
 from creditml.workspace.content import copy_tree
 from creditml.workspace.data import DEFAULT_ARTIFACTS, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from creditml.executor import StepState
     from creditml.model import JobOutput
     from creditml.plan import Plan, PlannedStep
+    from creditml.seams.executor import StepState
     from creditml.workspace import Workspace
     from creditml.workspace.data import DataPaths
 
@@ -227,15 +227,6 @@ def targets(step: PlannedStep, workspace: Workspace, folder: Path, run_id: str, 
         else:
             found[name] = Target(name, f"{folder}/outputs/{name}", kind, fixed=False)
     return found
-
-
-def placeholders(path: str, run_id: str, output: str, datastore: str) -> str:
-    """An output's path with `${{name}}`, `${{output_name}}` and `${{default_datastore}}` put in."""
-
-    def value(reference: Reference) -> str | None:
-        return {"name": run_id, "output_name": output, "default_datastore": datastore}.get(reference.kind)
-
-    return render(parse(path), value)
 
 
 def make_outputs(found: dict[str, Target], outputs: dict[str, JobOutput], root: Path, see: str) -> dict[str, str]:

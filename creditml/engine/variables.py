@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from creditml import tracking
-from creditml.engine.contract import LAYER, Identity, Values, step_environment
+from creditml.engine.step_view import LAYER, Identity, Values, step_environment
 
 if TYPE_CHECKING:
     from creditml.engine.runner import Runner

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from creditml.cache import cache_folder
 from creditml.errors import Canceled, CreditMLError
 
 if TYPE_CHECKING:
@@ -58,14 +59,6 @@ class Entry(NamedTuple):
     made_at: int
     used_at: int
     size: int
-
-
-def cache_folder() -> Path:
-    """The user's folder for what can be made again."""
-    if own := os.environ.get("CREDITML_CACHE"):
-        return Path(own).absolute()
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(base if os.path.isabs(base) else Path.home() / ".cache") / "creditml"
 
 
 class Cache:

@@ -7,8 +7,9 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from creditml.cache import cache_folder
 from creditml.environments.activation import activated
-from creditml.environments.cache import Built, cache_folder
+from creditml.environments.cache import Built
 from creditml.environments.installing import Goal, Uv, uv_environment
 from creditml.environments.keys import key_of
 from creditml.environments.making import make

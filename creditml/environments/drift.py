@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from creditml.check.findings import Findings
 from creditml.environments.conda_file import conda_spec, pip_spec
 from creditml.environments.installed import allows, importable, installed_packages, normalized
 from creditml.environments.lookup import look_up
 from creditml.errors import CreditMLError, NotFound
+from creditml.findings import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

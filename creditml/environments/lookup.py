@@ -15,7 +15,7 @@ from creditml.environments.conda_file import CondaFile, read_conda_file
 from creditml.environments.wanted import Wanted
 from creditml.errors import CreditMLError, NotFound, near_miss
 from creditml.model import Build
-from creditml.workspace.assets import Reference, parse_reference
+from creditml.references import Reference, parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.check.findings import Findings
 from creditml.environments.lookup import look_up
 from creditml.errors import CreditMLError
+from creditml.findings import Findings
 
 if TYPE_CHECKING:
     from creditml.config import EnvironmentSettings

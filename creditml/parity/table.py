@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from creditml.language.pipeline import LATER_NODE_TYPES as NODE_TYPES_REFUSED
 from creditml.model import NOTHING
-from creditml.spec.pipeline import LATER_NODE_TYPES as NODE_TYPES_REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

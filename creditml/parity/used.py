@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import CreditMLError, Place
+from creditml.language.command import SHORT_KEYS
+from creditml.language.files import Files
+from creditml.language.pipeline import component_type
+from creditml.language.reader import open_document
+from creditml.language.yaml import Document, Map, Scalar, from_plain
+from creditml.language.yaml import Node as Tree
 from creditml.parity.table import IGNORED, LATER_JOB_TYPES, LATER_NODE_TYPES, SECTIONS, Fate
-from creditml.spec.command import SHORT_KEYS
-from creditml.spec.files import Files
-from creditml.spec.pipeline import component_type
-from creditml.spec.reader import open_document
-from creditml.spec.yaml import Document, Map, Scalar, from_plain
-from creditml.spec.yaml import Node as Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from creditml.language.fields import Context
     from creditml.parity.table import Field
-    from creditml.spec.fields import Context
     from creditml.workspace import Workspace
 
 _SHORT = {short: key for key, shorts in SHORT_KEYS.items() for short in shorts}

@@ -5,13 +5,13 @@
     service      one workspace's service: who may ask, and what becomes of errors
     versions     data, environments, components, models and code
     jobs, runs   jobs, and what the run history says of them
-    storage      datastores; `blobs` answers for their storage account
-    surroundings the workspace itself, computes, and where the services are
+    blobs        the storage account of the datastores; `blob_places` says which file each blob is
+    workspaces   the workspace itself, computes, and where the services are
     keys         the secret of a workspace, and what is derived from it
 
     transport    carries requests within the process; the one file that reaches into the SDK's storage client
     compiling    from a job of the SDK to one that a file can hold
-    untouched    what is submitted stays as it was, for another workspace
+    restoring    what is submitted stays as it was, for another workspace
     connection   `connect`: a genuine MLClient
     server       carries requests over TLS on loopback; `certificates` are its own
     variables    environment variables under which an unchanged script talks to the server

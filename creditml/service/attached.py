@@ -1,4 +1,4 @@
-"""The service for the steps of one runner, which starts it (`creditml.engine.access`).
+"""The service for the steps of one runner, which starts it (`creditml.engine.client_service`).
 
 It prints the variables for the steps as JSON, null for those that have to be unset, and serves until its standard input
 ends. It is not the one that `creditml status` tells of; jobs that the steps submit outlive it.

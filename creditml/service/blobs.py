@@ -13,9 +13,9 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from creditml.service.blob_places import blob_file, blobs
 from creditml.service.keys import FOLDER
 from creditml.service.messages import Answer, Refusal
-from creditml.service.stored import blob_file, blobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from creditml.model import Job
+    from creditml.references import Scope
     from creditml.service.keys import Keys
     from creditml.service.messages import Request
-    from creditml.service.promises import Promises
-    from creditml.wire.scope import Scope
+    from creditml.service.promised_versions import Promises
     from creditml.workspace import Workspace
     from creditml.workspace.assets import Assets
     from creditml.workspace.records import JobRecord

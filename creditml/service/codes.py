@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from creditml.errors import NotFound
+from creditml.service.blob_places import BLOBSTORE, CONTENT, UPLOAD, discard, own_upload
 from creditml.service.messages import Answer, Refusal, answer
-from creditml.service.stored import BLOBSTORE, CONTENT, UPLOAD, discard, own_upload
-from creditml.wire.scope import resource
+from creditml.wire.resources import resource
 from creditml.workspace.content import File
 from creditml.workspace.records import now
 

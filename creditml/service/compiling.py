@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from azure.ai.ml import Input, MLClient
 
-from creditml.engine.contract import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
-from creditml.engine.submit import prepare, submit
 from creditml.errors import CreditMLError
 from creditml.model import NOTHING, Command, Component, Data, Job, JobInput, Literal, Node, Pipeline
+from creditml.references import LOCAL
 from creditml.service.credential import LocalCredential
 from creditml.service.service import Service
 from creditml.service.transport import control_plane, in_process, serve_blobs
+from creditml.submission.submit import prepare, submit
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def _captured(entity: Any, folder: Path) -> Job:  # noqa: ANN401  a job of the S
     serve_blobs(service)
     client = MLClient(
         LocalCredential(service.keys),
-        SUBSCRIPTION,
-        RESOURCE_GROUP,
-        WORKSPACE_NAME,
+        LOCAL.subscription,
+        LOCAL.group,
+        LOCAL.workspace,
         transport=control_plane(service),
         enable_telemetry=False,
         show_progress=False,

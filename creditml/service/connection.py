@@ -7,10 +7,10 @@ import selectors
 import threading
 from typing import TYPE_CHECKING, Any
 
-from creditml.backends import AZURE
 from creditml.config import read_config
-from creditml.engine.contract import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
-from creditml.service.untouched import leaving_untouched
+from creditml.entry_points import AZURE
+from creditml.references import LOCAL
+from creditml.service.restoring import leaving_untouched
 from creditml.tracking import Tracking
 from creditml.workspace import Workspace
 
@@ -51,7 +51,7 @@ def _local(settings: dict[str, Any]) -> MLClient:
     workspace.close()
     service = Service(root, in_process(), MLflow(root).uri)
     serve_blobs(service)
-    names = () if settings.get("registry_name") else (SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE_NAME)
+    names = () if settings.get("registry_name") else (LOCAL.subscription, LOCAL.group, LOCAL.workspace)
     client = MLClient(
         LocalCredential(service.keys),
         *names,

@@ -19,9 +19,9 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from creditml import locks as lock
 from creditml.errors import BackendError
 from creditml.service.keys import FOLDER
-from creditml.workspace import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

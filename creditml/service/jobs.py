@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from creditml.backends import load
 from creditml.config import read_config
-from creditml.engine.executor import settle
-from creditml.engine.options import Options
+from creditml.entry_points import load
 from creditml.errors import NotFound, SpecError
+from creditml.history.life import settle
+from creditml.language.reader import read_job_document
+from creditml.language.yaml import Document, from_plain
+from creditml.references import ARTIFACT_STORE, artifact_path
+from creditml.service.asset_ids import WorkspaceReferences
 from creditml.service.messages import Answer, Refusal, answer
-from creditml.service.references import WorkspaceReferences
-from creditml.spec.reader import read_job_document
-from creditml.spec.yaml import Document, from_plain
+from creditml.submission.options import Options
 from creditml.wire.reading import job_of
-from creditml.wire.scope import ARTIFACT_STORE, artifact_path, resource
+from creditml.wire.resources import resource
 from creditml.wire.writing import job_properties
 from creditml.workspace import tracking_page
 

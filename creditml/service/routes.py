@@ -6,8 +6,8 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from creditml.service import codes, jobs, runs, surroundings, versions
-from creditml.wire.scope import PROVIDER, Scope
+from creditml.references import PROVIDER, Scope
+from creditml.service import codes, jobs, runs, versions, workspaces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,21 +67,21 @@ def _routes() -> Iterator[Route]:
 
 
 def _paths() -> Iterator[tuple[str, str, Handler]]:
-    yield "GET", "/discovery", surroundings.discovery
-    yield "GET", r"/registrymanagement/v[\d.]+/registries/{registry}/discovery", surroundings.discover_registry
-    yield "GET", _LISTS, surroundings.list_workspaces
-    yield "GET", _WORKSPACE, surroundings.get_workspace
+    yield "GET", "/discovery", workspaces.discovery
+    yield "GET", r"/registrymanagement/v[\d.]+/registries/{registry}/discovery", workspaces.discover_registry
+    yield "GET", _LISTS, workspaces.list_workspaces
+    yield "GET", _WORKSPACE, workspaces.get_workspace
     yield from _assets(_WORKSPACE)
     compute = f"{_WORKSPACE}/computes"
-    yield "GET", compute, surroundings.list_computes
-    yield "GET", f"{compute}/{{name}}", surroundings.get_compute
-    yield "PUT", f"{compute}/{{name}}", surroundings.put_compute
-    yield "DELETE", f"{compute}/{{name}}", surroundings.delete_compute
+    yield "GET", compute, workspaces.list_computes
+    yield "GET", f"{compute}/{{name}}", workspaces.get_compute
+    yield "PUT", f"{compute}/{{name}}", workspaces.put_compute
+    yield "DELETE", f"{compute}/{{name}}", workspaces.delete_compute
     store = f"{_WORKSPACE}/datastores"
-    yield "GET", store, surroundings.list_datastores
-    yield "GET", f"{store}/{{name}}", surroundings.get_datastore
-    yield "PUT", f"{store}/{{name}}", surroundings.put_datastore
-    yield "POST", f"{store}/{{name}}/listSecrets", surroundings.list_secrets
+    yield "GET", store, workspaces.list_datastores
+    yield "GET", f"{store}/{{name}}", workspaces.get_datastore
+    yield "PUT", f"{store}/{{name}}", workspaces.put_datastore
+    yield "POST", f"{store}/{{name}}/listSecrets", workspaces.list_secrets
     job = f"{_WORKSPACE}/jobs"
     yield "GET", job, jobs.list_jobs
     yield "GET", f"{job}/{{name}}", jobs.get_job

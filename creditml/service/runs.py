@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creditml import tracking
-from creditml.engine.executor import settle
 from creditml.errors import NotFound
+from creditml.history.life import settle
+from creditml.references import artifact_path, stored_output_uri
+from creditml.service.blob_places import ARTIFACTS, blobs
 from creditml.service.jobs import studio
 from creditml.service.messages import Answer, Refusal, answer
-from creditml.service.stored import ARTIFACTS, blobs
-from creditml.wire.scope import artifact_path, output_uri, stamp, user
+from creditml.wire.resources import stamp, user
 
 if TYPE_CHECKING:
     from creditml.service.call import Call
@@ -154,7 +155,7 @@ def _output_uri(record: JobRecord, output: str) -> str:
     place = record.results.get("outputs", {}).get(output)
     if place is None:
         raise Refusal(404, "UserError", f"The run {record.name} has no output '{output}'.")
-    uri = output_uri(record.name, output)
+    uri = stored_output_uri(record.name, output)
     return uri + Path(place).name if Path(place).is_file() else uri
 
 

@@ -12,7 +12,7 @@ from creditml.service.call import Call, Storage
 from creditml.service.jobs import submit_job
 from creditml.service.keys import Keys
 from creditml.service.messages import Answer, Refusal, refusal
-from creditml.service.promises import Promises
+from creditml.service.promised_versions import Promises
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:

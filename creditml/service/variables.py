@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from creditml.engine.contract import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
+from creditml.references import LOCAL
 from creditml.service.azure_cli import stand_in
 from creditml.service.certificates import Certificates, bundle
 from creditml.service.keys import Keys
@@ -74,7 +74,7 @@ def applied(environment: Mapping[str, str], given: Mapping[str, str]) -> dict[st
 
 def write_config(folder: Path) -> bool:
     """A config.json for `MLClient.from_config()` in a folder; False if there is one, which stays as it is."""
-    names = {"subscription_id": SUBSCRIPTION, "resource_group": RESOURCE_GROUP, "workspace_name": WORKSPACE_NAME}
+    names = {"subscription_id": LOCAL.subscription, "resource_group": LOCAL.group, "workspace_name": LOCAL.workspace}
     try:
         with (folder / "config.json").open("x", encoding="utf-8") as stream:
             json.dump(names, stream, indent=2)

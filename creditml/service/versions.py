@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from creditml.check import check_component
-from creditml.engine.submit import freeze_component
 from creditml.errors import Conflict, NotFound, SpecError
+from creditml.language.reader import read_component_document
+from creditml.language.writer import component_dict
+from creditml.language.yaml import Document, from_plain
+from creditml.service.asset_ids import WorkspaceReferences, kind_of
+from creditml.service.blob_places import kept_uri, local_uri, model_uri, registry_uri, uploaded, uploaded_uri
 from creditml.service.messages import Answer, Refusal, answer
-from creditml.service.promises import Promise
-from creditml.service.references import WorkspaceReferences, kind_of
-from creditml.service.stored import kept_uri, local_uri, model_uri, registry_uri, uploaded, uploaded_uri
-from creditml.spec.reader import read_component_document
-from creditml.spec.writer import component_dict
-from creditml.spec.yaml import Document, from_plain
+from creditml.service.promised_versions import Promise
+from creditml.submission.freezing import freeze_component
 from creditml.wire.reading import component_of
-from creditml.wire.scope import ANONYMOUS_COMPONENT, resource
+from creditml.wire.resources import ANONYMOUS_COMPONENT, resource
 from creditml.wire.words import camel, snake
 from creditml.wire.writing import component_spec
 from creditml.workspace.assets import ANONYMOUS

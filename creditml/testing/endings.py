@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.executor import Exit
+from creditml.seams.launcher import Exit
 from creditml.testing.fixtures import LauncherFixtures
 from creditml.testing.steps import (
     HEEDFUL,
@@ -19,7 +19,7 @@ from creditml.testing.steps import (
 )
 
 if TYPE_CHECKING:
-    from creditml.executor import Launcher
+    from creditml.seams.launcher import Launcher
 
 
 class EndContract(LauncherFixtures):

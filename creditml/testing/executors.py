@@ -19,12 +19,12 @@ import pytest
 
 from creditml.errors import NotFound, SpecError
 from creditml.model import Command, ComponentInput, ComponentOutput, Job, JobOutput, Literal, Node, Pipeline
-from creditml.workspace.records import TERMINAL
+from creditml.statuses import TERMINAL
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creditml.executor import Executor, JobState
+    from creditml.seams.executor import Executor, JobState
 
 _ENVIRONMENT = "azureml:any@latest"
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from creditml.executor import Launcher
+    from creditml.seams.launcher import Launcher
 
 
 class LauncherFixtures:

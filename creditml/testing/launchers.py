@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creditml.errors import BackendError
-from creditml.executor import Exit, Mount
+from creditml.seams.launcher import Exit, Mount
 from creditml.testing.endings import EndContract
 from creditml.testing.steps import (
     LONG_LINE,
@@ -36,7 +36,7 @@ from creditml.testing.steps import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creditml.executor import Launcher
+    from creditml.seams.launcher import Launcher
 
 
 class LauncherContract(EndContract):

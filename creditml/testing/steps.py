@@ -8,13 +8,13 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-from creditml.executor import Step
+from creditml.seams.launcher import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from creditml.executor import Exit, Running
+    from creditml.seams.launcher import Exit, Running
 
 PATIENCE = 60.0  # seconds after which what must happen is taken to have failed
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from creditml.wire.scope import ARTIFACT_STORE, parse_id, short_uri
+from creditml.references import ARTIFACT_STORE, parse_id, short_uri
 from creditml.wire.words import (
     DISTRIBUTIONS,
     HUMP,

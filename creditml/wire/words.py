@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from creditml.wire.scope import Scope
+    from creditml.references import Scope
 
 MODES = {
     "ReadOnlyMount": "ro_mount",

@@ -9,7 +9,7 @@ from creditml.wire.words import DISTRIBUTIONS, IDENTITIES, MODES, PLAIN, PRIORIT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from creditml.wire.scope import Scope
+    from creditml.references import Scope
     from creditml.wire.words import References
 
 _SENT_MODES = {ours: sent for sent, ours in MODES.items()}

@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import re
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from creditml.errors import Conflict, CreditMLError, NotFound, near_miss
+from creditml.references import parse_reference
 from creditml.workspace.records import Asset, now
 
 if TYPE_CHECKING:
@@ -30,42 +31,10 @@ MUTABLE = ("description", "tags", "properties", "display_name", "stage")
 _NAME = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}"
 _COUNTED_DIGITS = 18
 _VERSION = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,29}"
-_REFERENCE = r"azureml:(?!//)(?P<name>[^:@/]+)(?::(?P<version>[^:@/]+)|@(?P<label>[^:@/]+))?"
-_ARM = (
-    r"(?i)(?:azureml:)?/subscriptions/.*/(?P<kind>[a-z]+)/(?P<name>[^/]+)"
-    r"/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))"
-)
-_REGISTRY = (
-    r"(?i)azureml://registries/(?P<registry>[^/]+)/(?P<kind>data|environments|components|models)/(?P<name>[^/]+)"
-    r"/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))"
-)
 _CURRENT_FIRST = "ORDER BY created_at DESC, seq DESC"
 _KEY = "registry=? AND kind=? AND name=? AND version=?"
 TITLES = {"data": "data asset", "environment": "environment", "component": "component", "model": "model"}
 _SHOWN = 60  # characters of a value in a message
-
-
-class Reference(NamedTuple):
-    """What names an asset: a version, or a label, or neither; in a registry, or in the workspace."""
-
-    name: str
-    version: str | None = None
-    label: str | None = None
-    registry: str = ""
-    kind: str | None = None  # where the text says it
-
-
-def parse_reference(text: str) -> Reference | None:
-    """Read `azureml:name:version`, `azureml:name@label`, `azureml:name`, an ARM id, or the URI of a registry's asset.
-
-    Returns:
-        What it names; None if it is none of these.
-    """
-    if match := re.fullmatch(_REGISTRY, text):
-        kind = match["kind"].lower().removesuffix("s")
-        return Reference(match["name"], match["version"], match["label"], match["registry"], kind)
-    match = re.fullmatch(_REFERENCE, text) or re.fullmatch(_ARM, text)
-    return Reference(match["name"], match["version"], match["label"]) if match else None
 
 
 class Assets:

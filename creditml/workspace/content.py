@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import CreditMLError
 from creditml.names import run_id
+from creditml.references import code_digest, is_reference
 
 if TYPE_CHECKING:
     import hashlib
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from creditml.model import Command
 
 _IGNORE_FILES = (".amlignore", ".gitignore")
 _CHUNK = 1 << 20
@@ -44,6 +47,16 @@ class Content:
     def folder(self, digest: str) -> Path:
         """Where the snapshot of that hash lies; it need not exist."""
         return self.root / digest
+
+    def code_folder(self, code: str) -> Path:
+        """The snapshot that a frozen job's `code` names; it need not exist."""
+        return self.folder(code_digest(code))
+
+    def local_code(self, component: Command) -> tuple[str, tuple[str, ...]]:
+        """A step's code folder on this machine (empty if it has none), and what is put beside the files in it."""
+        code = component.code or ""
+        folder = str(self.code_folder(code)) if is_reference(code) else code
+        return folder, component.additional_includes
 
     def snapshot_code(self, code: Path, includes: Iterable[Path] = ()) -> str:
         """Snapshot a code folder (or one file) with additional includes beside it; returns the hash.

@@ -20,19 +20,21 @@ from urllib.parse import unquote, urlsplit
 
 from creditml.errors import CreditMLError, NotFound, Unsupported, near_miss
 from creditml.model import MODEL_TYPES
-from creditml.workspace.assets import parse_reference
+from creditml.references import (
+    DEFAULT_DATASTORE,
+    datastore_uri,
+    is_reference,
+    parse_datastore,
+    parse_output,
+    parse_reference,
+)
 
 if TYPE_CHECKING:
     from creditml.workspace.assets import Assets
     from creditml.workspace.content import Content
     from creditml.workspace.jobs import Jobs
 
-DEFAULT_DATASTORE = "workspaceblobstore"
 # compiled when they are first used: that takes longer than a command may
-_DATASTORE = r"(?i)azureml://(?:subscriptions/.*?/)?datastores/(?P<store>[^/]+)(?:/paths/(?P<path>.*))?"
-_JOB_OUTPUT = (
-    r"(?i)azureml://(?:subscriptions/.*?/)?jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths/(?P<path>.*))?"
-)
 _STORED_OUTPUT = r"(?s)azureml/(?P<job>[^/]+)/(?P<output>[^/]+)(?:/(?P<path>.*))?"
 _RUN = r"runs:/(?P<job>[^/]+)/(?P<path>.*)"
 _REMOTE = ("wasbs", "wasb", "abfss", "abfs", "adl", "s3", "gs", "hdfs", "dbfs")
@@ -98,7 +100,7 @@ class DataPaths:
             NotFound: there is no such file or folder.
             CreditMLError: it is a file where the type is of folders, or the other way round.
         """
-        if "://" in path or path.startswith("azureml:"):
+        if "://" in path or is_reference(path):
             return path
         source = self.locate(path, type)
         folder = source.is_dir()
@@ -114,7 +116,7 @@ class DataPaths:
             message = f"{path} is empty; Azure ML refuses that."
             raise CreditMLError(message)
         upload = self._content.upload(source, self.datastore(DEFAULT_DATASTORE) / "LocalUpload")
-        return f"azureml://datastores/{DEFAULT_DATASTORE}/paths/LocalUpload/{upload}/{source.name}"
+        return datastore_uri(DEFAULT_DATASTORE, f"LocalUpload/{upload}/{source.name}")
 
     def keep_context(self, path: str) -> str:
         """The folder that an environment records as its build context: it is uploaded as data is; URLs stay.
@@ -151,15 +153,14 @@ class DataPaths:
         if ".." in path.split("/"):
             message = f"{path} leads out of where it starts; there is nothing above it. Write it without '..'."
             raise NotFound(message)
-        if match := re.fullmatch(_DATASTORE, path):
-            inside = match["path"] or ""
-            output = self.stored_output(inside) if match["store"] == DEFAULT_DATASTORE else None
+        if found := parse_datastore(path):
+            output = self.stored_output(found.path) if found.datastore == DEFAULT_DATASTORE else None
             if output is None:
-                return str(self.datastore(match["store"]) / inside)
-            rest = inside.removeprefix(output.prefix).strip("/")
+                return str(self.datastore(found.datastore) / found.path)
+            rest = found.path.removeprefix(output.prefix).strip("/")
             return str(output.place / rest if rest and output.place.is_dir() else output.place)
-        if match := re.fullmatch(_JOB_OUTPUT, path):
-            return str(self._output(match["job"], match["output"], match["path"] or ""))
+        if written := parse_output(path):
+            return str(self._output(*written))
         if match := re.fullmatch(_RUN, path):
             return str(self._output(match["job"], "artifacts", match["path"]))
         reference = parse_reference(path)

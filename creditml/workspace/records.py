@@ -6,15 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.model import NOTHING
+from creditml.statuses import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KINDS = ("data", "environment", "component", "model")
-
-# Azure ML's job statuses (SDK: _run_history_constants).
-TERMINAL = ("Completed", "Failed", "Canceled", "NotResponding", "Paused")
-
 
 PAGE = "creditml.studio"
 """The property of a job that ran elsewhere: its page in Azure ML's studio."""

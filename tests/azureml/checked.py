@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.engine.options import Options
-from creditml.spec.reader import read_job
+from creditml.language.reader import read_job
+from creditml.submission.options import Options
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor
 

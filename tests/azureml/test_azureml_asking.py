@@ -8,10 +8,10 @@ import pytest
 from checked import ENVIRONMENT, STEP, pipeline, problems
 
 from creditml.errors import AuthenticationFailed
-from creditml.spec.reader import read_job
+from creditml.language.reader import read_job
 from creditml.workspace import Workspace
-from creditml_azureml.checking import live_problems
 from creditml_azureml.cloud import Cloud
+from creditml_azureml.offline_checks import live_problems
 from creditml_azureml.target import Target, find_target
 
 if TYPE_CHECKING:

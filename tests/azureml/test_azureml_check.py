@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from checked import STEP, pipeline, problems
 
-from creditml.engine.options import Options
 from creditml.errors import SpecError
-from creditml.spec.reader import read_job
+from creditml.language.reader import read_job
+from creditml.submission.options import Options
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor
 

@@ -11,7 +11,7 @@ from dsl_pipeline import make
 
 import creditml
 from creditml.errors import CreditMLError
-from creditml.service.untouched import workspace_id
+from creditml.service.restoring import workspace_id
 
 if TYPE_CHECKING:
     from pathlib import Path

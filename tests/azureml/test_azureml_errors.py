@@ -26,8 +26,8 @@ from creditml.errors import (
     SpecError,
     Unsupported,
 )
+from creditml.secrets import redacted
 from creditml_azureml.errors import translated
-from creditml_azureml.secrets import redacted
 
 EXPECTED = {
     AuthenticationFailed: "ClientAuthenticationError CredentialUnavailableError AuthenticationRequiredError",

@@ -11,8 +11,8 @@ from azure_side import Inside
 from project import Project, eventually, pipeline, step
 
 from creditml.errors import BackendUnavailable, CreditMLError, NotFound
+from creditml.language.reader import read_job
 from creditml.plan import plan
-from creditml.spec.reader import read_job
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor
 from creditml_azureml.cloud import Cloud, Stored

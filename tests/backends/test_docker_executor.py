@@ -9,9 +9,9 @@ import pytest
 from containers import IMAGE
 from project import Project, eventually, pipeline, step
 
-from creditml.backends import load
 from creditml.config import EnvironmentSettings
-from creditml.engine.options import Options
+from creditml.entry_points import load
+from creditml.submission.options import Options
 from creditml.testing.executors import ExecutorContract
 from creditml.workspace import Workspace
 from creditml_docker import DockerExecutor

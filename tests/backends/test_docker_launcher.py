@@ -17,7 +17,7 @@ import pytest
 from containers import IMAGE
 
 from creditml.errors import BackendError, BackendUnavailable, CreditMLError
-from creditml.executor import Exit, Mount
+from creditml.seams.launcher import Exit, Mount
 from creditml.testing.launchers import LauncherContract
 from creditml.testing.steps import PATIENCE, STUBBORN, StepMaker, has_ended, is_free, log_of, wait_for
 from creditml_docker import owners

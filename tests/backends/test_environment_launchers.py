@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from conftest import InChild
 
-    from creditml.executor import Launcher
+    from creditml.seams.launcher import Launcher
 
 SYSTEM = "/usr/local/bin:/usr/bin:/bin"
 

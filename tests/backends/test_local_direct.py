@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from creditml.executor import Exit
+    from creditml.seams.launcher import Exit
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only done on Linux")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creditml.backends import available, load
+from creditml.entry_points import available, load
 from creditml.errors import BackendUnavailable
 from creditml.testing.executors import ExecutorContract
 from creditml.workspace import Workspace

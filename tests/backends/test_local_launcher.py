@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creditml.errors import BackendError
-from creditml.executor import Exit, Mount
+from creditml.seams.launcher import Exit, Mount
 from creditml.testing.launchers import LauncherContract
 from creditml.testing.steps import PATIENCE, STUBBORN, StepMaker, has_ended, is_free, log_of, wait_for
 from creditml_local import guard, landlock, processes, protection

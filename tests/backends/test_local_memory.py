@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creditml.executor import Exit
+from creditml.seams.launcher import Exit
 from creditml_local import guard
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creditml.executor import Mount
+from creditml.seams.launcher import Mount
 from creditml.testing.launchers import LauncherContract
 from creditml.testing.steps import StepMaker, log_of
 from creditml_local import guard, landlock, linux, protection, readonly

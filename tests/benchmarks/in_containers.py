@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from measuring import Row, Run, median, paired
 
-from creditml.executor import Mount, Step
+from creditml.seams.launcher import Mount, Step
 from creditml_docker.engines import find_engine
 from creditml_docker.launcher import DockerLauncher
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MAKING = """
     import os, time
     from pathlib import Path
-    from creditml.engine.executor import LocalJobs
+    from creditml.engine.local_jobs import LocalJobs
     from creditml.environments.wanted import Provided
     from creditml.errors import Canceled, CreditMLError
     from creditml_local import LocalLauncher

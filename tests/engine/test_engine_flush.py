@@ -8,7 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from creditml import tracking
-from creditml.engine.submit import prepare
+from creditml.submission.submit import prepare
 from creditml.testing.executors import node, pipeline
 from creditml.workspace import Workspace
 from creditml_local import LocalExecutor

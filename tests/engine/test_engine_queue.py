@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NESTING = """
     import subprocess, sys
-    from creditml.engine.executor import LocalJobs
+    from creditml.engine.local_jobs import LocalJobs
     from creditml_local import LocalLauncher
 
     class Launcher(LocalLauncher):

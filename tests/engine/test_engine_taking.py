@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creditml.engine import command
-from creditml.engine.submit import prepare
+from creditml.submission.submit import prepare
 from creditml.testing.executors import node, pipeline
 from creditml.workspace import Workspace
 from creditml_local import LocalExecutor

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from creditml.engine.submit import default_experiment
 from creditml.model import LITERAL_TYPES, Command, Component, Data, Job, JobInput, JobOutput, Literal, Node, Pipeline
+from creditml.submission.submit import default_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

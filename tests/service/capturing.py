@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from creditml.engine.submit import prepare, submit
+from creditml.submission.submit import prepare, submit
 
 if TYPE_CHECKING:
-    from creditml.engine.submit import Prepared
     from creditml.model import Job
+    from creditml.submission.submit import Prepared
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
 

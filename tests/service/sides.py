@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from capturing import JOBS, Capturing
 from differences import differences
 
-from creditml.engine.submit import prepare
-from creditml.spec.reader import read_job, read_job_dict
+from creditml.language.reader import read_job, read_job_dict
+from creditml.submission.submit import prepare
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,19 +16,19 @@ from project import Project
 from sides import Sides, recorded
 from test_service_oracle import FILES, Case
 
-from creditml.backends import load
-from creditml.engine.submit import submit
+from creditml.entry_points import load
+from creditml.language.reader import read_job
 from creditml.service.certificates import certificates
 from creditml.service.variables import UNSET
-from creditml.spec.reader import read_job
+from creditml.submission.submit import submit
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from creditml.engine.executor import LocalJobs
-    from creditml.executor import Jobs
+    from creditml.engine.local_jobs import LocalJobs
     from creditml.model import Job
+    from creditml.seams.executor import Jobs
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

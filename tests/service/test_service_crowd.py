@@ -9,11 +9,11 @@ import crowd
 import pytest
 from project import Project
 
+from creditml.references import Scope
+from creditml.service.blob_places import BLOBSTORE
 from creditml.service.call import Storage
 from creditml.service.messages import Request
 from creditml.service.service import Service
-from creditml.service.stored import BLOBSTORE
-from creditml.wire.scope import Scope
 
 if TYPE_CHECKING:
     from pathlib import Path

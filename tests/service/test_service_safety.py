@@ -14,12 +14,12 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from creditml.references import Scope
+from creditml.service.blob_places import ARTIFACTS, BLOBSTORE, CONTENT
 from creditml.service.call import Storage
 from creditml.service.keys import Keys
 from creditml.service.messages import Answer, Request
 from creditml.service.service import Service
-from creditml.service.stored import ARTIFACTS, BLOBSTORE, CONTENT
-from creditml.wire.scope import Scope
 from creditml.workspace import Workspace
 from creditml.workspace.records import JobRecord, now
 

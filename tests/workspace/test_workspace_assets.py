@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from creditml.errors import Conflict, CreditMLError, NotFound
+from creditml.references import Reference, parse_reference
 from creditml.workspace import Workspace
-from creditml.workspace.assets import Reference, parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,132 @@
+"""Submissions that may be cut off: a job's name is on disk before it is sent, so that none is sent twice.
+
+    <workspace>/azureml/<digest>-<name>.json     a submission whose end isn't known
+
+Whoever submits holds a lock on its note. One that nobody holds was cut off: the next submission of the same job, with
+the same code and data, to the same workspace takes it up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from creditml.errors import AuthenticationFailed, BackendUnavailable
+from creditml.language.writer import job_dict
+from creditml.model import Data
+from creditml.names import job_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from creditml.model import Job, Node
+
+_FOLDER = "azureml"
+_FORGOTTEN = 24 * 3600.0  # seconds after which nobody means the same submission any more
+
+
+class Attempt:
+    """A submission: under which name, and whether an earlier one, which was cut off, is taken up.
+
+    `sent` says that the job may have arrived, so that the note must stay whatever happens.
+    """
+
+    def __init__(self, name: str, *, resumed: bool) -> None:
+        """Nothing is sent yet."""
+        self.name, self.resumed, self.sent = name, resumed, False
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody has interrupted the submission when the job may have arrived already."""
+
+    def __init__(self, name: str) -> None:
+        """Say how to find out."""
+        super().__init__(
+            f"It isn't known whether the job '{name}' has reached Azure ML. `creditml job show -n {name} --backend "
+            "azureml` tells, and `job cancel` ends it; the same command again takes it up."
+        )
+
+
+@contextmanager
+def attempt(root: Path, target: str, job: Job) -> Iterator[Attempt]:
+    """Submit within this context.
+
+    The note stays if the connection is lost, the sign-in expires, the process ends, or anything happens after the job
+    was sent; it goes with any other end.
+
+    Args:
+        root: the workspace's folder.
+        target: the id of the workspace in Azure.
+        job: its code as snapshots, so that other code makes another job.
+    """
+    folder = root / _FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = _digest(target, job)
+    note, name = next(_cut_off(folder, digest), (None, ""))
+    resumed = note is not None
+    if note is None:
+        name = job.name or job_name()
+        note = _write(folder, digest, name)
+    keep = False
+    made = Attempt(name, resumed=resumed)
+    try:
+        yield made
+    except BaseException as error:
+        keep = made.sent or isinstance(error, BackendUnavailable | AuthenticationFailed | KeyboardInterrupt)
+        raise
+    finally:
+        if not keep:
+            (folder / f"{digest}-{name}.json").unlink(missing_ok=True)
+        os.close(note)
+
+
+def _cut_off(folder: Path, digest: str) -> Iterator[tuple[int, str]]:
+    for file in sorted(folder.glob(f"{digest}-*.json")):
+        try:
+            note = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            told = json.loads(os.read(note, 4096))
+        except (OSError, ValueError):  # somebody submits it now, or was ended while writing
+            os.close(note)
+            continue
+        if time.time() - told["at"] > _FORGOTTEN or not file.exists():
+            file.unlink(missing_ok=True)
+            os.close(note)
+            continue
+        yield note, told["name"]
+        return
+
+
+def _write(folder: Path, digest: str, name: str) -> int:
+    file = folder / f"{digest}-{name}.json"
+    note = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(note, fcntl.LOCK_EX)
+    os.write(note, json.dumps({"name": name, "at": time.time()}).encode())
+    os.fsync(note)
+    return note
+
+
+def _digest(target: str, job: Job) -> str:
+    said = json.dumps([target.lower(), job_dict(job), list(_data(job.root))], sort_keys=True, default=str)
+    return sha256(said.encode()).hexdigest()[:32]
+
+
+def _data(node: Node) -> Iterator[Any]:
+    """How the local data of a job looks."""
+    for value in node.inputs.values():
+        if isinstance(value, Data) and os.path.isabs(value.path):
+            for file in sorted([Path(value.path), *Path(value.path).rglob("*")]):
+                found = file.lstat()
+                yield str(file), found.st_size, found.st_mtime_ns
+    jobs = getattr(node.component, "jobs", {})
+    for child in jobs.values():
+        yield from _data(child)

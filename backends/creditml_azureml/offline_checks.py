@@ -1,0 +1,121 @@
+"""What Azure ML would refuse: what shows in the job alone, and what only its workspace can tell."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from creditml.findings import Findings
+from creditml.model import Command, Data, Environment, Pipeline
+from creditml.references import parse_reference
+from creditml_azureml.online_checks import Asking
+from creditml_azureml.uploads import code_problems, context_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from creditml.errors import Problem
+    from creditml.model import Job, Node
+    from creditml.workspace import Workspace
+    from creditml_azureml.cloud import Cloud
+
+
+class Nowhere:
+    """No other place to ask for components; see `creditml.submission.resolving.Elsewhere`."""
+
+    def component(self, reference: str) -> None:
+        """Nothing is known of it."""
+
+
+_LONGEST = 255
+"""Characters of most names in Azure ML. What it takes of these two isn't documented, so that more is a warning."""
+
+
+def as_there(problems: Sequence[Problem]) -> list[Problem]:
+    """Problems as severe as they are there: what Azure ML refuses is an error, though nothing hinders it here."""
+    return [problem._replace(warning=problem.warning and not problem.refused) for problem in problems]
+
+
+def unresolved(node: Node) -> bool:
+    """Whether a component of it, at any depth, is but a reference: it couldn't be asked for."""
+    component = node.component
+    if isinstance(component, Pipeline):
+        return any(map(unresolved, component.jobs.values()))
+    return isinstance(component, str)
+
+
+def offline_problems(job: Job, workspace: Workspace) -> list[Problem]:
+    """What shows without a connection, besides what the reader and the check have found.
+
+    Of that, `as_there` says how severe it is.
+
+    Args:
+        job: its references to components resolved as far as they are known.
+        workspace: the local one, which is no part of what is uploaded.
+    """
+    findings = Findings(job)
+    _names(findings, job)
+    _versions(findings, job.root, (), set())
+    seen: set[tuple[object, ...]] = set()
+    for component, path in _commands(job.root, (), set()):
+        if component.code and not component.code.startswith("azureml:"):
+            key: tuple[object, ...] = (component.code, component.additional_includes)
+            if key not in seen:
+                seen.add(key)
+                code_problems(findings, (*path, "code"), component, workspace)
+        environment = component.environment
+        build = environment.build if isinstance(environment, Environment) else None
+        if build and os.path.isabs(build.path) and (build.path,) not in seen:
+            seen.add((build.path,))
+            context_problems(findings, (*path, "environment", "build"), build, workspace)
+    return findings.problems
+
+
+def live_problems(job: Job, workspace: Workspace, cloud: Cloud) -> list[Problem]:
+    """What the workspace in Azure lacks of what the job names; each thing is asked for once.
+
+    Args:
+        job: as for `offline_problems`.
+        workspace: the local one: what is registered there will be registered in Azure on the way.
+        cloud: the one in Azure.
+
+    Raises:
+        BackendUnavailable: it can't be reached.
+        AuthenticationFailed: nobody is signed in.
+    """
+    asking = Asking(job, workspace, cloud)
+    asking.everything()
+    return asking.findings.problems
+
+
+def _names(findings: Findings, job: Job) -> None:
+    for key, value in (("experiment_name", job.experiment_name), ("display_name", job.display_name)):
+        if value and len(value) > _LONGEST:
+            findings.warn((key,), f"The {key} has {len(value)} characters; Azure ML's names have at most {_LONGEST}.")
+
+
+def _versions(findings: Findings, node: Node, path: tuple[str, ...], seen: set[int]) -> None:
+    """Data is named with a version or a label: the SDK refuses it otherwise."""
+    for name, value in node.inputs.items():
+        reference = parse_reference(value.path) if isinstance(value, Data) else None
+        if isinstance(value, Data) and reference and not reference.version and not reference.label:
+            mend = f"write {value.path}@latest or {value.path}:<version>"
+            findings.error((*path, "inputs", name, "path"), f"{value.path} has no version; {mend}.")
+    component = node.component
+    if isinstance(component, Pipeline) and id(component) not in seen:
+        seen.add(id(component))
+        for name, child in component.jobs.items():
+            _versions(findings, child, (*path, "component", "jobs", name), seen)
+
+
+def _commands(node: Node, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[Command, tuple[str, ...]]]:
+    """The command components of a job, each once, and where they stand."""
+    component, here = node.component, (*path, "component")
+    if isinstance(component, str) or id(component) in seen:
+        return
+    seen.add(id(component))
+    if isinstance(component, Pipeline):
+        for name, child in component.jobs.items():
+            yield from _commands(child, (*here, "jobs", name), seen)
+    else:
+        yield component, here

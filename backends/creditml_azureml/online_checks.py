@@ -1,0 +1,327 @@
+"""What a job names, asked of the workspace in Azure: each thing once."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from creditml.environments.curated import find
+from creditml.errors import AuthenticationFailed, BackendError, CreditMLError, NotFound, near_miss
+from creditml.findings import Findings
+from creditml.model import MODEL_TYPES, Command, Data, Pipeline
+from creditml.references import parse_reference
+from creditml.workspace.assets import TITLES
+from creditml_azureml.errors import mapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from creditml.model import Job, Node
+    from creditml.references import Reference
+    from creditml.workspace import Workspace
+    from creditml_azureml.cloud import Cloud
+
+_SERVERLESS = ("serverless", "local")
+"""No names of computes: for `local` the check has had its word."""
+_FORBIDDEN = 403
+_MISSING = 404
+_DATASTORE = re.compile(r"(?i)azureml://(?P<scope>subscriptions/.*?/)?datastores/(?P<name>[^/$]+)")
+_JOB = re.compile(r"(?i)azureml://jobs/(?P<name>[^/$]+)/outputs/")
+_READY = "Succeeded"
+_STOPPED = ("stopped", "stopping")
+
+
+_SHOWN = 9
+
+
+class _Listing(NamedTuple):
+    """What is there instead of the `name` that isn't."""
+
+    name: str
+    ask: Callable[[], Iterable[Any]]
+
+
+class Forbidden(AuthenticationFailed):
+    """Somebody is signed in who may not do that."""
+
+
+class Asking:
+    """Asks for what a job names; what it finds goes to `findings`."""
+
+    def __init__(self, job: Job, workspace: Workspace, cloud: Cloud) -> None:
+        """Nothing is asked yet."""
+        self.findings = Findings(job)
+        self._job, self._workspace, self._cloud = job, workspace, cloud
+        self._asked: dict[str, Any] = {}
+        self._components: set[int] = set()
+
+    def everything(self) -> None:
+        """Ask for the workspace, and if it is there for all that the job names."""
+        target = self._cloud.target
+        workspaces = self._cloud.client.workspaces
+        if self._get((), f"workspace {target}", lambda: workspaces.get(target.workspace_name)) is None:
+            return
+        settings = self._job.settings
+        if settings.default_compute:
+            self._compute(settings.default_compute, ("settings", "default_compute"))
+        if settings.default_datastore:
+            self._datastore(settings.default_datastore, ("settings", "default_datastore"))
+        self._node(self._job.root, ())
+
+    def _node(self, node: Node, path: tuple[str, ...]) -> None:
+        if node.compute:
+            self._compute(node.compute, (*path, "compute"))
+        for name, value in node.inputs.items():
+            if isinstance(value, Data):
+                at = (*path, "inputs", name, "path")
+                self._data(value.path, "model" if value.type in MODEL_TYPES else "data", at)
+        for name, output in node.outputs.items():
+            if output.path:
+                self._data(output.path, "data", (*path, "outputs", name, "path"))
+        if isinstance(node.component, Command):
+            self._instances(node, node.component, path)
+        self._component(node, (*path, "component"))
+
+    def _component(self, node: Node, here: tuple[str, ...]) -> None:
+        component = node.component
+        if isinstance(component, str):
+            self._asset(component, "component", here)
+        elif id(component) in self._components:
+            return
+        elif isinstance(component, Pipeline):
+            self._components.add(id(component))
+            for name, child in component.jobs.items():
+                self._node(child, (*here, "jobs", name))
+        else:
+            self._components.add(id(component))
+            if isinstance(component.environment, str):
+                self._asset(component.environment, "environment", (*here, "environment"))
+
+    # -- what there is to ask for
+
+    def _compute(self, text: str, path: tuple[str, ...]) -> None:
+        name = _compute_name(text)
+        if not name:
+            return
+        computes: Any = self._cloud.client.compute
+        found = self._get(path, f"compute '{name}'", lambda: computes.get(name), _Listing(name, computes.list))
+        state = _READY if found is None else _state(found)
+        if state.lower() != _READY.lower():
+            self.findings.warn(path, f"The compute '{name}' is not ready: it is {state}. The job waits until it is.")
+        elif str(getattr(found, "state", None) or "").lower() in _STOPPED:  # a compute instance, of one person
+            self.findings.warn(path, f"The compute instance '{name}' is stopped. The job waits until it is started.")
+
+    def _instances(self, node: Node, component: Command, path: tuple[str, ...]) -> None:
+        """Whether the compute of a step has as many nodes, and the subscription as many cores, as it asks for."""
+        name = _compute_name(node.compute or self._job.root.compute or self._job.settings.default_compute or "")
+        found = self._asked.get(f"compute '{name}'", (None, ""))[0]
+        resources = node.resources or component.resources or {}
+        wanted = resources.get("instance_count") or 1
+        if found is None or not isinstance(wanted, int):
+            return
+        at, most = (*path, "resources", "instance_count"), getattr(found, "max_instances", None)
+        if isinstance(most, int) and wanted > most:
+            self.findings.error(
+                at,
+                f"The compute '{name}' has at most {most} instances, and {wanted} are asked for. "
+                f"Set 'instance_count' to {most} or less, or let the compute grow.",
+            )
+        for family, limit, cores in self._quota(found):
+            if wanted * cores > limit:
+                self.findings.warn(
+                    at,
+                    f"The step needs {wanted * cores} cores of the family {family}, and the subscription's quota is "
+                    f"{limit}, so that it would wait for ever. Ask for more quota, or take another compute.",
+                )
+
+    def _quota(self, compute: Any) -> Iterator[tuple[str, int, int]]:  # noqa: ANN401  the SDK's
+        """The family of a cluster's machines, the quota of cores for it, and the cores of one; nothing if untold."""
+        size = str(getattr(compute, "size", None) or "").lower()
+        if not size or str(getattr(compute, "tier", "") or "").lower().startswith("low"):
+            return  # what is of low priority has another quota
+        computes: Any = self._cloud.client.compute
+        sizes = self._told("sizes of machines", computes.list_sizes)
+        usages = self._told("quota", computes.list_usage) if sizes else []
+        for machine in sizes:
+            for usage in usages:
+                family, name = str(machine.family), getattr(usage.name, "value", None)
+                if str(machine.name).lower() == size and str(name).lower() == family.lower():
+                    yield family, int(usage.limit), int(machine.v_cp_us)
+
+    def _told(self, title: str, ask: Callable[[], Iterable[Any]]) -> list[Any]:
+        """What is told, if anything is: not everybody may ask for it."""
+        if title not in self._asked:
+            try:
+                self._asked[title] = _asked(f"asking for the {title}", lambda: list(ask())), ""
+            except (BackendError, NotFound):
+                self._asked[title] = [], ""
+        return list(self._asked[title][0])
+
+    def _data(self, text: str, kind: str, path: tuple[str, ...]) -> None:
+        if match := _DATASTORE.match(text):
+            if not match["scope"] or self._cloud.target.id.lower() in f"/{text.partition('://')[2]}".lower():
+                self._datastore(match["name"], path)
+        elif match := _JOB.match(text):
+            job = match["name"]
+            self._get(path, f"job '{job}'", lambda: self._cloud.client.jobs.get(job))
+        elif text.startswith("azureml:"):
+            self._asset(text, kind, path)
+
+    def _datastore(self, text: str, path: tuple[str, ...]) -> None:
+        name = text.removeprefix("azureml:").rpartition("/")[2]
+        if "${{" not in text:
+            stores = self._cloud.client.datastores
+            self._get(path, f"datastore '{name}'", lambda: stores.get(name), _Listing(name, stores.list))
+
+    def _asset(self, text: str, kind: str, path: tuple[str, ...]) -> None:
+        reference = parse_reference(text)
+        if reference is None or self._is_here(text, kind):
+            return  # what is registered here is registered there on the way
+        if reference.registry:
+            self._in_registry(reference, kind, path)
+            return
+        if "/subscriptions/" in text and self._cloud.target.id.lower() not in text.lower():
+            return  # another workspace's
+        asked, given, name = _operations(self._cloud.client, kind), _version(reference), reference.name
+        said = text.removeprefix("azureml:")
+        known = _Listing(said, lambda: _versions(asked, name))
+        curated = kind == "environment" and find(name) is not None  # Azure ML has had it
+        title = f"{TITLES[kind]} {said}"
+        found = self._get(path, title, lambda: asked.get(name, **given), known, warning=curated)
+        if found is not None and kind == "environment":
+            state = _state(found)
+            if state.lower() == "failed":
+                self.findings.warn(path, f"The environment {said} failed to build in Azure. Look at its build log.")
+
+    def _in_registry(self, reference: Reference, kind: str, path: tuple[str, ...]) -> None:
+        """Whether a registry has it. One that can't be asked may still be there for Azure ML: no finding then."""
+        name, registry = reference.name, reference.registry
+        title = f"{TITLES[kind]} {name}:{reference.version or reference.label} in the registry '{registry}'"
+
+        def ask() -> bool:
+            try:
+                asked = _operations(self._client_of(registry), kind)
+                _asked(f"asking for the {title}", lambda: asked.get(name, **_version(reference)))
+            except NotFound:
+                return False
+            except BackendError:
+                pass
+            return True
+
+        if title not in self._asked:
+            self._asked[title] = ask(), ""
+        if not self._asked[title][0]:
+            known = _Listing(name, lambda: _operations(self._client_of(registry), kind).list())
+            curated = kind == "environment" and find(name) is not None
+            self.findings.error(path, f"There is no {title}.{_hint(known)}", warning=curated)
+
+    def _client_of(self, registry: str) -> Any:  # noqa: ANN401  the SDK's
+        with mapped(f"asking for the registry '{registry}'"):
+            return self._cloud.registry(registry)
+
+    def _is_here(self, text: str, kind: str) -> bool:
+        if not self._workspace.exists:
+            return False
+        try:
+            self._workspace.assets.resolve(kind, text)
+        except CreditMLError:
+            return False
+        return True
+
+    # -- asking
+
+    def _get(
+        self,
+        path: tuple[str, ...],
+        title: str,
+        ask: Callable[[], Any],
+        known: _Listing | None = None,
+        *,
+        warning: bool = False,
+    ) -> Any:  # noqa: ANN401  whatever the SDK has for it
+        """What there is of that title; None, and a finding, if there isn't or mustn't be looked at."""
+        if title not in self._asked:
+            self._asked[title] = self._answer(title, ask, known)
+        found, message = self._asked[title]
+        if message:
+            self.findings.error(path, message, warning=warning)
+        return found
+
+    def _answer(self, title: str, ask: Callable[[], Any], known: _Listing | None) -> tuple[Any, str]:
+        target = self._cloud.target
+        where = f"the workspace {target} in Azure"
+        try:
+            return _asked(f"asking for the {title}", ask), ""
+        except Forbidden:
+            return None, (
+                f"You may not look at the {title}: Azure answers 403. Ask for a role in {where} that may, for example "
+                "'AzureML Data Scientist', or sign in as somebody else by `az login`."
+            )
+        except NotFound:
+            pass
+        if title.startswith("workspace"):
+            return None, f"There is no {title} in the subscription {target.subscription_id}. Name another one."
+        return None, f"There is no {title} in {where}.{_hint(known) if known else ''}"
+
+
+def _hint(known: _Listing) -> str:
+    try:
+        names = _asked("listing what there is", lambda: [_called(item) for item in known.ask()])
+    except (BackendError, NotFound):
+        return ""
+    few = names[:_SHOWN]
+    return near_miss(known.name, names) or (f" There are: {', '.join(few)}." if names else "")
+
+
+def _asked(doing: str, ask: Callable[[], Any]) -> Any:  # noqa: ANN401  the SDK's
+    from azure.ai.ml.exceptions import MlException  # noqa: PLC0415  heavy
+    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415  heavy
+
+    with mapped(doing):
+        try:
+            return ask()
+        except HttpResponseError as error:
+            if error.status_code == _MISSING:
+                raise NotFound(doing) from None
+            if error.status_code == _FORBIDDEN:
+                raise Forbidden(doing) from None
+            raise
+        except MlException as error:  # so it says that nothing has a label
+            if "does not exist" in str(error) or "not found" in str(error).lower():
+                raise NotFound(doing) from None
+            raise
+
+
+def _versions(asked: Any, name: str) -> list[Any]:  # noqa: ANN401  the SDK's operations
+    """The versions of an asset; if it has none, all assets of that kind."""
+    try:
+        found = list(asked.list(name=name))
+    except Exception:  # noqa: BLE001  whatever it is, the names may still be had
+        found = []
+    return [f"{name}:{item.version}" for item in found] or list(asked.list())
+
+
+def _compute_name(text: str) -> str:
+    """The name of a compute of the workspace; empty if none is named."""
+    name = text.removeprefix("azureml:").rpartition("/")[2]
+    return "" if name.lower() in _SERVERLESS or "${{" in text else name
+
+
+def _operations(client: Any, kind: str) -> Any:  # noqa: ANN401  the SDK's
+    """What a client has for assets of that kind."""
+    return getattr(client, {"data": "data"}.get(kind, f"{kind}s"))
+
+
+def _version(reference: Reference) -> dict[str, str]:
+    """How the SDK is told which one; without either, the last one."""
+    return {"version": reference.version} if reference.version else {"label": reference.label or "latest"}
+
+
+def _state(found: Any) -> str:  # noqa: ANN401  the SDK's
+    """How far the making of something has come: a word, or one of an enumeration."""
+    state = getattr(found, "provisioning_state", None) or _READY
+    return str(getattr(state, "value", state))
+
+
+def _called(item: Any) -> str:  # noqa: ANN401  the SDK's
+    return item if isinstance(item, str) else str(item.name)

@@ -1,0 +1,47 @@
+"""From a `Job` to what the genuine SDK submits: the user's own file where the job is just what stands in it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from creditml.language.reader import read_job
+from creditml.language.writer import write_job
+from creditml_azureml.cloud import hush
+from creditml_azureml.errors import mapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from creditml.model import Job
+
+
+@contextmanager
+def entity(job: Job, name: str) -> Iterator[Any]:
+    """The SDK's job. What it refers to is there until the end of the context.
+
+    Args:
+        job: as it was read; its references are the SDK's affair.
+        name: what it is called.
+    """
+    hush()
+    from azure.ai.ml import load_job  # noqa: PLC0415  it takes seconds
+
+    with TemporaryDirectory() as folder:
+        file, overrides = _file(job, Path(folder))
+        with mapped(f"reading {file}"):
+            loaded: Any = load_job(file, params_override=[*overrides, {"name": name}])
+        yield loaded
+
+
+def _file(job: Job, folder: Path) -> tuple[Path, list[dict[str, str]]]:
+    """A file that says the same, and what is set besides it."""
+    source = job.source
+    if source and source.file and Path(source.file).is_file():
+        overrides = source.overrides
+        if read_job(source.file, overrides).job == job:
+            pairs = (text.partition("=") for text in overrides)
+            return Path(source.file), [{key: value} for key, _, value in pairs if key != "name"]
+    return write_job(job._replace(name=None), folder), []

@@ -1,0 +1,218 @@
+"""What every command that takes a job's file has in common: its flags, the check, and the backend."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from creditml.config import AZURE_WORKSPACE, MODES
+from creditml.entry_points import AZURE, DEFAULT
+from creditml.errors import SpecError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from creditml.config import EnvironmentSettings
+    from creditml.seams.executor import Checked, Jobs
+    from creditml.workspace import Workspace
+
+
+# flags, which backends take them, and what is said to the others
+_OWN_FLAGS: tuple[tuple[tuple[str, ...], Callable[[str], bool], str], ...] = (
+    (("pull", "keep-failed"), lambda backend: backend not in (DEFAULT, AZURE), "for containers; add --backend docker."),
+    (
+        ("subscription", "resource-group", "workspace-name"),
+        lambda backend: backend not in (DEFAULT, "docker"),
+        "for a workspace in Azure; add --backend azureml.",
+    ),
+    (
+        ("env-relax", "strict", "max-parallel", "pass-env"),
+        lambda backend: backend != AZURE,
+        "for jobs that run here; leave it out with --backend azureml.",
+    ),
+)
+
+
+def add_spec_arguments(parser: argparse.ArgumentParser) -> None:
+    """What names a job's file and changes it."""
+    parser.add_argument("-f", "--file", required=True, help="the job's YAML file")
+    add_name_arguments(parser)
+
+
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """A job's file, what changes it, and where and how it runs."""
+    parser.add_argument("file", metavar="FILE", help="the job's YAML file")
+    add_name_arguments(parser)
+    add_backend_arguments(parser)
+
+
+def add_name_arguments(parser: argparse.ArgumentParser) -> None:
+    """What changes a job's file."""
+    parser.add_argument("-n", "--name", help="name of the job, instead of the file's")
+    parser.add_argument("-e", "--experiment-name", help="name of the experiment, instead of the file's")
+    add_set_argument(parser)
+
+
+def add_set_argument(parser: argparse.ArgumentParser) -> None:
+    """`--set`."""
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set a key of the file, as inputs.lr=0.1",
+    )
+
+
+def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where and how a job runs."""
+    parser.add_argument("--backend", help="where it runs (default: $CREDITML_BACKEND, creditml.yml, else local)")
+    parser.add_argument(
+        "--max-parallel",
+        type=int,
+        metavar="N",
+        help="how many steps run side by side (default: the number of processors)",
+    )
+    add_environment_arguments(parser)
+    parser.add_argument(
+        "--pull",
+        choices=("always", "missing", "never"),
+        help="with --backend docker: when images are pulled (default: missing)",
+    )
+    parser.add_argument(
+        "--keep-failed", action="store_true", help="with --backend docker: keep the container of a step that fails"
+    )
+    parser.add_argument(
+        "--pass-env",
+        action="append",
+        default=[],
+        metavar="VARIABLE",
+        help="hand this variable of the shell on to the steps; may be repeated",
+    )
+    add_target_arguments(parser)
+
+
+def add_target_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which workspace in Azure is meant."""
+    group = parser.add_argument_group("the workspace in Azure (default: creditml.yml, the environment, config.json)")
+    group.add_argument("--subscription", metavar="ID", help="its subscription's id")
+    group.add_argument("-g", "--resource-group", metavar="NAME", help="its resource group")
+    group.add_argument("-w", "--workspace-name", metavar="NAME", help="its name")
+
+
+def target_of(arguments: argparse.Namespace) -> dict[str, str]:
+    """What the flags say of the workspace in Azure, by `creditml.config.AZURE_WORKSPACE`."""
+    given = (arguments.subscription, arguments.resource_group, arguments.workspace_name)
+    return {name: value for name, value in zip(AZURE_WORKSPACE, given, strict=True) if value}
+
+
+def add_environment_arguments(parser: argparse.ArgumentParser) -> None:
+    """How steps get their environments."""
+    parser.add_argument(
+        "--env",
+        choices=MODES,
+        help="where steps find their packages: what this machine has, or what their environments ask for, in virtual "
+        "or conda environments that are made once (default: creditml.yml, else host)",
+    )
+    parser.add_argument("--env-relax", action="store_true", help="loosen pins that can't be met here, and say which")
+    parser.add_argument("--strict", action="store_true", help="take what is not as an environment asks for as an error")
+
+
+def overrides_of(arguments: argparse.Namespace) -> list[str]:
+    """All that is set besides the file."""
+    extra = [
+        f"{key}={value}"
+        for key, value in (("name", arguments.name), ("experiment_name", arguments.experiment_name))
+        if value is not None
+    ]
+    return [*arguments.overrides, *extra]
+
+
+def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
+    """The backend's executor, as flags and settings want it."""
+    from creditml.config import read_config  # noqa: PLC0415  as above
+    from creditml.entry_points import load  # noqa: PLC0415  only when a job runs
+    from creditml.submission.options import Options  # noqa: PLC0415  as above
+
+    config = read_config()
+    backend = arguments.backend or config.backend
+    refuse_strangers(arguments, backend)
+    executor: Callable[..., Jobs] = load(backend)
+    options = Options.of(config, backend)
+    parallel = options.max_parallel if arguments.max_parallel is None else arguments.max_parallel
+    if parallel is not None and parallel < 1:
+        message = f"--max-parallel {parallel}: at least one step has to run."
+        raise UsageError(message)
+    return executor(
+        workspace,
+        options._replace(
+            max_parallel=parallel,
+            pass_env=(*options.pass_env, *arguments.pass_env),
+            environments=environments_of(arguments, options.environments, backend),
+            backend={**options.backend, **_of_containers(arguments), **target_of(arguments)},
+        ),
+    )
+
+
+def azure_of(arguments: argparse.Namespace, workspace: Workspace) -> Any:  # noqa: ANN401  that backend's executor
+    """The executor of the workspace in Azure that flags and settings name, for its jobs rather than for a file."""
+    from creditml.config import read_config  # noqa: PLC0415  as above
+    from creditml.entry_points import load  # noqa: PLC0415  only for jobs of Azure ML
+    from creditml.submission.options import Options  # noqa: PLC0415  as above
+
+    options = Options.of(read_config(), AZURE)
+    return load(AZURE)(workspace, options._replace(backend={**options.backend, **target_of(arguments)}))
+
+
+def environments_of(
+    arguments: argparse.Namespace, settings: EnvironmentSettings, backend: str = DEFAULT
+) -> EnvironmentSettings:
+    """The settings of environments, as the flags change them."""
+    if arguments.env and backend != DEFAULT:
+        message = f"--env {arguments.env} is for --backend {DEFAULT}; --backend {backend} has its own way."
+        raise UsageError(message)
+    return settings._replace(
+        mode=arguments.env or settings.mode,
+        relax=arguments.env_relax or settings.relax,
+        strict=arguments.strict or settings.strict,
+    )
+
+
+def _of_containers(arguments: argparse.Namespace) -> dict[str, Any]:
+    given = {"pull": arguments.pull, "keep_failed": arguments.keep_failed}
+    return {name: value for name, value in given.items() if value}
+
+
+def refuse_strangers(arguments: argparse.Namespace, backend: str) -> None:
+    """Flags that mean nothing to the backend would be ignored in silence."""
+    for flags, taken, mend in _OWN_FLAGS:
+        found = [f"--{flag}" for flag in flags if getattr(arguments, flag.replace("-", "_"), None)]
+        if found and not taken(backend):
+            message = f"{' and '.join(found)} {'is' if len(found) == 1 else 'are'} {mend}"
+            raise UsageError(message)
+
+
+def prepared_job(
+    file: str, overrides: list[str], executor: Jobs, say: Callable[[object], None] | None = None
+) -> Checked:
+    """Read and check a job's file; warnings go to stderr.
+
+    Raises:
+        SpecError: it has errors.
+    """
+    from creditml.language.reader import read_job  # noqa: PLC0415  as above
+
+    reading = read_job(file, overrides)
+    if reading.job is None:
+        raise SpecError(reading.problems)
+    prepared = executor.prepare(reading.job, reading.problems)
+    for problem in SpecError(prepared.warnings).problems:
+        (say or _warn)(problem)
+    return prepared
+
+
+def _warn(problem: object) -> None:
+    print(problem, file=sys.stderr)

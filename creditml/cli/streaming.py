@@ -1,0 +1,53 @@
+"""A job's logs as `az ml job stream` prints them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from creditml.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+
+DOWNLOADABLE = ("Completed", "Failed", "Canceled", "NotResponding", "Paused")
+
+
+def log_of(kind: str) -> str:
+    """The log of a job that is streamed, by its type."""
+    return "logs/azureml/executionlogs.txt" if kind == "pipeline" else "user_logs/std_log.txt"
+
+
+def print_log(name: str, page: str, log: str, lines: Iterable[str], *, again: str = "") -> None:
+    """Print a job's log as it comes, with Azure ML's words before and after; `again` are flags to watch it again."""
+    head = f"RunId: {name}\nWeb View: {page}\n"
+    title = f"Streaming {log}"
+    print(f"{head}\n{title}\n{'=' * len(title)}\n", flush=True)
+    try:
+        for line in lines:
+            print(line, flush=True)
+    except KeyboardInterrupt:
+        print(
+            "\nThe output streaming for the run interrupted.\nBut the job goes on: "
+            f"`creditml job stream -n {name}{again}` watches it again, `creditml job cancel -n {name}{again}` ends it.",
+            file=sys.stderr,
+        )
+        raise
+    print(f"\nExecution Summary\n=================\n{head}", flush=True)
+
+
+def print_end(status: str, error: object) -> int:
+    """Say why a job failed, if it did; returns the exit code."""
+    if status == "Failed":
+        print(f"Exception : \n {json.dumps({'error': error}, indent=4)} ", file=sys.stderr)
+    return 0 if status == "Completed" else 1
+
+
+def refuse_both(arguments: argparse.Namespace) -> None:
+    """One output, and every one: that can't be meant."""
+    if arguments.all and arguments.output_name:
+        message = "--all and --output-name exclude each other."
+        raise UsageError(message)

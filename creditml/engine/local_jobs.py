@@ -1,0 +1,182 @@
+"""The executor over the engine: what every backend that runs steps on this machine has in common."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from creditml.engine.runner import Runner
+from creditml.errors import NotFound, SpecError
+from creditml.history.life import _POLL, follow, settle
+from creditml.history.recorded import recorded_plan
+from creditml.plan import plan
+from creditml.seams.executor import Examined, JobState, NodeState
+from creditml.submission.options import Options
+from creditml.submission.submit import Prepared, Submitted, prepare, submit
+from creditml.workspace import Workspace
+from creditml.workspace.content import copy_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from creditml.environments.cache import Entry
+    from creditml.environments.wanted import Provider
+    from creditml.errors import Problem
+    from creditml.model import Job
+    from creditml.plan import Plan
+    from creditml.seams.launcher import Launcher
+    from creditml.workspace.records import JobRecord
+    from creditml.workspace.runner_lock import RunnerLock
+
+
+class LocalJobs:
+    """Runs jobs with the engine; a backend gives its name and its launcher.
+
+    `submit` starts a detached runner, which outlives the caller. `run` makes the caller the runner.
+    """
+
+    name: str
+    launcher: Callable[..., Launcher]
+    """Makes a launcher; it takes the backend's settings as keywords."""
+    place = ""
+    isolated = False
+    """Whether steps see nothing of this machine, as in `Launcher`."""
+
+    def __init__(self, workspace: Workspace | None = None, options: Options | None = None) -> None:
+        """Work in a workspace, by default the one of the current folder."""
+        self.workspace = workspace or Workspace.find()
+        self.options = options or Options()
+        self._launcher: Launcher | None = None
+
+    # -- the Executor protocol
+
+    def submit(self, job: Job) -> str:
+        """Check and record a job, start its runner, and return its name at once."""
+        return self.detach(self.prepare(job)).name
+
+    def poll(self, job: str) -> JobState:
+        """The job and every node that was started."""
+        record = settle(self.workspace, self.workspace.jobs.get(job))
+        nodes = tuple(
+            NodeState(r.path, r.name, r.status, r.started_at, r.ended_at, (r.error or {}).get("message", ""))
+            for r in self.workspace.jobs.steps(record.root)
+        )
+        return JobState(
+            record.name,
+            record.status,
+            record.started_at,
+            record.ended_at,
+            (record.error or {}).get("message", ""),
+            nodes,
+        )
+
+    def logs(self, job: str, node: str = "") -> Iterator[str]:
+        """The lines of a log as they come, until the job or node has ended. Without a node: the job's own."""
+        record = self._record(job, node, wait=True)
+        name = "logs/azureml/executionlogs.txt" if record.type == "pipeline" else "user_logs/std_log.txt"
+        yield from follow(self.workspace, record, name)
+
+    def fetch(self, job: str, node: str | None, output: str, to: Path) -> Path:
+        """Copy an output to a folder; returns the folder."""
+        record = self._record(job, node or "")
+        place = self.workspace.data.locate(f"azureml://jobs/{record.name}/outputs/{output}")
+        target = to / place.name if place.is_file() else to
+        copy_tree(place, target)
+        return to
+
+    def cancel(self, job: str) -> None:
+        """Ask the runner to cancel the job; an ended one stays as it is."""
+        self.workspace.jobs.request_cancel(job)
+
+    # -- here and now, or detached
+
+    def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Prepared:
+        """Resolve and check a job, what it needs of this backend included; see `creditml.submission.submit.prepare`."""
+        return prepare(job, self.workspace, problems, self.plan_problems)
+
+    def examine(self, job: Job, problems: tuple[Problem, ...] = ()) -> Examined:
+        """As `prepare`, for somebody who wants to know all that is wrong, and no more."""
+        try:
+            return Examined(self.prepare(job, problems).warnings)
+        except SpecError as error:
+            return Examined(error.problems)
+
+    def get_ready(self) -> None:
+        """Expect a `run` soon: its launcher gets ready while the job is read. To be closed."""
+        self._launcher = self._take_launcher()
+        self._launcher.get_ready()
+
+    def close(self) -> None:
+        """Give back what `get_ready` took; calling it again does nothing."""
+        if self._launcher is not None:
+            self._launcher.close()
+            self._launcher = None
+
+    def run(self, prepared: Prepared) -> Runner:
+        """Record a job, with this process as its runner: a context manager, to be advanced."""
+        record, hold, job = submit(prepared, self.workspace, self.name)
+        return self.resume(record, hold, plan(job))
+
+    def resume(self, record: JobRecord, hold: RunnerLock, planned: Plan) -> Runner:
+        """Take up a recorded job, with this process as its runner."""
+        job = Submitted(record, hold, planned, self.provider)
+        return Runner(job, self.workspace, self._take_launcher(), self.options)
+
+    def provider(self) -> Provider:
+        """What makes the steps' environments."""
+        from creditml.environments.providers import provider  # noqa: PLC0415  the host has one already
+
+        return provider(self.options.environments)
+
+    def prune_environments(self, older_than: float | None = None, *, dry_run: bool = False) -> list[Entry]:
+        """Remove environments that were made for this backend and that no job uses now, and return them.
+
+        Args:
+            older_than: only those that weren't used for so many days.
+            dry_run: remove nothing.
+        """
+        from creditml.environments.cache import Cache  # noqa: PLC0415  jobs need none of it
+
+        return Cache().prune(older_than, dry_run=dry_run)
+
+    def plan_problems(self, planned: Plan) -> list[Problem]:
+        """What is wrong with a job where it is to run, as far as that shows beforehand: with its environments, say."""
+        settings, workspace = self.options.environments, self.workspace
+        if self.isolated or settings.mode not in ("", "host"):
+            from creditml.environments.needed import needed_problems  # noqa: PLC0415  not on the host
+
+            return needed_problems(planned, workspace, settings, isolated=self.isolated)
+        if all(step.component.environment is None for step in planned.steps.values()):
+            return []
+        from creditml.environments.drift import drift_problems  # noqa: PLC0415  only on the host
+
+        return drift_problems(planned, workspace, settings, workspace.content.local_code)
+
+    def _take_launcher(self) -> Launcher:
+        launcher, self._launcher = self._launcher or type(self).launcher(**self.options.backend), None
+        return launcher
+
+    def detach(self, prepared: Prepared) -> JobRecord:
+        """Record a job and start a runner of its own for it; if enough others run, it waits for its turn."""
+        from creditml.engine.arrival import start_runner  # noqa: PLC0415  a job that is watched needs none of it
+
+        record, hold, _ = submit(prepared, self.workspace, self.name)
+        return start_runner(self, record, hold)
+
+    def _record(self, job: str, node: str, *, wait: bool = False) -> JobRecord:
+        """The record of a job or of a node of it; one that may start yet can be waited for."""
+        record = self.workspace.jobs.get(job)
+        if not node:
+            return record
+        wait = wait and node in recorded_plan(record).steps
+        while True:
+            ended = settle(self.workspace, self.workspace.jobs.get(job)).ended
+            for step in self.workspace.jobs.steps(record.root):
+                if node in (step.path, step.name):
+                    return step
+            if ended or not wait:
+                break
+            time.sleep(_POLL)
+        message = f"The job '{job}' has no step '{node}' that was started."
+        raise NotFound(message)

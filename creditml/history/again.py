@@ -1,0 +1,161 @@
+"""A recorded step as a job of its own: with the inputs that it had, so that it can be run again here."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from creditml.entry_points import AZURE
+from creditml.errors import CreditMLError, NotFound, near_miss
+from creditml.expressions import Reference, parse_command
+from creditml.history.recorded import recorded_plan
+from creditml.model import Data, Job, JobInput, JobOutput, Literal
+from creditml.plan import Given, Plan, PlannedStep
+from creditml.workspace.data import is_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from creditml.model import Command
+    from creditml.plan import Produced
+    from creditml.workspace import Workspace
+    from creditml.workspace.records import JobRecord
+
+AGAIN = "creditml.again"
+"""The property of such a job: `JOB/STEP`, which step it is."""
+_CODE_SCHEME = "azureml:"
+
+
+def step_job(workspace: Workspace, job: str, path: str, code: Path | None = None) -> Job:
+    """A command job that does what a step of a recorded job did.
+
+    Literals are those that were recorded; data is what earlier steps wrote then, or what the job was given. Outputs go
+    to places of their own and are not registered.
+
+    Args:
+        workspace: where the job is recorded.
+        job: its name.
+        path: the step's path; empty for a command job.
+        code: a folder to take instead of the recorded code.
+
+    Raises:
+        NotFound: there is no such job or step, or its data or code isn't here; says how to get it.
+    """
+    root = workspace.jobs.get(job)
+    planned = recorded_plan(root)
+    step = planned.steps.get(path)
+    if step is None:
+        known = ", ".join(planned.steps) if planned.steps.keys() != {""} else "none; it is a command job"
+        message = f"The job '{job}' has no step '{path}'.{near_miss(path, planned.steps)} There are: {known}."
+        raise NotFound(message)
+    found = _Inputs(workspace, root, planned, step)
+    inputs = {name: value for name in step.inputs if (value := found.value(name)) is not None}
+    outputs = {name: JobOutput(type=output.type, mode=output.mode) for name, output in step.outputs.items()}
+    where = f"{job}/{path}" if path else job
+    node = step.node._replace(
+        name="",
+        component=_component(workspace, root, step, inputs, code),
+        inputs=inputs,
+        outputs=outputs,
+        resources=dict(step.resources) or None,
+        compute=step.node.compute or planned.job.settings.default_compute or planned.job.root.compute or "local",
+        display_name=step.node.display_name or path or root.display_name,
+        properties={**step.node.properties, AGAIN: where},
+    )
+    return Job(node, experiment_name=root.experiment_name)
+
+
+def _component(
+    workspace: Workspace, root: JobRecord, step: PlannedStep, inputs: dict[str, JobInput], code: Path | None
+) -> Command:
+    """The step's component, which declares only the inputs that it got: a job's own command has no optional ones."""
+    component = step.component
+    if code is not None:
+        component = component._replace(code=os.path.abspath(code), additional_includes=())
+    elif component.code and not workspace.content.code_folder(component.code).is_dir():
+        message = (
+            f"The code of the step '{step.path}' isn't here: {component.code}. {_mend(root, step.path)} "
+            "--code FOLDER takes another folder instead."
+        )
+        raise NotFound(message)
+    declared = {
+        name: spec._replace(optional=False, default=None) for name, spec in component.inputs.items() if name in inputs
+    }
+    return component._replace(
+        name=None, version=None, inputs=declared, command=without_missing(component.command, inputs)
+    )
+
+
+def without_missing(command: str, given: dict[str, JobInput]) -> str:
+    """The command without the optional blocks whose inputs have no value, and without the brackets of the others."""
+    pieces: list[str] = []
+    for part in parse_command(command):
+        if isinstance(part, str):
+            pieces.append(part)
+        elif isinstance(part, Reference):
+            pieces.append(part.text if part.kind != "inputs" or part.name in given else "")
+        elif all(isinstance(p, str) or p.kind != "inputs" or p.name in given for p in part.parts):
+            pieces += [p if isinstance(p, str) else p.text for p in part.parts]
+    return "".join(pieces)
+
+
+class _Inputs:
+    """Where the values of a step's inputs are now."""
+
+    def __init__(self, workspace: Workspace, root: JobRecord, planned: Plan, step: PlannedStep) -> None:
+        self._workspace, self._root, self._plan, self._step = workspace, root, planned, step
+        self._runs = {record.path: record for record in workspace.jobs.steps(root.name)}
+
+    def value(self, name: str) -> JobInput | None:
+        """An input as the job gives it; None for an optional one that nobody wrote."""
+        bound = self._step.inputs[name]
+        if not isinstance(bound, Given):
+            return self._produced(name, bound)
+        if isinstance(bound.value, Literal):
+            return bound.value
+        self._see(name, bound.value.path, bound.value.type)
+        return bound.value
+
+    def _produced(self, name: str, bound: Produced) -> JobInput | None:
+        spec = self._step.component.inputs[name]
+        run = self._runs.get(bound.step)
+        if spec.optional and (run is None or run.status != "Completed"):
+            return None
+        if run is None:
+            message = (
+                f"The input '{name}' is written by the step '{bound.step}', which never ran in '{self._root.name}'. "
+                f"{self._mend}"
+            )
+            raise NotFound(message)
+        kind = self._plan.steps[bound.step].outputs[bound.output].type or "uri_folder"
+        rest = bound.suffix.strip("/")
+        path = f"azureml://jobs/{run.name}/outputs/{bound.output}" + (f"/paths/{rest}" if rest else "")
+        self._see(name, path, kind)
+        return Data(path, kind, bound.mode or spec.mode)
+
+    def _see(self, name: str, path: str, kind: str) -> None:
+        """See that data is here.
+
+        Raises:
+            NotFound: it isn't.
+        """
+        data = self._workspace.data
+        try:
+            if not is_url(data.source(path, kind)):
+                data.locate(path, kind)
+        except CreditMLError as error:
+            said = str(error).rstrip(".")
+            message = f"The data of the input '{name}' isn't here: {said}. {self._mend}"
+            raise NotFound(message) from None
+
+    @property
+    def _mend(self) -> str:
+        return _mend(self._root, self._step.path)
+
+
+def _mend(root: JobRecord, path: str) -> str:
+    """What to do about something that isn't here."""
+    where = f"{root.name}/{path}" if path else root.name
+    if root.backend == AZURE:
+        return f"Bring it here: creditml pull {where} --inputs"
+    return "Run the whole job again."

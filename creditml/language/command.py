@@ -1,0 +1,265 @@
+"""Command components, command nodes and standalone command jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from creditml.language.environment import environment_value
+from creditml.language.fields import (
+    INVALID,
+    Choice,
+    Context,
+    Table,
+    any_map,
+    anything,
+    describe,
+    flag,
+    integer,
+    loose,
+    loose_text_map,
+    missing,
+    sent,
+    text,
+    text_list,
+    text_map,
+    text_or_list,
+)
+from creditml.language.io import component_inputs, component_outputs, job_inputs, job_outputs
+from creditml.language.yaml import List, Map, Node, Scalar
+from creditml.model import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from creditml.language.files import Files
+
+READ_ONLY = (
+    "id",
+    "creation_context",
+    "status",
+    "log_files",
+    "latest_version",
+    "auto_delete_setting",
+    "parameters",
+    "parent_job_name",
+)
+_SERVICE: Mapping[str, Any] = {"port": integer, "nodes": Choice("all", exact=True), "properties": any_map, "type": text}
+_SERVICE_OWN: Mapping[str, Mapping[str, Any]] = {"ssh": {"ssh_public_keys": text}, "tensor_board": {"log_dir": text}}
+_SERVICE_READ_ONLY = ("endpoint", "status", "error_message")
+_DISTRIBUTIONS: Mapping[str, Mapping[str, Any]] = {
+    "mpi": {"process_count_per_instance": integer},
+    "pytorch": {"process_count_per_instance": integer},
+    "tensorflow": {"parameter_server_count": integer, "worker_count": integer},
+    "ray": {
+        "port": integer,
+        "address": text,
+        "include_dashboard": flag,
+        "dashboard_port": integer,
+        "head_node_additional_args": text,
+        "worker_node_additional_args": text,
+    },
+}
+_IDENTITIES: Mapping[str, Mapping[str, Any]] = {
+    "managed": {"client_id": text, "object_id": text, "msi_resource_id": text},
+    "managed_identity": {"client_id": text, "object_id": text, "msi_resource_id": text},
+    "aml_token": {},
+    "user_identity": {},
+}
+_RESOURCES = {
+    "instance_count": integer,
+    "instance_type": text_or_list,
+    "properties": any_map,
+    "locations": text_list,
+    "shm_size": text,
+    "max_instance_count": integer,
+    "docker_args": text_or_list,
+}
+
+
+def _typed(what: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: ANN401  a kind
+    kind = Choice(*tables, camel=tables is _IDENTITIES)
+
+    def read(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+        if not isinstance(node, Map) or "type" not in node.items:
+            return context.error(node, f"{what.capitalize()} is a mapping with a 'type': {', '.join(tables)}.")
+        name = kind(context, node.items["type"])
+        if name is INVALID:
+            return INVALID
+        return Table(f"a {name} {what}", {"type": kind, **tables[name]}).read(context, node)
+
+    return read
+
+
+def _services(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+    if not isinstance(node, Map):
+        return context.error(node, f"A mapping of names to services is needed here, not {describe(node)}.")
+    return {name: _service(child).read(context, child) for name, child in node.items.items()}
+
+
+def _service(node: Node) -> Table:
+    """A service of any type is taken, with the keys that its type has."""
+    kind = node.items.get("type") if isinstance(node, Map) else None
+    if not isinstance(kind, Scalar):
+        own: Mapping[str, Any] = {key: read for keys in _SERVICE_OWN.values() for key, read in keys.items()}
+        return Table("a service", {**_SERVICE, **own}, ignored=_SERVICE_READ_ONLY)
+    own = _SERVICE_OWN.get(str(kind.value).lower(), {})
+    return Table(f"a service of type '{kind.value}'", {**_SERVICE, **own}, ignored=_SERVICE_READ_ONLY)
+
+
+def environment_variables(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+    """Environment variables; a value that isn't a string becomes one, and Azure ML may refuse it."""
+    if not isinstance(node, Map):
+        return context.error(node, f"A mapping of names to values is needed here, not {describe(node)}.")
+    for name, child in node.items.items():
+        if not name or "=" in name or "\0" in name + (child.text if isinstance(child, Scalar) else ""):
+            context.error(
+                child, f"{name!r} can't be set as an environment variable: no '=' and no zero character, please."
+            )
+        if isinstance(child, Map | List):
+            context.error(child, f"The value of an environment variable is a string, not {describe(child)}.")
+        elif not isinstance(child.value, str):
+            context.warn(
+                child,
+                f"Azure ML takes only strings as values of environment variables; write '{child.text}' in quotes.",
+            )
+    return {
+        key: "" if isinstance(child, Scalar) and child.value is None else sent(child)
+        for key, child in node.items.items()
+    }
+
+
+def code_path(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+    """A code folder, made absolute, or a reference to a code asset."""
+    path = text(context, node)
+    if path is INVALID or path.startswith("azureml:"):
+        return path
+    if path.startswith(("http://", "https://", "git+", "git@")):
+        return context.error(node, "Code from a URL is not supported here; clone it and give the local folder.")
+    local = context.local(path)
+    return local if context.exists(local) else context.error(node, missing("code folder", path, local))
+
+
+def _includes(context: Context, node: Node) -> Any:  # noqa: ANN401  tuple or INVALID
+    paths = text_list(context, node)
+    if paths is INVALID or not isinstance(node, List):
+        return paths
+    for path, item in zip(paths, node.items, strict=False):
+        if not context.exists(context.local(path)):
+            context.error(item, missing("additional include", path, context.local(path)))
+    return tuple(context.local(path) for path in paths)
+
+
+def timeout(context: Context, node: Node) -> Any:  # noqa: ANN401  int or INVALID
+    """A limit in seconds."""
+    seconds = integer(context, node)
+    if isinstance(seconds, int) and seconds <= 0:
+        context.warn(node, f"A timeout of {seconds} seconds cancels the step at once.")
+    return seconds
+
+
+def compute(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+    """A compute's name or reference."""
+    name = text(context, node)
+    if isinstance(name, str) and name.lower() == "local":
+        context.warn(
+            node,
+            "Azure ML has no compute 'local' for this; write serverless, or azureml:<name> for one of the workspace.",
+            refused=True,
+        )
+    return name
+
+
+# What a node may set, whether its component is a reference or written in place.
+NODE_KEYS: Mapping[str, Any] = {
+    "inputs": job_inputs,
+    "outputs": job_outputs,
+    "type": Choice("command", "pipeline"),
+    "display_name": text,
+    "description": text,
+    "tags": text_map,
+    "properties": text_map,
+    "comment": text,
+    "compute": compute,
+    "environment_variables": environment_variables,
+    "limits": Table("limits", {"timeout": timeout}).nested,
+    "resources": Table("resources", _RESOURCES).nested,
+    "distribution": _typed("distribution", _DISTRIBUTIONS),
+    "services": _services,
+    "identity": _typed("identity", _IDENTITIES),
+    "queue_settings": Table(
+        "queue settings",
+        {
+            "job_tier": Choice("spot", "basic", "standard", "premium", "null"),
+            "priority": Choice("low", "medium", "high"),
+        },
+        nullable=("job_tier",),
+    ).nested,
+}
+INLINE_KEYS: Mapping[str, Any] = {
+    **{key: kind for key, kind in NODE_KEYS.items() if key != "comment"},
+    "name": text,
+    "experiment_name": text,
+    "command": text,
+    "code": code_path,
+    "environment": anything,
+}
+# A node with a component takes these too, and sorts them in (SDK: the parameters of `command()`).
+SHORT_KEYS: Mapping[str, Mapping[str, Any]] = {
+    "limits": {"timeout": timeout},
+    "resources": {
+        key: _RESOURCES[key] for key in ("instance_count", "instance_type", "locations", "docker_args", "shm_size")
+    },
+    "queue_settings": {"job_tier": text, "priority": text},
+}
+COMPONENT_KEYS: Mapping[str, Any] = {
+    "name": loose,
+    "version": loose,
+    "display_name": text,
+    "description": text,
+    "tags": loose_text_map,
+    "properties": loose_text_map,
+    "is_deterministic": flag,
+    "type": Choice("command"),
+    "command": text,
+    "code": code_path,
+    "environment": anything,
+    "inputs": component_inputs,
+    "outputs": component_outputs,
+    "resources": Table("resources", _RESOURCES, unknown="warn").nested,
+    "distribution": _typed("distribution", _DISTRIBUTIONS),
+    "additional_includes": _includes,
+    "environment_variables": environment_variables,
+    "queue_settings": anything,
+}
+_COMPONENT = Table(
+    "a command component",
+    COMPONENT_KEYS,
+    required=("command",),
+    nullable=("name", "version"),
+    ignored=READ_ONLY,
+    unknown="warn",
+)
+_DROPPED = ("type", "environment", "environment_variables", "queue_settings")
+
+
+def command_component(context: Context, node: Map, files: Files) -> Command | None:
+    """A command component from its own mapping; None if it has errors that leave nothing of it."""
+    fields = _COMPONENT.read(context, node)
+    environment = environment_of(context, node, files)
+    if "command" not in fields:
+        return None
+    kept = {key: value for key, value in fields.items() if key not in _DROPPED}
+    return Command(**kept, environment=environment)
+
+
+def environment_of(context: Context, node: Map, files: Files) -> Any:  # noqa: ANN401  Environment, str or None
+    """The environment of a component or job; Azure ML needs one, this machine does not."""
+    child = node.items.get("environment")
+    if child is None:
+        mend = "write environment: azureml:<name>@latest for a registered one, or environment: {image: <image>}"
+        context.warn(node, f"There is no 'environment'; Azure ML refuses that: {mend}.", refused=True)
+        return None
+    if isinstance(child, Scalar) and child.value is None:
+        return None
+    value = environment_value(context, child, files)
+    return None if value is INVALID else value

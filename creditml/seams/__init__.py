@@ -1,0 +1,1 @@
+"""The two seams that backends implement."""

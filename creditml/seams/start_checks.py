@@ -1,0 +1,75 @@
+"""What every launcher looks at and makes on disk before a step starts."""
+
+from __future__ import annotations
+
+import os
+from errno import EEXIST
+from typing import TYPE_CHECKING
+
+from creditml.errors import BackendError
+
+if TYPE_CHECKING:
+    from creditml.seams.launcher import Step
+
+_LONGEST_COMMAND = 128 * 1024 - 1  # bytes; Linux: MAX_ARG_STRLEN, less the zero at the end
+
+
+def check_step(step: Step) -> None:
+    """Look for what would keep a step from starting.
+
+    Raises:
+        BackendError: It can't be started.
+    """
+    cwd, log_folder = os.path.join(step.root, step.cwd), os.path.dirname(step.log)
+    for what, folder in (("working folder", cwd), ("log's folder", log_folder)):
+        if not os.path.isdir(folder):
+            message = f"{step.run_id}: the {what} {folder} isn't there: was it removed while the job ran?"
+            raise BackendError(message)
+    try:
+        size = len(os.fsencode(step.command))
+    except UnicodeEncodeError as error:
+        message = f"{step.run_id}: the command has a character that no text can have: {error}"
+        raise BackendError(message) from error
+    if size > _LONGEST_COMMAND:
+        message = (
+            f"{step.run_id}: the command has {size:,} bytes, and Linux takes {_LONGEST_COMMAND:,}:"
+            " put what is long into a file, and name the file"
+        )
+        raise BackendError(message)
+
+
+def clear_the_way(step: Step) -> None:
+    """See to it that what a step reads can appear in its root: as a mount, or as a link.
+
+    Raises:
+        BackendError: Something isn't there, or can't be made to appear.
+    """
+    root = os.path.normpath(step.root)
+    for mount in step.mounts:
+        link = os.path.normpath(os.path.join(root, mount.target))
+        if not link.startswith(root.rstrip("/") + "/"):
+            message = f"{step.run_id}: {mount.target} lies outside of the step's folder: choose a path within it"
+            raise BackendError(message)
+        if not os.path.exists(mount.source):
+            message = f"{step.run_id}: its input {mount.source} isn't there: was it moved while the job ran?"
+            raise BackendError(message)
+        try:
+            _clear(link, os.path.abspath(mount.source))
+        except OSError as error:
+            message = f"{step.run_id}: can't make its input {mount.source} appear at {link}: {error.strerror}"
+            raise BackendError(message) from error
+
+
+def _clear(link: str, source: str) -> None:
+    if os.path.lexists(link) and not _is_in_place(link, source):
+        raise FileExistsError(EEXIST, os.strerror(EEXIST))
+    os.makedirs(os.path.dirname(link), exist_ok=True)
+
+
+def _is_in_place(link: str, source: str) -> bool:
+    """Whether the source was there already, as a link or as something empty to mount it on: from an earlier step."""
+    if os.path.islink(link):
+        return os.path.realpath(link) == os.path.realpath(source)
+    if os.path.isdir(source):
+        return os.path.isdir(link) and not os.listdir(link)
+    return os.path.isfile(link) and os.path.getsize(link) == 0

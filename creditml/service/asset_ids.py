@@ -1,0 +1,115 @@
+"""What ids of assets mean: `azureml:name:version` for what has a name, a definition in place for what has none."""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from creditml.errors import NotFound
+from creditml.references import Scope, parse_id
+from creditml.wire.resources import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT
+from creditml.workspace.assets import ANONYMOUS, MUTABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from creditml.workspace import Workspace
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_ANONYMOUS = {ANONYMOUS_COMPONENT: f"{ANONYMOUS}component", ANONYMOUS_ENVIRONMENT: f"{ANONYMOUS}environment"}
+
+
+def kind_of(kind: str, name: str) -> str:
+    """The kind under which the workspace keeps an asset: anonymous ones are kept apart, so that no list shows them."""
+    return _ANONYMOUS.get(name, kind)
+
+
+class WorkspaceReferences:
+    """References into one workspace, and into the registries that it keeps; see `wire.words.References`."""
+
+    def __init__(self, scope: Scope, workspace: Workspace) -> None:
+        """`scope` is the workspace, or the registry, as the caller names it."""
+        self.scope, self._workspace = scope, workspace
+        self._assets = workspace.registry(scope.registry)
+
+    def component(self, sent: str) -> Any:  # noqa: ANN401  str or dict
+        """A component's id; an anonymous one stands in place."""
+        return self._meaning("component", sent)
+
+    def environment(self, sent: str) -> Any:  # noqa: ANN401  str or dict
+        """An environment's id; an anonymous one stands in place."""
+        return self._meaning("environment", sent)
+
+    def code(self, sent: str) -> str:
+        """Code is named by its content's hash."""
+        found = parse_id(sent)
+        name, version = (found.name, found.version) if found else (sent.removeprefix("azureml:").partition(":")[0], "1")
+        if _DIGEST.fullmatch(name):
+            return f"azureml:{name}:1"
+        assets = self._workspace.registry(found.registry if found else "")
+        return f"azureml:{assets.get('code', name, version).spec['digest']}:1"
+
+    def _meaning(self, kind: str, sent: str) -> Any:  # noqa: ANN401  str or dict
+        found = parse_id(sent)
+        if found is None:
+            return sent if sent.startswith("azureml:") else f"azureml:{sent}"
+        if found.name in _ANONYMOUS:
+            assets = self._workspace.registry(found.registry)
+            spec = dict(assets.get(kind_of(kind, found.name), found.name, found.version).spec)
+            if kind == "environment":
+                spec.pop("name", None)
+            return spec
+        return found.reference
+
+    def component_id(self, value: Any) -> str:  # noqa: ANN401  str or dict
+        """A component's id; one in place is kept as an anonymous version first."""
+        return self._id("components", ANONYMOUS_COMPONENT, value)
+
+    def environment_id(self, value: Any) -> str:  # noqa: ANN401  str or dict
+        """An environment's id, likewise. A curated one, which the workspace doesn't have, stays as it was written."""
+        return self._id("environments", ANONYMOUS_ENVIRONMENT, value)
+
+    def code_id(self, value: str) -> str:
+        """The id of a code asset."""
+        return self.scope.id("codes", value.removeprefix("azureml:").partition(":")[0], "1")
+
+    def _id(self, kind: str, anonymous: str, value: Any) -> str:  # noqa: ANN401  str or dict
+        if isinstance(value, str):
+            name, _, version = value.removeprefix("azureml:").partition(":")
+            if "/" in name or "@" in name or not version or not self._has(kind.removesuffix("s"), name, version):
+                return value
+            return self.scope.id(kind, name, version)
+        name, version = value.get("name"), value.get("version")
+        if name and version and self._is(kind.removesuffix("s"), name, version, value):
+            return self.scope.id(kind, name, version)
+        version = _version(value)
+        self._assets.create(_ANONYMOUS[anonymous], anonymous, version, {**value})
+        return self.scope.id(kind, anonymous, version)
+
+    def _has(self, kind: str, name: str, version: str) -> bool:
+        try:
+            self._assets.get(kind, name, version)
+        except NotFound:
+            return False
+        return True
+
+    def _is(self, kind: str, name: str, version: str, value: Mapping[str, Any]) -> bool:
+        """Whether a definition is that of a registered version: a file may say so of another one."""
+        try:
+            known = self._assets.get(kind, name, version).spec
+        except NotFound:
+            return False
+        return _lasting(known) == _lasting(value)
+
+
+def _lasting(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key not in (*MUTABLE, "version")}
+
+
+def _version(value: Mapping[str, Any]) -> str:
+    """A version of the form of the SDK's own for what has no name: the same for the same content."""
+    digest = sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return str(UUID(digest[:32]))

@@ -1,0 +1,79 @@
+"""A job with its code folders replaced by snapshots in the workspace, so that later changes don't reach it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from creditml.errors import CreditMLError
+from creditml.model import (
+    Command,
+    Component,
+    Job,
+    Node,
+    Pipeline,
+)
+from creditml.references import code_reference, is_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from creditml.workspace import Workspace
+
+_ELSEWHERE = ("azureml:/subscriptions/", "azureml://registries/", "azureml:azureml://registries/")
+"""Code with an id of Azure ML's is there, and never was here."""
+
+
+def freeze_component(component: Component, workspace: Workspace) -> Component:
+    """A component with its code folder, and those of the components in it, replaced by snapshots."""
+    frozen = freeze(Job(Node("", component, component.type)), workspace).root.component
+    assert not isinstance(frozen, str)  # noqa: S101  a component stays one
+    return frozen
+
+
+def freeze(job: Job, workspace: Workspace) -> Job:
+    """The job with every code folder replaced by its snapshot."""
+    snapshots: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    def freeze(component: Component) -> Component:
+        if not isinstance(component, Command) or (component.code is None and not component.additional_includes):
+            return component
+        key = (component.code or "", component.additional_includes)
+        if key not in snapshots:
+            snapshots[key] = _snapshot(component, workspace)
+        return component._replace(code=snapshots[key], additional_includes=())
+
+    return _map_components(job, freeze)
+
+
+def _snapshot(component: Command, workspace: Workspace) -> str:
+    includes = [Path(path) for path in component.additional_includes]
+    if component.code is None:
+        files = [file for include in includes for file in workspace.content.code_files(include)]
+        return code_reference(workspace.content.store(files))
+    if component.code.startswith(_ELSEWHERE):
+        return component.code
+    if is_reference(component.code):
+        if not workspace.content.code_folder(component.code).is_dir():
+            message = f"There is no code asset {component.code} in this workspace; give the local folder."
+            raise CreditMLError(message)
+        return component.code
+    return code_reference(workspace.content.snapshot_code(Path(component.code), includes))
+
+
+def _map_components(job: Job, change: Callable[[Component], Component]) -> Job:
+    """A job with every component changed, one that is used many times once."""
+    known: dict[int, Component] = {}
+
+    def visit(component: Component) -> Component:
+        if id(component) not in known:
+            changed = change(component)
+            if isinstance(changed, Pipeline):
+                changed = changed._replace(jobs={name: node(child) for name, child in changed.jobs.items()})
+            known[id(component)] = changed
+        return known[id(component)]
+
+    def node(child: Node) -> Node:
+        return child if isinstance(child.component, str) else child._replace(component=visit(child.component))
+
+    return job._replace(root=node(job.root))

@@ -1,0 +1,213 @@
+"""References of a job to what is registered: components are replaced by what they are, data must be there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from creditml.errors import BackendError, CreditMLError, NotFound, Problem
+from creditml.expressions import placeholders
+from creditml.language.io import remote
+from creditml.language.reader import read_component_document
+from creditml.language.yaml import Document, from_plain
+from creditml.model import (
+    LITERAL_TYPES,
+    MODEL_TYPES,
+    Command,
+    Component,
+    Data,
+    Job,
+    JobInput,
+    JobOutput,
+    Literal,
+    Node,
+    Pipeline,
+)
+from creditml.references import DEFAULT_DATASTORE
+from creditml.workspace.data import is_url
+
+if TYPE_CHECKING:
+    from creditml.errors import Place
+    from creditml.workspace import Workspace
+
+_CODE_SCHEME = "azureml:"
+
+
+class Elsewhere(Protocol):
+    """Another place that knows registered assets: the one where a job is to run, if that isn't this machine.
+
+    What it has of data shows there, so that nothing is said here of data that isn't here.
+    """
+
+    def component(self, reference: str) -> Component | None:
+        """A registered component; None if it can't be asked now: the reference stays as it is.
+
+        Raises:
+            BackendError: it can't be asked, and has to be.
+            CreditMLError: it has none.
+        """
+        ...
+
+
+def resolve(job: Job, workspace: Workspace, problems: list[Problem], elsewhere: Elsewhere | None = None) -> Job:
+    """Replace references to registered components by what they are, and check that data assets exist.
+
+    Args:
+        job: the job.
+        workspace: what is registered here.
+        problems: where those that are found are added.
+        elsewhere: what else knows components.
+    """
+    resolver = _Resolver(job, workspace, problems, elsewhere)
+    root = resolver.node(job.root, ())
+    return job._replace(root=root) if root is not job.root else job
+
+
+class _Resolver:
+    def __init__(
+        self, job: Job, workspace: Workspace, problems: list[Problem], elsewhere: Elsewhere | None = None
+    ) -> None:
+        self._job, self._workspace, self._problems, self._elsewhere = job, workspace, problems, elsewhere
+        self._components: dict[str, Component | None] = {}
+        self._known: dict[int, Component] = {}
+        self._codes: set[tuple[str, tuple[str, ...]]] = set()
+        self._data: dict[tuple[str, str], str] = {}
+
+    def node(self, node: Node, path: tuple[str, ...]) -> Node:
+        for name, value in node.inputs.items():
+            data = getattr(value, "path", None)
+            if isinstance(data, str) and not os.path.isabs(data) and "${{" not in data:
+                self._locate(data, value.type, (*path, "inputs", name, "path"))  # type: ignore[union-attr]
+        for name, output in node.outputs.items():
+            if output.path and not output.path.startswith("$"):
+                self._reachable(output.path, (*path, "outputs", name))
+            if output.name and output.version:
+                self._taken(output, (*path, "outputs", name))
+        component: Component | str | None = node.component
+        if isinstance(component, str):
+            component = self._registered(component, node.type, (*path, "component"))
+            if component is not None:
+                node = node._replace(inputs=self._as_data(node, component))
+        if isinstance(component, Pipeline):
+            component = self._pipeline(component, path)
+        elif isinstance(component, Command):
+            self._code(component, path if component.name is None else (*path, "component"))
+        return node if component is None or component is node.component else node._replace(component=component)
+
+    def _pipeline(self, component: Pipeline, path: tuple[str, ...]) -> Pipeline:
+        if id(component) in self._known:
+            return self._known[id(component)]  # type: ignore[return-value]  # pipelines stay pipelines
+        here = path if component.name is None and not path else (*path, "component")
+        jobs = {name: self.node(child, (*here, "jobs", name)) for name, child in component.jobs.items()}
+        same = all(jobs[name] is child for name, child in component.jobs.items())
+        resolved = component if same else component._replace(jobs=jobs)
+        self._known[id(component)] = resolved
+        return resolved
+
+    def _reachable(self, place: str, path: tuple[str, ...]) -> None:
+        try:
+            if is_url(self._workspace.data.source(placeholders(place, "job", "output", DEFAULT_DATASTORE))):
+                self._error(
+                    path, f"{place} can't be written to; outputs go to azureml://datastores/<datastore>/paths/<path>."
+                )
+        except CreditMLError as error:
+            self._error(path, str(error))
+
+    def _taken(self, output: JobOutput, path: tuple[str, ...]) -> None:
+        if self._elsewhere:
+            return
+        kind = "model" if output.type in MODEL_TYPES else "data"
+        known = self._workspace.assets.entries(kind, output.name, archived=True) if self._workspace.exists else []
+        if any(asset.version == output.version for asset in known):
+            message = (
+                f"The {kind} {output.name}:{output.version} exists already; the job will fail when it registers it."
+            )
+            self._problems.append(Problem(message, ".".join(path), self._place(path), warning=True))
+
+    def _as_data(self, node: Node, component: Component) -> dict[str, JobInput]:
+        """A text for an input of data is a path, as it is for components in files."""
+        folder = Path(self._job.source.file).absolute().parent if self._job.source else Path.cwd()
+        values = dict(node.inputs)
+        for name, value in node.inputs.items():
+            spec = component.inputs.get(name)
+            if spec and spec.type not in LITERAL_TYPES and isinstance(value, Literal) and "${{" not in value.value:
+                path = value.value if remote(value.value) else os.path.normpath(folder / value.value)
+                values[name] = Data(path, spec.type)
+        return values
+
+    def _code(self, component: Command, path: tuple[str, ...]) -> None:
+        """Azure ML refuses a code folder of which nothing is left, and additional includes that are in it already."""
+        key = (component.code or "", component.additional_includes)
+        if key in self._codes or component.code is None or component.code.startswith(_CODE_SCHEME):
+            return
+        self._codes.add(key)
+        code = Path(component.code)
+        try:
+            if not list(self._workspace.content.code_files(code)):
+                self._error(
+                    (*path, "code"), f"The code folder {code} is empty, or its ignore file leaves nothing of it."
+                )
+        except (CreditMLError, OSError) as error:
+            self._error((*path, "code"), str(error))
+        for include in component.additional_includes:
+            if (code / Path(include).name).exists():
+                self._error(
+                    (*path, "additional_includes"),
+                    f"The code folder has a '{Path(include).name}' already; the additional include would replace it.",
+                )
+
+    def _registered(self, reference: str, kind: str, path: tuple[str, ...]) -> Component | None:
+        if reference not in self._components:
+            self._components[reference] = self._load(reference, path)
+        component = self._components[reference]
+        if component and component.type != kind:
+            self._error(
+                path,
+                f"{reference} is a component of type '{component.type}'; set 'type: {component.type}' on the node.",
+            )
+            return None
+        return component
+
+    def _load(self, reference: str, path: tuple[str, ...]) -> Component | None:
+        try:
+            asset = self._workspace.assets.resolve("component", reference)
+        except CreditMLError as error:
+            if self._elsewhere and isinstance(error, NotFound):
+                return self._remote(reference, path)
+            self._error(path, str(error))
+            return None
+        document = Document(asset.id, from_plain(dict(asset.spec)), [])
+        component, problems, _ = read_component_document(document, self._workspace.root)
+        there = self._elsewhere is not None
+        self._problems += [problem for problem in problems if not problem.warning or (there and problem.refused)]
+        return component._replace(version=asset.version) if component else None
+
+    def _remote(self, reference: str, path: tuple[str, ...]) -> Component | None:
+        assert self._elsewhere  # noqa: S101  whoever calls has looked
+        try:
+            return self._elsewhere.component(reference)
+        except BackendError:  # nobody can tell now; that is no mistake of the job
+            raise
+        except CreditMLError as error:
+            self._error(path, str(error))
+            return None
+
+    def _locate(self, data: str, kind: str, path: tuple[str, ...]) -> None:
+        if self._elsewhere:
+            return
+        if (data, kind) not in self._data:
+            try:
+                if not is_url(self._workspace.data.source(data, kind)):
+                    self._workspace.data.locate(data, kind)
+                self._data[data, kind] = ""
+            except CreditMLError as error:
+                self._data[data, kind] = str(error)
+        if self._data[data, kind]:
+            self._error(path, self._data[data, kind])
+
+    def _error(self, path: tuple[str, ...], message: str) -> None:
+        self._problems.append(Problem(message, ".".join(path), self._place(path)))
+
+    def _place(self, path: tuple[str, ...]) -> Place | None:
+        return self._job.source.place(path) if self._job.source else None
