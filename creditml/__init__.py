@@ -14,7 +14,7 @@ __all__ = ["connect"]
 def __getattr__(name: str) -> object:
     """Import what is asked for when it is asked for."""
     if name == "connect":
-        from creditml.service.connection import connect  # noqa: PLC0415  only if asked for
+        from creditml.service.connection import connect
 
         return connect
     message = f"module {__name__!r} has no attribute {name!r}"

@@ -85,8 +85,8 @@ def read_config() -> Config:
     return config._replace(backend=backend) if backend else config
 
 
-def _count(context: Context, node: Node) -> Any:  # noqa: ANN401  int or INVALID
-    from creditml.language.fields import integer  # noqa: PLC0415  few projects have a file to read
+def _count(context: Context, node: Node) -> Any:  # int or INVALID
+    from creditml.language.fields import integer
 
     count = integer(context, node)
     if isinstance(count, int) and count < 1:
@@ -95,7 +95,7 @@ def _count(context: Context, node: Node) -> Any:  # noqa: ANN401  int or INVALID
 
 
 def _from_file(file: Path) -> Config:
-    from creditml.language.fields import (  # noqa: PLC0415  most projects have none
+    from creditml.language.fields import (
         Choice,
         Context,
         Table,
@@ -104,8 +104,8 @@ def _from_file(file: Path) -> Config:
         text,
         text_list,
     )
-    from creditml.language.reader import open_document  # noqa: PLC0415  few projects have a file to read
-    from creditml.language.yaml import Scalar  # noqa: PLC0415  few projects have a file to read
+    from creditml.language.reader import open_document
+    from creditml.language.yaml import Scalar
 
     document = open_document(file)
     if isinstance(document.root, Scalar) and document.root.value is None:
@@ -136,11 +136,11 @@ def _from_file(file: Path) -> Config:
     return Config(**values, environments=environments, sections=sections or NOTHING)
 
 
-def _known(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def _known(context: Context, node: Node) -> Any:  # dict or INVALID
     """`environments`: the table of an environment for each name, and the mode in which it is made."""
-    from creditml.language.environment import ENVIRONMENT  # noqa: PLC0415  few projects have a file to read
-    from creditml.language.fields import INVALID, Choice, describe  # noqa: PLC0415  as above
-    from creditml.language.yaml import Map  # noqa: PLC0415  as above
+    from creditml.language.environment import ENVIRONMENT
+    from creditml.language.fields import INVALID, Choice, describe
+    from creditml.language.yaml import Map
 
     if not isinstance(node, Map):
         return context.error(node, f"Environments are a mapping from names to definitions, not {describe(node)}.")

@@ -46,7 +46,7 @@ def _installed(folders: Iterable[str] | None = None) -> Iterator[tuple[str, str]
                 yield from _section(text).items()
 
 
-def load(name: str) -> Any:  # noqa: ANN401  an executor class: what it is made with is the backend's affair
+def load(name: str) -> Any:
     """The executor class of a backend.
 
     Raises:

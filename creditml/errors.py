@@ -138,7 +138,7 @@ def near_miss(word: str, known: Iterable[str], *, ask: str = "Did you mean") -> 
 
     Where something is missing and `known` is what was written instead, ask `MEANT_BY`.
     """
-    from difflib import get_close_matches  # noqa: PLC0415  only wrong input pays for it
+    from difflib import get_close_matches
 
     candidates: Sequence[str] = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" {ask} '{candidates[0]}'?" if candidates else ""

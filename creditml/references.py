@@ -138,7 +138,7 @@ class Scope(NamedTuple):
     @property
     def guid(self) -> str:
         """The workspace's GUID."""
-        from uuid import NAMESPACE_URL, uuid5  # noqa: PLC0415  2 ms, and most commands need none
+        from uuid import NAMESPACE_URL, uuid5  # 2 ms, and most commands need none
 
         return str(uuid5(NAMESPACE_URL, self.path.lower()))
 

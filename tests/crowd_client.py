@@ -26,7 +26,7 @@ def written(path: str, text: str) -> str:
     return path
 
 
-def pipeline(word: str, code: str) -> Any:  # noqa: ANN401  the SDK's
+def pipeline(word: str, code: str) -> Any:
     """One step, whose component and code have no name."""
     step = command(
         command=f"bash say.sh ${{{{inputs.word}}}} {word}",
@@ -42,7 +42,7 @@ def pipeline(word: str, code: str) -> Any:  # noqa: ANN401  the SDK's
     return saying()
 
 
-def component(name: str, word: str) -> Any:  # noqa: ANN401  the SDK's
+def component(name: str, word: str) -> Any:
     return command(name=name, command=f"echo {word}", environment=ENVIRONMENT).component
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def differences(one: Any, other: Any, *, ordered: bool = True, path: str = "") -> Iterator[str]:  # noqa: ANN401  parts of jobs
+def differences(one: Any, other: Any, *, ordered: bool = True, path: str = "") -> Iterator[str]:
     """Where two jobs differ, as `path: this is not that`."""
     if hasattr(one, "_asdict") and type(one) is type(other):
         one, other = one._asdict(), other._asdict()

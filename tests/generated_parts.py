@@ -87,7 +87,7 @@ def some(strategy: st.SearchStrategy[Any], often: int = 1) -> st.SearchStrategy[
     return st.one_of(*[st.none()] * often, strategy)
 
 
-def present(**fields: Any) -> dict[str, Any]:  # noqa: ANN401  any field
+def present(**fields: Any) -> dict[str, Any]:
     """The fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
 

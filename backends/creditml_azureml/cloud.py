@@ -53,9 +53,9 @@ class Stored(NamedTuple):
             if not folder and (blob.name == top or blob.name.startswith(f"{top}/")):
                 yield blob
 
-    def chunks(self, blob: Any, start: int) -> Iterator[bytes]:  # noqa: ANN401  azure.storage's BlobProperties
+    def chunks(self, blob: Any, start: int) -> Iterator[bytes]:
         """What a file holds from a byte on; an error if it has been changed since it was described."""
-        from azure.core import MatchConditions  # noqa: PLC0415  heavy
+        from azure.core import MatchConditions
 
         client = self.container.get_blob_client(blob.name)
         unchanged = {"etag": blob.etag, "match_condition": MatchConditions.IfNotModified}
@@ -81,8 +81,8 @@ class Cloud:
         if self._given is not None:
             return self._given
         hush()
-        from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
-        from azure.identity import DefaultAzureCredential  # noqa: PLC0415  slow, only when somebody connects
+        from azure.ai.ml import MLClient
+        from azure.identity import DefaultAzureCredential
 
         with quietly():
             return MLClient(DefaultAzureCredential(), *self.target, enable_telemetry=False, show_progress=False)
@@ -92,7 +92,7 @@ class Cloud:
         if not name:
             return self.client
         if name not in self._registries:
-            from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
+            from azure.ai.ml import MLClient
 
             credential = self.client._credential  # noqa: SLF001  see above
             made = MLClient(credential, registry_name=name, enable_telemetry=False, show_progress=False)
@@ -119,7 +119,7 @@ class Cloud:
 
     def entries(self, limit: int | None, *, archived: bool | None) -> Iterator[dict[str, Any]]:
         """Submitted jobs, newest first, as `az ml job list` tells of them; `archived` as for the local workspace."""
-        from azure.ai.ml.constants import ListViewType  # noqa: PLC0415  heavy
+        from azure.ai.ml.constants import ListViewType
 
         view = {True: ListViewType.ALL, False: ListViewType.ACTIVE_ONLY, None: ListViewType.ARCHIVED_ONLY}[archived]
         with mapped("listing jobs"):
@@ -145,8 +145,8 @@ class Cloud:
 
     def text(self, url: str) -> str:
         """What a log says so far; nothing if it isn't there yet."""
-        from azure.ai.ml._utils.utils import create_requests_pipeline_with_retry  # noqa: PLC0415  heavy
-        from azure.core.exceptions import HttpResponseError  # noqa: PLC0415  heavy
+        from azure.ai.ml._utils.utils import create_requests_pipeline_with_retry
+        from azure.core.exceptions import HttpResponseError
 
         with mapped("reading a log"):
             pipeline: Any = create_requests_pipeline_with_retry(requests_pipeline=self.client.jobs._requests_pipeline)  # noqa: SLF001  see above
@@ -171,9 +171,9 @@ class Cloud:
 
     def stored(self, uri: str) -> Stored | None:
         """What lies at an azureml: URI; None if its datastore isn't one of blobs."""
-        from azure.ai.ml._artifacts._artifact_utilities import get_datastore_info  # noqa: PLC0415  heavy
-        from azure.ai.ml._utils._storage_utils import AzureMLDatastorePathUri  # noqa: PLC0415  heavy
-        from azure.storage.blob import BlobServiceClient  # noqa: PLC0415  heavy
+        from azure.ai.ml._artifacts._artifact_utilities import get_datastore_info
+        from azure.ai.ml._utils._storage_utils import AzureMLDatastorePathUri
+        from azure.storage.blob import BlobServiceClient
 
         place = AzureMLDatastorePathUri(uri)
         info = get_datastore_info(self.client.datastores, place.datastore)
@@ -184,13 +184,13 @@ class Cloud:
 
     def copy(self, uri: str, to: Path) -> None:
         """Copy what lies at an azureml: URI into a folder, as the SDK does it."""
-        from azure.ai.ml._artifacts._artifact_utilities import (  # noqa: PLC0415  heavy
+        from azure.ai.ml._artifacts._artifact_utilities import (
             download_artifact_from_aml_uri,
         )
 
         download_artifact_from_aml_uri(uri, str(to), self.client.datastores)
 
-    def asset(self, kind: str, name: str, version: str | None) -> Any:  # noqa: ANN401  the SDK's
+    def asset(self, kind: str, name: str, version: str | None) -> Any:
         """A version of data, an environment or a component, without one the latest; None if there is none."""
         label = None if version else "latest"
         try:
@@ -207,18 +207,18 @@ class Cloud:
         except NotFound:
             return []
 
-    def register(self, kind: str, asset: Any) -> None:  # noqa: ANN401  the SDK's
+    def register(self, kind: str, asset: Any) -> None:
         """Register data, an environment or a component; what is uploaded already isn't again (SDK: by its hash)."""
         with quietly():
             self._assets(kind).create_or_update(asset)
 
     def upload_hash(self, path: str) -> str:
         """The hash under which the SDK uploads a file or folder."""
-        from azure.ai.ml._utils._asset_utils import get_ignore_file, get_object_hash  # noqa: PLC0415  heavy
+        from azure.ai.ml._utils._asset_utils import get_ignore_file, get_object_hash
 
         return str(get_object_hash(path, get_ignore_file(path)))
 
-    def _assets(self, kind: str) -> Any:  # noqa: ANN401  one of the SDK's operations
+    def _assets(self, kind: str) -> Any:
         client = self.client
         return {"data": client.data, "environment": client.environments, "component": client.components}[kind]
 
@@ -274,8 +274,8 @@ class Cloud:
 
     def download_code(self, uri: str, to: Path) -> None:
         """Copy what a code asset holds into an empty folder; `uri` is its blob's."""
-        from azure.ai.ml._artifacts._artifact_utilities import get_datastore_info  # noqa: PLC0415  heavy
-        from azure.ai.ml._utils._storage_utils import get_storage_client  # noqa: PLC0415  heavy
+        from azure.ai.ml._artifacts._artifact_utilities import get_datastore_info
+        from azure.ai.ml._utils._storage_utils import get_storage_client
 
         place = _BLOB.fullmatch(uri)
         if place is None:
@@ -303,14 +303,14 @@ class Cloud:
             return str(found.name), str(found.version), short_uri(str(found.path))
 
     @property
-    def _history(self) -> Any:  # noqa: ANN401  the SDK's RunOperations
+    def _history(self) -> Any:
         return self.client.jobs._runs_operations  # noqa: SLF001  see above
 
 
 def hush() -> None:
     """Keep the SDK from logging: what is to be said is said by us, without secrets."""
     logging.getLogger("azure").setLevel(logging.CRITICAL)  # it speaks while it is imported
-    import azure.ai.ml  # noqa: PLC0415, F401  it takes seconds, and gives loggers levels of their own
+    import azure.ai.ml  # noqa: F401  it takes seconds, and gives loggers levels of their own
 
     own = [name for name in logging.root.manager.loggerDict if name.startswith("azure.")]
     for logger in map(logging.getLogger, ("msrest", "msal", *own)):
@@ -318,13 +318,13 @@ def hush() -> None:
             logger.setLevel(logging.CRITICAL)
 
 
-def _latest(operations: Any, name: str) -> str:  # noqa: ANN401  the SDK's operations
+def _latest(operations: Any, name: str) -> str:
     """The latest version of a component or environment.
 
     Raises:
         NotFound: there is none of that name.
     """
-    from azure.ai.ml.exceptions import MlException  # noqa: PLC0415  heavy
+    from azure.ai.ml.exceptions import MlException
 
     try:
         return str(operations._get_latest_version(name).version)  # noqa: SLF001  see above
@@ -334,7 +334,7 @@ def _latest(operations: Any, name: str) -> str:  # noqa: ANN401  the SDK's opera
         raise
 
 
-def history_scope(history: Any) -> tuple[str, str, str]:  # noqa: ANN401  the SDK's RunOperations
+def history_scope(history: Any) -> tuple[str, str, str]:
     """Subscription, resource group and workspace, as its calls take them."""
     scope = history._operation_scope  # noqa: SLF001  see above
     return scope.subscription_id, scope.resource_group_name, history._workspace_name  # noqa: SLF001  see above

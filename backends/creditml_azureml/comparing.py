@@ -55,7 +55,7 @@ def here(asset: Asset, workspace: Workspace, cloud: Cloud) -> Made:
     return Made(aspects, sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest())
 
 
-def there(kind: str, asset: Any) -> Made:  # noqa: ANN401  the SDK's
+def there(kind: str, asset: Any) -> Made:
     """Of an asset of the cloud."""
     if kind == "data":
         return Made({"type": str(asset.type), **_uploaded(str(asset.path))})
@@ -67,7 +67,7 @@ def there(kind: str, asset: Any) -> Made:  # noqa: ANN401  the SDK's
     return Made(_component(_plain(asset)))
 
 
-def _environment(image: Any, conda: Any, dockerfile: Any, context: str | None) -> dict[str, str | None]:  # noqa: ANN401  of YAML
+def _environment(image: Any, conda: Any, dockerfile: Any, context: str | None) -> dict[str, str | None]:
     return {
         "image": str(image or ""),
         "conda_file": json.dumps(conda, sort_keys=True) if conda else "",
@@ -96,11 +96,11 @@ def _component(spec: Mapping[str, Any]) -> dict[str, str | None]:
     return aspects
 
 
-def _type(port: Any) -> str:  # noqa: ANN401  of YAML
+def _type(port: Any) -> str:
     return str(port.get("type") if isinstance(port, dict) else port)
 
 
-def _plain(asset: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's component
+def _plain(asset: Any) -> dict[str, Any]:
     names = (*_COMPARED, "environment", "code", "jobs")
     values = {name: getattr(asset, name, None) for name in names}
     ports = {

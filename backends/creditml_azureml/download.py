@@ -168,7 +168,7 @@ def _place(stored: Stored, name: str) -> Path:
     return Path(place)
 
 
-def _is(file: Path, blob: Any) -> bool:  # noqa: ANN401  azure.storage's BlobProperties
+def _is(file: Path, blob: Any) -> bool:
     """Whether a file is that blob, brought by an earlier call."""
     try:
         found = file.stat()
@@ -177,7 +177,7 @@ def _is(file: Path, blob: Any) -> bool:  # noqa: ANN401  azure.storage's BlobPro
     return found.st_size == blob.size and int(found.st_mtime) == int(blob.last_modified.timestamp())
 
 
-def _part(stored: Stored, blob: Any, parts: Path) -> Path:  # noqa: ANN401  likewise
+def _part(stored: Stored, blob: Any, parts: Path) -> Path:
     """All of a blob, from where an earlier call ended.
 
     Raises:

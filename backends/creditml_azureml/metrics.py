@@ -20,9 +20,9 @@ def metrics_of(cloud: Cloud, runs: Iterable[str]) -> Mapping[str, Mapping[str, f
     MLflow's own REST API is asked, which `azureml://` addresses stand for (azureml-mlflow: the same host and path under
     https).
     """
-    from azure.core import PipelineClient  # noqa: PLC0415  heavy
-    from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy  # noqa: PLC0415  as above
-    from azure.core.rest import HttpRequest  # noqa: PLC0415  as above
+    from azure.core import PipelineClient
+    from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
+    from azure.core.rest import HttpRequest
 
     with mapped("asking for metrics"):
         uri = str(cloud.client.workspaces.get(cloud.target.workspace_name).mlflow_tracking_uri or "")

@@ -134,7 +134,7 @@ class Asking:
                     f"{limit}, so that it would wait for ever. Ask for more quota, or take another compute.",
                 )
 
-    def _quota(self, compute: Any) -> Iterator[tuple[str, int, int]]:  # noqa: ANN401  the SDK's
+    def _quota(self, compute: Any) -> Iterator[tuple[str, int, int]]:
         """The family of a cluster's machines, the quota of cores for it, and the cores of one; nothing if untold."""
         size = str(getattr(compute, "size", None) or "").lower()
         if not size or str(getattr(compute, "tier", "") or "").lower().startswith("low"):
@@ -215,7 +215,7 @@ class Asking:
             curated = kind == "environment" and find(name) is not None
             self.findings.error(path, f"There is no {title}.{_hint(known)}", warning=curated)
 
-    def _client_of(self, registry: str) -> Any:  # noqa: ANN401  the SDK's
+    def _client_of(self, registry: str) -> Any:
         with mapped(f"asking for the registry '{registry}'"):
             return self._cloud.registry(registry)
 
@@ -238,7 +238,7 @@ class Asking:
         known: _Listing | None = None,
         *,
         warning: bool = False,
-    ) -> Any:  # noqa: ANN401  whatever the SDK has for it
+    ) -> Any:
         """What there is of that title; None, and a finding, if there isn't or mustn't be looked at."""
         if title not in self._asked:
             self._asked[title] = self._answer(title, ask, known)
@@ -273,9 +273,9 @@ def _hint(known: _Listing) -> str:
     return near_miss(known.name, names) or (f" There are: {', '.join(few)}." if names else "")
 
 
-def _asked(doing: str, ask: Callable[[], Any]) -> Any:  # noqa: ANN401  the SDK's
-    from azure.ai.ml.exceptions import MlException  # noqa: PLC0415  heavy
-    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415  heavy
+def _asked(doing: str, ask: Callable[[], Any]) -> Any:
+    from azure.ai.ml.exceptions import MlException
+    from azure.core.exceptions import HttpResponseError
 
     with mapped(doing):
         try:
@@ -292,7 +292,7 @@ def _asked(doing: str, ask: Callable[[], Any]) -> Any:  # noqa: ANN401  the SDK'
             raise
 
 
-def _versions(asked: Any, name: str) -> list[Any]:  # noqa: ANN401  the SDK's operations
+def _versions(asked: Any, name: str) -> list[Any]:
     """The versions of an asset; if it has none, all assets of that kind."""
     try:
         found = list(asked.list(name=name))
@@ -307,7 +307,7 @@ def _compute_name(text: str) -> str:
     return "" if name.lower() in _SERVERLESS or "${{" in text else name
 
 
-def _operations(client: Any, kind: str) -> Any:  # noqa: ANN401  the SDK's
+def _operations(client: Any, kind: str) -> Any:
     """What a client has for assets of that kind."""
     return getattr(client, {"data": "data"}.get(kind, f"{kind}s"))
 
@@ -317,11 +317,11 @@ def _version(reference: Reference) -> dict[str, str]:
     return {"version": reference.version} if reference.version else {"label": reference.label or "latest"}
 
 
-def _state(found: Any) -> str:  # noqa: ANN401  the SDK's
+def _state(found: Any) -> str:
     """How far the making of something has come: a word, or one of an enumeration."""
     state = getattr(found, "provisioning_state", None) or _READY
     return str(getattr(state, "value", state))
 
 
-def _called(item: Any) -> str:  # noqa: ANN401  the SDK's
+def _called(item: Any) -> str:
     return item if isinstance(item, str) else str(item.name)

@@ -103,7 +103,7 @@ class CloudReferences:
         self._cloud, self._workspace = cloud, workspace
         self._known: dict[str, Any] = {}
 
-    def component(self, sent: str) -> Any:  # noqa: ANN401  str or dict
+    def component(self, sent: str) -> Any:  # str or dict
         """A component stands in place, since the job is to be read where the cloud can't be asked."""
         asset = parse_id(sent) or _asset(sent if sent.startswith("azureml:") else f"azureml:{sent}")
         return sent if asset is None else self._once(sent, lambda: self.component_spec(asset))
@@ -117,7 +117,7 @@ class CloudReferences:
             return spec
         return {**spec, "name": asset.name, "version": body["version"]}
 
-    def environment(self, sent: str) -> Any:  # noqa: ANN401  str or dict
+    def environment(self, sent: str) -> Any:  # str or dict
         """An environment's reference; an anonymous one stands in place."""
         asset = parse_id(sent)
         if asset is None:
@@ -135,11 +135,11 @@ class CloudReferences:
         digest: str = self._once(sent, lambda: bring_code(self._cloud, asset, self._workspace))
         return f"azureml:{digest}:1"
 
-    def component_id(self, value: Any) -> str:  # noqa: ANN401  str or dict
+    def component_id(self, value: Any) -> str:  # str or dict
         """Nothing is sent from here."""
         raise NotImplementedError
 
-    def environment_id(self, value: Any) -> str:  # noqa: ANN401  str or dict
+    def environment_id(self, value: Any) -> str:  # str or dict
         """Nothing is sent from here."""
         raise NotImplementedError
 
@@ -147,7 +147,7 @@ class CloudReferences:
         """Nothing is sent from here."""
         raise NotImplementedError
 
-    def _once(self, key: str, ask: Any) -> Any:  # noqa: ANN401  a function without arguments, and what it gives
+    def _once(self, key: str, ask: Any) -> Any:
         if key not in self._known:
             self._known[key] = ask()
         return self._known[key]

@@ -145,7 +145,7 @@ class _Registering:
         place = self._job.source.place(named.path) if self._job.source else None
         self.problems.append(Problem(message, ".".join(named.path), place))
 
-    def _differences(self, asset: Asset, known: Any) -> dict[str, tuple[str, str]] | None:  # noqa: ANN401  the SDK's
+    def _differences(self, asset: Asset, known: Any) -> dict[str, tuple[str, str]] | None:
         """In what a version differs; None if that can't be told."""
         kept = (getattr(known, "properties", None) or {}).get(CONTENT)
         own = here(asset, self._workspace, self._cloud)

@@ -31,7 +31,7 @@ class Run(NamedTuple):
     properties: Mapping[str, str] = {}
 
 
-def row(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
+def row(job: Any) -> dict[str, Any]:
     """A job in a list: what every job has. The SDK's own form of a whole pipeline takes a tenth of a second to make."""
     at = getattr(job.creation_context, "created_at", None)
     return {
@@ -47,7 +47,7 @@ def row(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
     }
 
 
-def told(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
+def told(job: Any) -> dict[str, Any]:
     """A job with all that it says, as far as the SDK has a form for its kind."""
     try:
         said = json.loads(json.dumps(job._to_dict(), default=str))  # noqa: SLF001  see `cloud`
@@ -56,7 +56,7 @@ def told(job: Any) -> dict[str, Any]:  # noqa: ANN401  the SDK's
     return {**said, **row(job)}
 
 
-def child(found: Any) -> Run:  # noqa: ANN401  the SDK's
+def child(found: Any) -> Run:
     """A child, of the run history's list."""
     properties = dict(found.properties or {})
     return Run(
@@ -77,7 +77,7 @@ def milliseconds(at: datetime | None) -> int | None:
     return None if at is None else int(at.timestamp() * 1000)
 
 
-def message(error: Any) -> str:  # noqa: ANN401  the SDK's
+def message(error: Any) -> str:
     """What is said of an error, without secrets: it may quote addresses of blobs."""
     inner = getattr(error, "error", None)
     return redacted(str(getattr(inner, "message", None) or ""))

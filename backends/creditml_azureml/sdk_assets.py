@@ -14,7 +14,7 @@ CONTENT = "creditml.content"
 """The property that says what an asset was made of."""
 
 
-def sent(asset: Asset, workspace: Workspace, folder: str, digest: str) -> Any:  # noqa: ANN401  the SDK's asset
+def sent(asset: Asset, workspace: Workspace, folder: str, digest: str) -> Any:
     """The SDK's asset, with local paths to upload from.
 
     Args:
@@ -23,7 +23,7 @@ def sent(asset: Asset, workspace: Workspace, folder: str, digest: str) -> Any:  
         folder: where files may be written that last until it is registered.
         digest: what its property `CONTENT` says.
     """
-    from azure.ai.ml import load_component, load_data, load_environment  # noqa: PLC0415  it takes seconds
+    from azure.ai.ml import load_component, load_data, load_environment
 
     values = {**located(asset, workspace), "name": asset.name, "version": asset.version}
     values.pop("properties", None)
@@ -47,7 +47,7 @@ def located(asset: Asset, workspace: Workspace) -> dict[str, Any]:
     return spec
 
 
-def _with_code(value: Any, workspace: Workspace) -> Any:  # noqa: ANN401  plain values
+def _with_code(value: Any, workspace: Workspace) -> Any:  # plain values
     if isinstance(value, dict):
         return {
             key: str(workspace.content.folder(text.split(":")[1]))

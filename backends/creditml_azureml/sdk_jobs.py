@@ -27,7 +27,7 @@ def entity(job: Job, name: str) -> Iterator[Any]:
         name: what it is called.
     """
     hush()
-    from azure.ai.ml import load_job  # noqa: PLC0415  it takes seconds
+    from azure.ai.ml import load_job
 
     with TemporaryDirectory() as folder:
         file, overrides = _file(job, Path(folder))

@@ -225,7 +225,7 @@ def _ignore_file(code: Path) -> Path:
 
 
 def _matcher(ignore: Path) -> Callable[[str], bool]:
-    from pathspec import PathSpec  # noqa: PLC0415  most folders have no ignore file that doesn't count
+    from pathspec import PathSpec
 
     lines = ignore.read_text(encoding="utf-8", errors="replace").splitlines()
     return PathSpec.from_lines("gitignore", lines).match_file

@@ -39,14 +39,14 @@ class DockerExecutor(LocalJobs):
 
     def provider(self) -> Provider:
         """What makes the images of environments; see `creditml_docker.images.DockerProvider`."""
-        from creditml_docker.images import DockerProvider  # noqa: PLC0415  the engine's client takes 180 ms
+        from creditml_docker.images import DockerProvider  # the engine's client takes 180 ms
 
         return DockerProvider(self.options.environments, self.options.backend)
 
     def prune_environments(self, older_than: float | None = None, *, dry_run: bool = False) -> list[Entry]:
         """Remove images that were built for environments; Docker tells no more than when each was made."""
-        from creditml_docker.engines import find_engine  # noqa: PLC0415  the engine's client takes 180 ms
-        from creditml_docker.images import prune_images  # noqa: PLC0415  as above
+        from creditml_docker.engines import find_engine  # the engine's client takes 180 ms
+        from creditml_docker.images import prune_images
 
         return prune_images(find_engine(), older_than, dry_run=dry_run)
 

@@ -64,7 +64,7 @@ def read_resources(resources: Mapping[str, Any], settings: Settings) -> Extras:
     )
 
 
-def _flags(given: Any, problems: list[str]) -> Iterator[tuple[str, str | None]]:  # noqa: ANN401  the spec's own value
+def _flags(given: Any, problems: list[str]) -> Iterator[tuple[str, str | None]]:
     """Long flags with their values."""
     texts = [given] if isinstance(given, str) else given or []
     try:
@@ -146,7 +146,7 @@ class _Reader:
 
     # -- what flags mean
 
-    def add(self, key: str, value: Any) -> None:  # noqa: ANN401  the engine's own value
+    def add(self, key: str, value: Any) -> None:
         self.host.setdefault(key, []).append(value)
 
     def memory(self, value: str) -> None:

@@ -152,7 +152,7 @@ class DockerRunning:
         Raises:
             BackendError: It can't be.
         """
-        from creditml_docker.engines import TROUBLES  # noqa: PLC0415  180 ms, in a thread's time
+        from creditml_docker.engines import TROUBLES  # 180 ms, in a thread's time
 
         for line in self._order.notes:
             self._order.note(line)
@@ -192,9 +192,9 @@ class DockerRunning:
 
     def _watch(self, engine: Engine, container: str) -> Exit:
         """Wait for the container's end, through failures of the connection."""
-        import requests  # noqa: PLC0415  the client has imported it, in a thread's time
+        import requests
 
-        from creditml_docker.engines import TROUBLES  # noqa: PLC0415  as above
+        from creditml_docker.engines import TROUBLES
 
         while True:
             with suppress(*TROUBLES):  # what can't be waited for is looked at
@@ -213,8 +213,8 @@ class DockerRunning:
 
     def _look(self, engine: Engine, container: str) -> Mapping[str, Any] | None:
         """The container's state; None if it is gone, or the engine is and stays so."""
-        import requests  # noqa: PLC0415  as above
-        from docker.errors import APIError, NotFound  # noqa: PLC0415  as above
+        import requests
+        from docker.errors import APIError, NotFound
 
         waited = 0.0
         while True:
@@ -268,13 +268,13 @@ class DockerRunning:
             self._wishes.ended.wait(1.0)
 
     def _send(self, name: str) -> None:
-        from creditml_docker.engines import TROUBLES  # noqa: PLC0415  as above
+        from creditml_docker.engines import TROUBLES
 
         with suppress(*TROUBLES):  # it has ended, or the engine has gone: whoever waits for it sees that
             self._engine.result().api.kill(self._order.name, name)
 
     def _remove(self, container: str) -> None:
-        from creditml_docker.engines import TROUBLES  # noqa: PLC0415  as above
+        from creditml_docker.engines import TROUBLES
 
         with suppress(*TROUBLES):  # somebody else has; or a sweep will
             self._engine.result().api.remove_container(container, force=True, v=True)
@@ -282,8 +282,8 @@ class DockerRunning:
 
 def _start(engine: Engine, container: str) -> None:
     """Start a container; if the connection breaks meanwhile, whoever waits for it finds out what came of it."""
-    import requests  # noqa: PLC0415  the client has imported it, in a thread's time
-    from docker.errors import APIError  # noqa: PLC0415  likewise
+    import requests
+    from docker.errors import APIError
 
     try:
         engine.api.start(container)

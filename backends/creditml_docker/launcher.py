@@ -46,7 +46,7 @@ class DockerLauncher:
     isolated = True
     hosts: tuple[str, ...] = (_HOST,)
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401  `read_settings` tells what can't be
+    def __init__(self, **settings: Any) -> None:
         """Make a launcher; no engine is looked for before its first step, or `get_ready`.
 
         Raises:
@@ -73,7 +73,7 @@ class DockerLauncher:
     @staticmethod
     def _find(answer: Future[Engine]) -> None:
         try:
-            from creditml_docker import engines, owners  # noqa: PLC0415  180 ms, beside other work
+            from creditml_docker import engines, owners  # 180 ms, beside other work
 
             engine = engines.find_engine()
             answer.set_result(engine)
@@ -119,7 +119,7 @@ class DockerLauncher:
 
     def _config(self, step: Step, extras: Extras, name: str, engine: Engine, shell: str) -> dict[str, Any]:
         """What the engine is to make; its API's `POST /containers/create`."""
-        from creditml_docker.owners import KEPT, RUN, labels_of  # noqa: PLC0415  in a thread's time
+        from creditml_docker.owners import KEPT, RUN, labels_of
 
         network = extras.network or self._settings.network or ("host" if engine.here else "bridge")
         host = {
@@ -221,7 +221,7 @@ def _with_user(env: Mapping[str, str]) -> dict[str, str]:
     """An environment that names the user, whom the image doesn't know: Python asks there before it fails."""
     if os.getuid() == 0:
         return dict(env)
-    import pwd  # noqa: PLC0415  in a thread's time
+    import pwd
 
     try:
         name = pwd.getpwuid(os.getuid()).pw_name

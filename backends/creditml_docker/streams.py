@@ -26,7 +26,7 @@ class Client(docker.APIClient):  # type: ignore[misc]  # docker has no types
 
     _cut = threading.local()
 
-    def _post(self, url: str, **arguments: Any) -> requests.Response:  # noqa: ANN401  as the client has it
+    def _post(self, url: str, **arguments: Any) -> requests.Response:
         response: requests.Response = super()._post(url, **arguments)
         getattr(self._cut, "responses", []).append(response)
         return response
@@ -81,7 +81,7 @@ def hear(
         yield item
 
 
-def _next(said: queue.SimpleQueue[Any], canceled: Callable[[], bool]) -> Any:  # noqa: ANN401  whatever was said
+def _next(said: queue.SimpleQueue[Any], canceled: Callable[[], bool]) -> Any:
     while not canceled():
         with suppress(queue.Empty):
             return said.get(timeout=_LOOK)

@@ -227,7 +227,7 @@ def _fork_guard(orders: int, reports: int) -> int:
             process = os.fork()
         if process == 0:
             try:
-                from creditml_local.guard import run_guard  # noqa: PLC0415  in its own time, not in the runner's
+                from creditml_local.guard import run_guard  # in its own time, not in the runner's
 
                 run_guard(orders, reports)
             finally:

@@ -63,7 +63,7 @@ def send(pipe: int, message: Order | Report | str) -> None:
         rest = rest[os.write(pipe, rest) :]
 
 
-def receive(pipe: int) -> Any:  # noqa: ANN401  one of the above, as plain values
+def receive(pipe: int) -> Any:  # one of the above, as plain values
     """Wait for a message; None when the other end is closed."""
     head = _read(pipe, 4)
     text = _read(pipe, int.from_bytes(head, "big")) if head else b""

@@ -25,7 +25,7 @@ PS = ("ps", "-axwwE", "-o", "pid=,command=")  # macOS: -E adds the environment t
 def adopt_orphans() -> bool:
     """Make the calling process the parent of every orphan among its descendants; say whether the system can do it."""
     if sys.platform == "linux":
-        from creditml_local import linux  # noqa: PLC0415  for guards only
+        from creditml_local import linux
 
         try:
             linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
@@ -95,7 +95,7 @@ def end_marked(token: str, patience: float) -> None:
 
 def marked_by_ps(token: str, command: tuple[str, ...] = PS) -> set[int]:
     """Do what `marked` does by asking ps; nothing but a marker looks like one, since tokens are random."""
-    import subprocess  # noqa: PLC0415  costs milliseconds, and only some systems need it
+    import subprocess  # costs milliseconds, and only some systems need it
 
     listing = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     lines = listing.stdout.decode(errors="replace").splitlines()

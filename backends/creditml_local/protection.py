@@ -111,7 +111,7 @@ def ways(sample: Protection) -> list[Way]:
     """
     found: list[Way] = []
     if sys.platform == "linux":
-        from creditml_local import landlock, readonly  # noqa: PLC0415  Linux only; they need this module
+        from creditml_local import landlock, readonly
 
         for way in (readonly.ReadOnlyMounts, landlock.Landlock):
             with suppress(OSError):

@@ -132,7 +132,7 @@ def _file_name(path: str) -> str:
     """The name that a file arrives under."""
     name = path.rstrip("/").rpartition("/")[2]
     if "%" in name:
-        from urllib.parse import unquote  # noqa: PLC0415  rare
+        from urllib.parse import unquote
 
         name = unquote(name)
     return name

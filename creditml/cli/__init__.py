@@ -126,7 +126,7 @@ def _system_words(error: OSError) -> str:
         return str(error.strerror or error)
     mend = ""
     if error.errno in (errno.EROFS, errno.EACCES):
-        from creditml.workspace import Workspace  # noqa: PLC0415  it should never come to this
+        from creditml.workspace import Workspace
 
         root = Workspace.find().root
         if str(error.filename).startswith(f"{root}{os.sep}"):
@@ -136,15 +136,15 @@ def _system_words(error: OSError) -> str:
 
 def _defect(error: Exception) -> str:
     """Keep a traceback for a report, and say where."""
-    import sqlite3  # noqa: PLC0415  it should never come to this
+    import sqlite3
 
     if isinstance(error, sqlite3.Error):
-        from creditml.workspace import Workspace  # noqa: PLC0415  it should never come to this
-        from creditml.workspace.database import trouble  # noqa: PLC0415  it should never come to this
+        from creditml.workspace import Workspace
+        from creditml.workspace.database import trouble
 
         return trouble(Workspace.find().root / "workspace.db", error)
-    import tempfile  # noqa: PLC0415  it should never come to this
-    import traceback  # noqa: PLC0415  it should never come to this
+    import tempfile
+    import traceback
 
     with tempfile.NamedTemporaryFile("w", prefix="creditml-", suffix=".txt", delete=False, encoding="utf-8") as file:
         traceback.print_exception(error, file=file)
@@ -156,7 +156,7 @@ def _run(words: list[str]) -> int:
         print(_help(), end="")
         return 0 if words else USAGE
     if words[0] in ("-V", "--version"):
-        from creditml import __version__  # noqa: PLC0415  not needed otherwise
+        from creditml import __version__
 
         print(f"creditml {__version__}")
         return 0

@@ -118,11 +118,11 @@ def _create(arguments: argparse.Namespace) -> int:
 
 
 def _create_component(workspace: Workspace, arguments: argparse.Namespace, given: dict[str, Any]) -> Asset:
-    from creditml.check import check_component  # noqa: PLC0415  creating is rare
-    from creditml.language.assets import asset_document  # noqa: PLC0415  listing needs none of it
-    from creditml.language.reader import read_component_document  # noqa: PLC0415  listing needs none of it
-    from creditml.language.writer import component_dict  # noqa: PLC0415  listing needs none of it
-    from creditml.submission.freezing import freeze_component  # noqa: PLC0415  listing needs none of it
+    from creditml.check import check_component
+    from creditml.language.assets import asset_document
+    from creditml.language.reader import read_component_document
+    from creditml.language.writer import component_dict
+    from creditml.submission.freezing import freeze_component
 
     if arguments.file is None:
         message = "give the component's file: -f FILE."
@@ -143,7 +143,7 @@ def _create_component(workspace: Workspace, arguments: argparse.Namespace, given
 
 
 def _create_other(workspace: Workspace, arguments: argparse.Namespace, given: dict[str, Any]) -> Asset:
-    from creditml.language.assets import asset_document, read_asset  # noqa: PLC0415  listing needs none of it
+    from creditml.language.assets import asset_document, read_asset
 
     kind = arguments.kind
     for key in (

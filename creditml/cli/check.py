@@ -43,7 +43,7 @@ def validate(arguments: argparse.Namespace) -> int:
     Raises:
         SpecError: there are errors, and no format of the output is asked for.
     """
-    from creditml.workspace import Workspace  # noqa: PLC0415  only to check, not for help
+    from creditml.workspace import Workspace
 
     examined = _examined(arguments.file, overrides_of(arguments), executor_of(arguments, Workspace.find()))
     valid = all(problem.warning for problem in examined.problems)
@@ -59,9 +59,9 @@ def validate(arguments: argparse.Namespace) -> int:
 
 
 def _examined(file: str, overrides: list[str], executor: Jobs) -> Examined:
-    from creditml.errors import SpecError  # noqa: PLC0415  only to check, not for help
-    from creditml.language.reader import read_job  # noqa: PLC0415  as above
-    from creditml.seams.executor import Examined  # noqa: PLC0415  as above
+    from creditml.errors import SpecError
+    from creditml.language.reader import read_job
+    from creditml.seams.executor import Examined
 
     try:
         reading = read_job(file, overrides)
@@ -74,7 +74,7 @@ def _examined(file: str, overrides: list[str], executor: Jobs) -> Examined:
 
 
 def _print(file: str, examined: Examined, *, valid: bool) -> None:
-    from creditml.errors import SpecError  # noqa: PLC0415  only to check, not for help
+    from creditml.errors import SpecError
 
     if examined.unasked:
         print(

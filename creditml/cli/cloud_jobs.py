@@ -34,7 +34,7 @@ def stream_remote(executor: Jobs, name: str) -> int:
     return print_end(ended.status, {"code": "AzureML", "message": ended.error})
 
 
-def _executor(arguments: argparse.Namespace) -> Any:  # noqa: ANN401  the backend's
+def _executor(arguments: argparse.Namespace) -> Any:
     return azure_of(arguments, Workspace.find())
 
 
@@ -51,7 +51,7 @@ def _list(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _step(path: str, run: Any, parent: str) -> Mapping[str, Any]:  # noqa: ANN401  the backend's
+def _step(path: str, run: Any, parent: str) -> Mapping[str, Any]:
     return {
         "name": run.name,
         "node": path,

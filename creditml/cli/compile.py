@@ -46,8 +46,8 @@ def main(command: str, words: list[str]) -> int:
     values = dict(_pair(text) for text in arguments.values)
     output = Path(arguments.output).absolute()
     entity = _entity(Path(file), name, values)
-    from creditml.language.writer import write_job  # noqa: PLC0415  only for this
-    from creditml.service.compiling import compiled, relative  # noqa: PLC0415  the SDK takes seconds
+    from creditml.language.writer import write_job
+    from creditml.service.compiling import compiled, relative
 
     print(write_job(relative(compiled(entity), output.parent), output.parent, output.name))
     return 0
@@ -61,7 +61,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _entity(file: Path, name: str, values: dict[str, str]) -> Any:  # noqa: ANN401  a job of the SDK
+def _entity(file: Path, name: str, values: dict[str, str]) -> Any:
     module = _module(file)
     made = getattr(module, name, None)
     if made is None:
@@ -80,7 +80,7 @@ def _entity(file: Path, name: str, values: dict[str, str]) -> Any:  # noqa: ANN4
         raise CreditMLError(message) from error
 
 
-def _arguments(function: Any, values: dict[str, str]) -> dict[str, Any]:  # noqa: ANN401  any function
+def _arguments(function: Any, values: dict[str, str]) -> dict[str, Any]:
     """Values as the function takes them: what is declared to be data is, and so is a path of this machine."""
     parameters = inspect.signature(function).parameters
     unknown = [name for name in values if name not in parameters]
@@ -90,8 +90,8 @@ def _arguments(function: Any, values: dict[str, str]) -> dict[str, Any]:  # noqa
     return {name: _value(parameters[name], text) for name, text in values.items()}
 
 
-def _value(parameter: inspect.Parameter, text: str) -> Any:  # noqa: ANN401  any literal, or an Input
-    from azure.ai.ml import Input  # noqa: PLC0415  the SDK takes seconds
+def _value(parameter: inspect.Parameter, text: str) -> Any:
+    from azure.ai.ml import Input
 
     declared = getattr(parameter.annotation, "type", None)
     if declared in _DATA:

@@ -60,7 +60,7 @@ def main(command: str, words: list[str]) -> int:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    from creditml.history.diff import compare_jobs  # noqa: PLC0415  not for --help
+    from creditml.history.diff import compare_jobs
 
     workspace = Workspace.find()
     for name in (arguments.a, arguments.b):
@@ -88,22 +88,22 @@ def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> Non
         if not _azure_is_meant(arguments):
             message = f"{error}\nOf a job in Azure ML, add --backend azureml, or bring it here: creditml pull {name}"
             raise NotFound(message) from None
-        from creditml.cli.pull import bring  # noqa: PLC0415  only for jobs of Azure ML
+        from creditml.cli.pull import bring
 
         bring(workspace, arguments, name.partition("/")[0])
     else:
-        from creditml.history.life import settle  # noqa: PLC0415  not for --help
+        from creditml.history.life import settle
 
         root = workspace.jobs.get(settle(workspace, record).root)
         if root.backend == AZURE and not root.ended:  # as it was last seen from here
-            from creditml.cli.pull import bring  # noqa: PLC0415  as above
+            from creditml.cli.pull import bring
 
             bring(workspace, arguments, root.name)
 
 
 def _azure_is_meant(arguments: argparse.Namespace) -> bool:
     """Whether a job that isn't here is to be looked for in Azure ML."""
-    from creditml.config import read_config  # noqa: PLC0415  as above
+    from creditml.config import read_config
 
     return bool(target_of(arguments)) or (arguments.backend or read_config().backend) == AZURE
 
@@ -116,8 +116,8 @@ def _print(lines: Iterator[str]) -> None:
         for line in lines:
             print(line)
         return
-    from rich.console import Console  # noqa: PLC0415  terminals only
-    from rich.text import Text  # noqa: PLC0415  terminals only
+    from rich.console import Console
+    from rich.text import Text
 
     console = Console(highlight=False)
     for line in lines:
@@ -204,7 +204,7 @@ def _pair(pair: Mapping[str, Any], unit: str = "") -> str:
     return f"{shown[0]} -> {shown[1]}{more}"
 
 
-def _text(value: Any) -> str:  # noqa: ANN401  any plain value
+def _text(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, float):

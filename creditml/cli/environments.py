@@ -38,13 +38,13 @@ class _Asked(NamedTuple):
     workspace: Workspace
 
     def wanted(self) -> Wanted:
-        from creditml.environments.lookup import look_up  # noqa: PLC0415  listing needs none of it
+        from creditml.environments.lookup import look_up
 
         return look_up(self.environment, self.workspace, self.settings)
 
 
 def _asked(arguments: argparse.Namespace) -> _Asked:
-    from creditml.config import read_config  # noqa: PLC0415  listing needs none of it
+    from creditml.config import read_config
 
     environment = _from_file(arguments.file) if arguments.file else _reference(arguments)
     return _Asked(environment, read_config().environments, Workspace.find())
@@ -63,13 +63,13 @@ def _reference(arguments: argparse.Namespace) -> str:
 
 def _from_file(file: str) -> Environment:
     """The environment of a file: its spec, or no more than its conda file."""
-    from pathlib import Path  # noqa: PLC0415  names need no files
+    from pathlib import Path
 
-    from creditml.language.environment import conda_file, environment  # noqa: PLC0415  as above
-    from creditml.language.fields import Context  # noqa: PLC0415  as above
-    from creditml.language.reader import open_document  # noqa: PLC0415  as above
-    from creditml.language.yaml import Map  # noqa: PLC0415  as above
-    from creditml.model import Environment  # noqa: PLC0415  as above
+    from creditml.language.environment import conda_file, environment
+    from creditml.language.fields import Context
+    from creditml.language.reader import open_document
+    from creditml.language.yaml import Map
+    from creditml.model import Environment
 
     document = open_document(file)
     context = Context(document, Path(file).absolute().parent, list(document.warnings))
@@ -115,8 +115,8 @@ def _show_registered(arguments: argparse.Namespace) -> NotFound | None:
 
 
 def _wanted_view(wanted: Wanted) -> dict[str, Any]:
-    from creditml.environments.drift import compare  # noqa: PLC0415  listing needs none of it
-    from creditml.environments.installed import installed_packages  # noqa: PLC0415  as above
+    from creditml.environments.drift import compare
+    from creditml.environments.installed import installed_packages
 
     drift = compare(wanted, installed_packages())
     view: dict[str, Any] = {"name": wanted.title}
@@ -167,9 +167,9 @@ def _build(arguments: argparse.Namespace) -> int:
 
 def _executor(arguments: argparse.Namespace, workspace: Workspace, settings: EnvironmentSettings) -> LocalJobs:
     """The executor of the backend that environments are made for."""
-    from creditml.config import read_config  # noqa: PLC0415  as above
-    from creditml.entry_points import load  # noqa: PLC0415  whatever makes environments is large
-    from creditml.submission.options import Options  # noqa: PLC0415  as above
+    from creditml.config import read_config
+    from creditml.entry_points import load
+    from creditml.submission.options import Options
 
     config = read_config()
     backend = arguments.backend or ("local" if getattr(arguments, "env", None) else config.backend)
@@ -184,7 +184,7 @@ def _say(line: str) -> None:
 
 
 def _prune(arguments: argparse.Namespace) -> int:
-    from creditml.config import EnvironmentSettings  # noqa: PLC0415  other commands don't need it
+    from creditml.config import EnvironmentSettings
 
     if arguments.all == (arguments.older_than is not None):
         message = "say which environments to remove: --older-than DAYS (not used for so long), or --all."
@@ -260,7 +260,7 @@ def _days(text: str) -> float:
     except ValueError:
         days = -1.0
     if not 0 <= days < float("inf"):
-        import argparse  # noqa: PLC0415  only for types elsewhere
+        import argparse
 
         message = f"'{text}' is no number of days"
         raise argparse.ArgumentTypeError(message)

@@ -68,7 +68,7 @@ def _function(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], i
     function: Callable[[argparse.Namespace], int] = arguments.function
     if function in _REMOTE:
         if arguments.backend == AZURE:
-            from creditml.cli import cloud_jobs  # noqa: PLC0415  that backend alone
+            from creditml.cli import cloud_jobs
 
             return cloud_jobs.COMMANDS[_REMOTE[function]]
         refuse_strangers(arguments, DEFAULT)
@@ -99,14 +99,14 @@ def _create(arguments: argparse.Namespace) -> int:
         output.show(job_view(workspace, record), arguments, JOB_COLUMNS)
         return 0
     if executor.place:
-        from creditml.cli.cloud_jobs import stream_remote  # noqa: PLC0415  that backend alone
+        from creditml.cli.cloud_jobs import stream_remote
 
         return stream_remote(executor, record.name)
     return stream(workspace, record)
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from creditml.cli.check import validate  # noqa: PLC0415  only for this
+    from creditml.cli.check import validate
 
     return validate(arguments)
 
@@ -153,7 +153,7 @@ def _stream(arguments: argparse.Namespace) -> int:
 
 def stream(workspace: Workspace, record: JobRecord) -> int:
     """Print a job's log as it comes, word for word as Azure ML's clients do; 1 unless it is Completed in the end."""
-    from creditml.history.life import follow  # noqa: PLC0415  only for this
+    from creditml.history.life import follow
 
     log = log_of(record.type)
     print_log(record.name, tracking_page(workspace.root, record), log, follow(workspace, record, log))
@@ -162,7 +162,7 @@ def stream(workspace: Workspace, record: JobRecord) -> int:
 
 
 def _download(arguments: argparse.Namespace) -> int:
-    from creditml.workspace.content import copy_tree  # noqa: PLC0415  only for this
+    from creditml.workspace.content import copy_tree
 
     refuse_both(arguments)
     workspace = Workspace.existing()
@@ -220,7 +220,7 @@ def _of_here(workspace: Workspace, name: str) -> JobRecord:
 
 
 def _settled(workspace: Workspace, name: str) -> JobRecord:
-    from creditml.history.life import settle  # noqa: PLC0415  only for this
+    from creditml.history.life import settle
 
     return settle(workspace, workspace.jobs.get(name))
 

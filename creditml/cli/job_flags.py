@@ -133,9 +133,9 @@ def overrides_of(arguments: argparse.Namespace) -> list[str]:
 
 def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
     """The backend's executor, as flags and settings want it."""
-    from creditml.config import read_config  # noqa: PLC0415  as above
-    from creditml.entry_points import load  # noqa: PLC0415  only when a job runs
-    from creditml.submission.options import Options  # noqa: PLC0415  as above
+    from creditml.config import read_config
+    from creditml.entry_points import load
+    from creditml.submission.options import Options
 
     config = read_config()
     backend = arguments.backend or config.backend
@@ -157,11 +157,11 @@ def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
     )
 
 
-def azure_of(arguments: argparse.Namespace, workspace: Workspace) -> Any:  # noqa: ANN401  that backend's executor
+def azure_of(arguments: argparse.Namespace, workspace: Workspace) -> Any:
     """The executor of the workspace in Azure that flags and settings name, for its jobs rather than for a file."""
-    from creditml.config import read_config  # noqa: PLC0415  as above
-    from creditml.entry_points import load  # noqa: PLC0415  only for jobs of Azure ML
-    from creditml.submission.options import Options  # noqa: PLC0415  as above
+    from creditml.config import read_config
+    from creditml.entry_points import load
+    from creditml.submission.options import Options
 
     options = Options.of(read_config(), AZURE)
     return load(AZURE)(workspace, options._replace(backend={**options.backend, **target_of(arguments)}))
@@ -203,7 +203,7 @@ def prepared_job(
     Raises:
         SpecError: it has errors.
     """
-    from creditml.language.reader import read_job  # noqa: PLC0415  as above
+    from creditml.language.reader import read_job
 
     reading = read_job(file, overrides)
     if reading.job is None:

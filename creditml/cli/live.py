@@ -117,8 +117,8 @@ class LiveTable:
 
     def __init__(self, runner: Watched) -> None:
         """Nothing is shown yet."""
-        from rich.console import Console  # noqa: PLC0415  terminals only
-        from rich.live import Live  # noqa: PLC0415  terminals only
+        from rich.console import Console
+        from rich.live import Live
 
         self._runner = runner
         self._live: Any = Live(console=Console(), auto_refresh=False, transient=False, vertical_overflow="ellipsis")
@@ -141,9 +141,9 @@ class LiveTable:
             self._live.console.print(line, style="dim", markup=False, highlight=False)
         self._live.update(self._table(), refresh=True)
 
-    def _table(self) -> Any:  # noqa: ANN401  rich has its own kinds of things
-        from rich.table import Table  # noqa: PLC0415  terminals only
-        from rich.text import Text  # noqa: PLC0415  terminals only
+    def _table(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
 
         runner = self._runner
         table = Table(
@@ -193,9 +193,9 @@ class LiveTable:
         return [path for path in states if path in keep]
 
 
-def _cut(text: str, width: int) -> Any:  # noqa: ANN401  rich's text
+def _cut(text: str, width: int) -> Any:
     """A text that takes no more than a width."""
-    from rich.text import Text  # noqa: PLC0415  terminals only
+    from rich.text import Text
 
     shown = Text(text)
     shown.truncate(width, overflow="ellipsis")

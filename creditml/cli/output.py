@@ -28,14 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def count(text: str) -> int:
     """How many results are wanted, for argparse."""
     if not text.isdecimal() or int(text) < 1:
-        import argparse  # noqa: PLC0415  only for types elsewhere
+        import argparse
 
         message = f"'{text}' is no number from 1 up"
         raise argparse.ArgumentTypeError(message)
     return int(text)
 
 
-def show(value: Any, arguments: argparse.Namespace, columns: Sequence[str] = ()) -> None:  # noqa: ANN401  any JSON value
+def show(value: Any, arguments: argparse.Namespace, columns: Sequence[str] = ()) -> None:  # any JSON value
     """Print a value.
 
     Args:
@@ -56,14 +56,14 @@ def timestamp(milliseconds: int | None) -> str | None:
     """ISO 8601 in UTC."""
     if milliseconds is None:
         return None
-    from datetime import datetime, timezone  # noqa: PLC0415  two milliseconds that a run does not need
+    from datetime import datetime, timezone  # two milliseconds that a run does not need
 
     return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).isoformat(timespec="milliseconds")
 
 
-def _search(value: Any, query: str) -> Any:  # noqa: ANN401  any JSON value
-    import jmespath  # noqa: PLC0415  only a query pays for it
-    from jmespath.exceptions import JMESPathError  # noqa: PLC0415  only for this
+def _search(value: Any, query: str) -> Any:  # any JSON value
+    import jmespath
+    from jmespath.exceptions import JMESPathError
 
     try:
         return jmespath.search(query, value)
@@ -72,11 +72,11 @@ def _search(value: Any, query: str) -> Any:  # noqa: ANN401  any JSON value
         raise UsageError(message) from None
 
 
-def _json(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401  whatever is shown
+def _json(value: Any, _columns: Sequence[str]) -> str:
     return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401  whatever is shown
+def _finite(value: Any) -> Any:
     """The same with NaN and infinities as text: JSON has no such numbers."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
@@ -85,34 +85,34 @@ def _finite(value: Any) -> Any:  # noqa: ANN401  whatever is shown
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _coloured(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401  whatever is shown
+def _coloured(value: Any, columns: Sequence[str]) -> str:
     if sys.stdout is None or not sys.stdout.isatty():
         return _json(value, columns)
-    from rich.console import Console  # noqa: PLC0415  terminals only
+    from rich.console import Console
 
     Console().print_json(_json(value, columns))
     return ""
 
 
-def _yaml(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401  whatever is shown
-    import yaml  # noqa: PLC0415  only for this
+def _yaml(value: Any, _columns: Sequence[str]) -> str:
+    import yaml
 
     text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
     return text.removesuffix("...\n").rstrip("\n")
 
 
-def _tsv(value: Any, _columns: Sequence[str]) -> str:  # noqa: ANN401  whatever is shown
+def _tsv(value: Any, _columns: Sequence[str]) -> str:
     return "\n".join("\t".join(_tsv_cell(cell) for cell in _cells(row)) for row in _rows(value))
 
 
-def _tsv_cell(value: Any) -> str:  # noqa: ANN401  whatever is shown
+def _tsv_cell(value: Any) -> str:
     """As `az` prints them: a list is its length, an object nothing."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(len(value)) if isinstance(value, list) else "" if isinstance(value, dict) else _cell(value)
 
 
-def _table(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401  whatever is shown
+def _table(value: Any, columns: Sequence[str]) -> str:
     rows = _rows(value)
     if not rows:
         return ""
@@ -132,26 +132,26 @@ def _table(value: Any, columns: Sequence[str]) -> str:  # noqa: ANN401  whatever
     )
 
 
-def _member(row: dict[str, Any], path: str) -> Any:  # noqa: ANN401  whatever is shown
+def _member(row: dict[str, Any], path: str) -> Any:
     value: Any = row
     for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
-def _rows(value: Any) -> list[Any]:  # noqa: ANN401  whatever is shown
+def _rows(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
-def _cells(row: Any) -> list[Any]:  # noqa: ANN401  whatever is shown
+def _cells(row: Any) -> list[Any]:
     if isinstance(row, dict):
         return list(row.values())
     return row if isinstance(row, list) else [row]
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401  whatever is shown
+def _cell(value: Any) -> str:
     if value is None:
         return ""
     return json.dumps(value) if isinstance(value, dict | list) else str(value)

@@ -37,7 +37,7 @@ def main(command: str, words: list[str]) -> int:
     parser.set_defaults(output=None)
     arguments = parser.parse_args(words)
     if arguments.docs:
-        from creditml.parity import page  # noqa: PLC0415  only for this
+        from creditml.parity import page
 
         print(page(), end="")
         return 0
@@ -47,9 +47,9 @@ def main(command: str, words: list[str]) -> int:
 
 
 def _tell(arguments: argparse.Namespace) -> int:
-    from creditml.config import read_config  # noqa: PLC0415  only to tell, not for help
-    from creditml.parity import FATES, uses  # noqa: PLC0415  as above
-    from creditml.workspace import Workspace  # noqa: PLC0415  as above
+    from creditml.config import read_config
+    from creditml.parity import FATES, uses
+    from creditml.workspace import Workspace
 
     backend = arguments.backend or read_config().backend
     if backend == _CLOUD and not arguments.backend:

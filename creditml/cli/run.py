@@ -51,8 +51,8 @@ def run(executor: Jobs, prepared: Checked) -> int:
         print(f"Submitting to {executor.place} …", file=sys.stderr, flush=True)
     with executor.run(prepared) as runner:
         runner.advance(0.0)  # the rest takes a while
-        from creditml.cli.live import view_of  # noqa: PLC0415  while the first steps run
-        from creditml.cli.summary import print_summary  # noqa: PLC0415  while the first steps run
+        from creditml.cli.live import view_of
+        from creditml.cli.summary import print_summary
 
         with view_of(runner) as view:
             view.refresh()

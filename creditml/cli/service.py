@@ -84,7 +84,7 @@ def _exec(words: list[str]) -> int:
         message = "No service runs that the variables could lead to; start one with `creditml up`."
         raise CreditMLError(message)
     given = _variables(root, _Place(running.url, running.tracking_uri))
-    from creditml.service.variables import UNSET  # noqa: PLC0415  with the rest of the service
+    from creditml.service.variables import UNSET
 
     print(f"unset {' '.join(UNSET)}")
     for name, value in given.items():
@@ -99,7 +99,7 @@ def _server(root: Path) -> Iterator[_Place]:
     if running is not None:
         yield _Place(running.url, running.tracking_uri)
         return
-    from creditml.service.server import Server  # noqa: PLC0415  it costs half a second
+    from creditml.service.server import Server  # it costs half a second
 
     server = Server(root)
     server.start()
@@ -110,7 +110,7 @@ def _server(root: Path) -> Iterator[_Place]:
 
 
 def _run(command: list[str], root: Path, place: _Place) -> int:
-    from creditml.service.variables import applied  # noqa: PLC0415  only for this
+    from creditml.service.variables import applied
 
     environment = applied(os.environ, _variables(root, place))
     # Ctrl-C is the command's affair; whoever ends this process ends the command.
@@ -127,14 +127,14 @@ def _run(command: list[str], root: Path, place: _Place) -> int:
 
 
 def _variables(root: Path, place: _Place) -> dict[str, str]:
-    from creditml.service.certificates import certificates  # noqa: PLC0415  cryptography costs 60 ms
-    from creditml.service.variables import variables  # noqa: PLC0415  only for this
+    from creditml.service.certificates import certificates  # cryptography costs 60 ms
+    from creditml.service.variables import variables
 
     return variables(root, place.url, certificates(root), place.tracking_uri)
 
 
 def _write_config(folder: Path) -> None:
-    from creditml.service.variables import write_config  # noqa: PLC0415  only for this
+    from creditml.service.variables import write_config
 
     if not write_config(folder):
         print(f"{folder / 'config.json'} is there already and stays as it is.", file=sys.stderr)

@@ -50,7 +50,7 @@ def main(command: str, words: list[str]) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from creditml.history.again import step_job  # noqa: PLC0415  not for --help
+    from creditml.history.again import step_job
 
     workspace = Workspace.existing()
     job, path = find_step(workspace, arguments.step)

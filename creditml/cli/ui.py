@@ -23,7 +23,7 @@ def main(command: str, words: list[str]) -> int:
     if not 0 < arguments.port <= _LAST_PORT:
         message = f"--port {arguments.port}: a port is a number from 1 to {_LAST_PORT}."
         raise UsageError(message)
-    from creditml.tracking.ui import open_ui  # noqa: PLC0415  only here
+    from creditml.tracking.ui import open_ui
 
     workspace = Workspace.find()
     workspace.database.check()  # the server would drain what a newer creditml put there

@@ -37,7 +37,7 @@ class Access:
             path: the steps' PATH, to which it adds.
             log: a file for what it prints, which is there afterwards only if it printed anything.
         """
-        import subprocess  # noqa: PLC0415  3 ms, and few jobs need a server
+        import subprocess  # 3 ms, and few jobs need a server
 
         self._log = log
         with log.open("wb") as output:
@@ -79,7 +79,7 @@ class Access:
 
     def close(self) -> None:
         """End it."""
-        import subprocess  # noqa: PLC0415  as above
+        import subprocess
 
         process = self._process
         for stream in (process.stdin, process.stdout):

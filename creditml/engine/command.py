@@ -267,7 +267,7 @@ class CommandRun:
     def _fetched(self, supply: Supply) -> Supply:
         if not supply.remote:
             return supply
-        from creditml.workspace.download import download  # noqa: PLC0415  3 ms, and few download anything
+        from creditml.workspace.download import download  # 3 ms, and few download anything
 
         return supply._replace(path=str(download(supply.path, self._progress, self._stopped.is_set)))
 

@@ -25,7 +25,7 @@ def main(words: list[str]) -> int:
     if start.position:
         place = _wait(start)
     os.environ[JOB_VARIABLE] = start.job
-    from creditml.engine.detached_run import run_detached  # noqa: PLC0415  it is large
+    from creditml.engine.detached_run import run_detached
 
     return run_detached(start, hold, None if place == NONE else place)
 
@@ -39,7 +39,7 @@ def _wait(start: Start) -> int | None:
         os.write(start.wake, b"!")
 
     def canceled() -> bool:
-        from creditml.workspace import Workspace  # noqa: PLC0415  it is large
+        from creditml.workspace import Workspace
 
         workspace = Workspace(Path(start.root))
         try:

@@ -125,7 +125,7 @@ class LocalJobs:
 
     def provider(self) -> Provider:
         """What makes the steps' environments."""
-        from creditml.environments.providers import provider  # noqa: PLC0415  the host has one already
+        from creditml.environments.providers import provider
 
         return provider(self.options.environments)
 
@@ -136,7 +136,7 @@ class LocalJobs:
             older_than: only those that weren't used for so many days.
             dry_run: remove nothing.
         """
-        from creditml.environments.cache import Cache  # noqa: PLC0415  jobs need none of it
+        from creditml.environments.cache import Cache
 
         return Cache().prune(older_than, dry_run=dry_run)
 
@@ -144,12 +144,12 @@ class LocalJobs:
         """What is wrong with a job where it is to run, as far as that shows beforehand: with its environments, say."""
         settings, workspace = self.options.environments, self.workspace
         if self.isolated or settings.mode not in ("", "host"):
-            from creditml.environments.needed import needed_problems  # noqa: PLC0415  not on the host
+            from creditml.environments.needed import needed_problems
 
             return needed_problems(planned, workspace, settings, isolated=self.isolated)
         if all(step.component.environment is None for step in planned.steps.values()):
             return []
-        from creditml.environments.drift import drift_problems  # noqa: PLC0415  only on the host
+        from creditml.environments.drift import drift_problems
 
         return drift_problems(planned, workspace, settings, workspace.content.local_code)
 
@@ -159,7 +159,7 @@ class LocalJobs:
 
     def detach(self, prepared: Prepared) -> JobRecord:
         """Record a job and start a runner of its own for it; if enough others run, it waits for its turn."""
-        from creditml.engine.arrival import start_runner  # noqa: PLC0415  a job that is watched needs none of it
+        from creditml.engine.arrival import start_runner
 
         record, hold, _ = submit(prepared, self.workspace, self.name)
         return start_runner(self, record, hold)

@@ -111,7 +111,7 @@ class Preparations:
         return any(step.component.environment is not None for step in self._runner.plan.steps.values())
 
     def _begin_providing(self, selector: selectors.BaseSelector) -> None:
-        from creditml.engine.providing import LOG, Providing  # noqa: PLC0415  on the host nothing is made
+        from creditml.engine.providing import LOG, Providing
 
         assert self._provider is not None  # noqa: S101  it was looked at
         runner = self._runner

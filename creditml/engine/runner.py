@@ -225,7 +225,7 @@ class Runner:
         self._selector.close()
         self._hold.release()
         if self._abandoned:
-            from creditml.workspace.download import remove_partial  # noqa: PLC0415  3 ms, and hardly ever needed
+            from creditml.workspace.download import remove_partial  # 3 ms, and hardly ever needed
 
             remove_partial()
 

@@ -245,7 +245,7 @@ def make_outputs(found: dict[str, Target], outputs: dict[str, JobOutput], root: 
 
 def _harmless(target: Target, name: str, root: Path, see: str) -> str:
     """A place of its own under a name that bash takes without quotes: on Azure ML, its paths are such."""
-    from shlex import quote  # noqa: PLC0415  1 ms, and few outputs have a place of their own
+    from shlex import quote  # 1 ms, and few outputs have a place of their own
 
     if quote(target.written) == target.written:
         return target.written

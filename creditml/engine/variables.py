@@ -32,7 +32,7 @@ def variables(runner: Runner, step: PlannedStep, run_id: str, values: Values, ro
     base = {**runner.host, **provided.variables}
     shared = runner.preparations.shared(step)
     if shared:
-        from creditml.environments.layer import make_layer  # noqa: PLC0415  few steps need one
+        from creditml.environments.layer import make_layer
 
         layer = make_layer(shared, f"{root}/{LAYER}")
         base |= {**layer, "PATH": os.pathsep.join([layer["PATH"], base["PATH"]])}

@@ -76,8 +76,8 @@ class _Conda:
         return asyncio.run(self._make(folder))
 
     async def _make(self, folder: str) -> tuple[dict[str, str], list[str]]:
-        import rattler  # noqa: PLC0415  large, and few jobs need it
-        from rattler.exceptions import InstallerError, LinkError  # noqa: PLC0415  as above
+        import rattler
+        from rattler.exceptions import InstallerError, LinkError
 
         records, told = await self._solved()
         self._say(f"Installing {len(records)} conda packages")
@@ -121,8 +121,8 @@ class _Conda:
         return bare | (able & _words(report) or able)
 
     async def _solve(self, specs: list[str]) -> list[Any]:
-        import rattler  # noqa: PLC0415  large, and few jobs need it
-        from rattler.exceptions import (  # noqa: PLC0415  as above
+        import rattler
+        from rattler.exceptions import (
             GatewayError,
             InvalidMatchSpecError,
             InvalidPackageNameError,
@@ -194,7 +194,7 @@ def _first_name(wanted: Wanted) -> str:
 
 
 def _is_unsolvable(error: CreditMLError) -> bool:
-    from rattler.exceptions import SolverError  # noqa: PLC0415  large, and few jobs need it
+    from rattler.exceptions import SolverError
 
     return isinstance(error.__cause__, SolverError)
 

@@ -212,7 +212,7 @@ class _Reader:
         return [item for item in value if isinstance(item, str)]
 
 
-def _variable(value: Any) -> str:  # noqa: ANN401  any YAML value
+def _variable(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else "" if value is None else str(value)
 
 

@@ -183,7 +183,7 @@ class _Comparison:
         if key in used.seen or len(used.failing) == len(used.lacking):
             return
         used.seen.add(key)
-        from creditml.environments.imports import (  # noqa: PLC0415  only what is missing makes code interesting
+        from creditml.environments.imports import (
             Code,
             Imports,
             imports_any,
@@ -222,7 +222,7 @@ def _compared(wanted: Wanted, installed: Mapping[str, Package]) -> Iterator[Comp
 def _of_conda(wanted: Wanted) -> Iterator[tuple[str, str]]:
     if not wanted.conda:
         return
-    from creditml.environments.conda_names import to_pypi  # noqa: PLC0415  few environments need it, and it is large
+    from creditml.environments.conda_names import to_pypi
 
     for text in wanted.conda:
         spec = conda_spec(text)
@@ -240,7 +240,7 @@ def _of_pip(wanted: Wanted) -> Iterator[tuple[str, str]]:
 
 
 def _applies(marker: str) -> bool:
-    from packaging.markers import InvalidMarker, Marker  # noqa: PLC0415  20 ms, and few lines have one
+    from packaging.markers import InvalidMarker, Marker  # 20 ms, and few lines have one
 
     try:
         return Marker(marker).evaluate()

@@ -45,7 +45,7 @@ def normalized(name: str) -> str:
 
 def importable(module: str) -> bool:
     """Whether a module is there. Nothing is imported, which could take seconds."""
-    import importlib.util  # noqa: PLC0415  only what is missing needs it
+    import importlib.util
 
     top, *rest = module.split(".")
     try:
@@ -119,8 +119,8 @@ def _compare(sign: str, asked: str, version: str, *, star: bool) -> bool:
 
 
 def _pep440(sign: str, asked: str, version: str, *, star: bool) -> bool:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415  20 ms, and rarely needed
-    from packaging.version import InvalidVersion, Version  # noqa: PLC0415  as above
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # 20 ms, and rarely needed
+    from packaging.version import InvalidVersion, Version
 
     if sign == "=":
         sign, star = "==", True

@@ -36,7 +36,7 @@ def uv_program() -> str:
     Raises:
         CreditMLError: It is gone.
     """
-    from uv import find_uv_bin  # noqa: PLC0415  few jobs need it
+    from uv import find_uv_bin
 
     try:
         return find_uv_bin()

@@ -138,7 +138,7 @@ def _registered(
             return workspace.assets.resolve("environment", text).spec
         except NotFound as error:
             reason = str(error)
-    from creditml.environments import curated  # noqa: PLC0415  few environments are
+    from creditml.environments import curated
 
     registry = reference.registry.lower()
     found = curated.find(reference.name) if not registry or registry.startswith(curated.REGISTRY) else None
@@ -148,7 +148,7 @@ def _registered(
 
 
 def _unknown(text: str, reference: Reference, workspace: Workspace, settings: EnvironmentSettings, reason: str) -> str:
-    from creditml.environments import curated  # noqa: PLC0415  few environments are
+    from creditml.environments import curated
 
     registered = [asset.name for asset in workspace.assets.entries("environment")] if workspace.exists else []
     others = [name.removeprefix("azureml:").partition(":")[0] for name in settings.known]

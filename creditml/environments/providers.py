@@ -38,12 +38,12 @@ class _ByMode:
 
 
 def _of_mode(mode: str, settings: EnvironmentSettings) -> Provider:
-    from creditml.environments.cache import Cache  # noqa: PLC0415  the host's own needs none of it
+    from creditml.environments.cache import Cache
 
     if mode == "uv":
-        from creditml.environments.uv import UvProvider  # noqa: PLC0415  as above
+        from creditml.environments.uv import UvProvider
 
         return UvProvider(settings, Cache())
-    from creditml.environments.conda import CondaProvider  # noqa: PLC0415  as above
+    from creditml.environments.conda import CondaProvider
 
     return CondaProvider(settings, Cache())

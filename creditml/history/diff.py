@@ -226,7 +226,7 @@ def _sources(workspace: Workspace, a: Side, b: Side) -> dict[str, Any]:
     return _values(values(a), values(b))
 
 
-def _source(workspace: Workspace, bound: Bound) -> Any:  # noqa: ANN401  a text or dict
+def _source(workspace: Workspace, bound: Bound) -> Any:  # a text or dict
     if isinstance(bound, Given) and isinstance(bound.value, Data):
         match = _OUTPUT.fullmatch(bound.value.path)
         if match:
@@ -251,7 +251,7 @@ def _without_uploads(workspace: Workspace, pairs: dict[str, Any]) -> dict[str, A
     }
 
 
-def _is_upload(workspace: Workspace, one: Any, other: Any) -> bool:  # noqa: ANN401  dicts of data, or others
+def _is_upload(workspace: Workspace, one: Any, other: Any) -> bool:
     """Whether one is local data, and the other that data as it was uploaded."""
     if not isinstance(one, dict) or not isinstance(other, dict):
         return False
@@ -267,7 +267,7 @@ def _outputs(step: PlannedStep) -> dict[str, Any]:
     return {name: _some(**output._asdict()) for name, output in step.outputs.items()}
 
 
-def _code(workspace: Workspace, one: str | None, other: str | None, *, patch: bool) -> Any:  # noqa: ANN401  dict or list
+def _code(workspace: Workspace, one: str | None, other: str | None, *, patch: bool) -> Any:  # dict or list
     if one == other:
         return None
     if one is None or other is None:
@@ -278,7 +278,7 @@ def _code(workspace: Workspace, one: str | None, other: str | None, *, patch: bo
     return compare_code(*folders, patch=patch)
 
 
-def _environment(one: Any, other: Any) -> Any:  # noqa: ANN401  dict, str or None
+def _environment(one: Any, other: Any) -> Any:  # dict, str or None
     """Key by key, and of packages those that are in one list alone."""
     if one == other:
         return None
@@ -349,11 +349,11 @@ def _errors(one: JobRecord | None, other: JobRecord | None) -> tuple[str | None,
     return (one.error or {}).get("message") if one else None, (other.error or {}).get("message") if other else None
 
 
-def _bound(value: Bound) -> Any:  # noqa: ANN401  a text or dict
+def _bound(value: Bound) -> Any:  # a text or dict
     return _given(value.value) if isinstance(value, Given) else f"{value.step}.{value.output}{value.suffix}"
 
 
-def _given(value: Literal | Data) -> Any:  # noqa: ANN401  a text or dict
+def _given(value: Literal | Data) -> Any:  # a text or dict
     if isinstance(value, Literal):
         return value.value if value.mode is None else {"value": value.value, "mode": value.mode}
     return _some(**value._asdict())
@@ -367,10 +367,10 @@ def _pairs(pairs: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     return {name: {"a": one, "b": other} for name, (one, other) in pairs.items() if not _alike(one, other)}
 
 
-def _alike(one: Any, other: Any) -> bool:  # noqa: ANN401  any value
+def _alike(one: Any, other: Any) -> bool:
     nan = isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other)
     return bool(one == other) or nan
 
 
-def _some(**values: Any) -> dict[str, Any]:  # noqa: ANN401  any value
+def _some(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None and value not in ({}, [], ())}

@@ -76,10 +76,10 @@ _RESOURCES = {
 }
 
 
-def _typed(what: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: ANN401  a kind
+def _typed(what: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:
     kind = Choice(*tables, camel=tables is _IDENTITIES)
 
-    def read(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+    def read(context: Context, node: Node) -> Any:  # dict or INVALID
         if not isinstance(node, Map) or "type" not in node.items:
             return context.error(node, f"{what.capitalize()} is a mapping with a 'type': {', '.join(tables)}.")
         name = kind(context, node.items["type"])
@@ -90,7 +90,7 @@ def _typed(what: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: 
     return read
 
 
-def _services(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def _services(context: Context, node: Node) -> Any:  # dict or INVALID
     if not isinstance(node, Map):
         return context.error(node, f"A mapping of names to services is needed here, not {describe(node)}.")
     return {name: _service(child).read(context, child) for name, child in node.items.items()}
@@ -106,7 +106,7 @@ def _service(node: Node) -> Table:
     return Table(f"a service of type '{kind.value}'", {**_SERVICE, **own}, ignored=_SERVICE_READ_ONLY)
 
 
-def environment_variables(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def environment_variables(context: Context, node: Node) -> Any:  # dict or INVALID
     """Environment variables; a value that isn't a string becomes one, and Azure ML may refuse it."""
     if not isinstance(node, Map):
         return context.error(node, f"A mapping of names to values is needed here, not {describe(node)}.")
@@ -128,7 +128,7 @@ def environment_variables(context: Context, node: Node) -> Any:  # noqa: ANN401 
     }
 
 
-def code_path(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+def code_path(context: Context, node: Node) -> Any:  # str or INVALID
     """A code folder, made absolute, or a reference to a code asset."""
     path = text(context, node)
     if path is INVALID or path.startswith("azureml:"):
@@ -139,7 +139,7 @@ def code_path(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVA
     return local if context.exists(local) else context.error(node, missing("code folder", path, local))
 
 
-def _includes(context: Context, node: Node) -> Any:  # noqa: ANN401  tuple or INVALID
+def _includes(context: Context, node: Node) -> Any:  # tuple or INVALID
     paths = text_list(context, node)
     if paths is INVALID or not isinstance(node, List):
         return paths
@@ -149,7 +149,7 @@ def _includes(context: Context, node: Node) -> Any:  # noqa: ANN401  tuple or IN
     return tuple(context.local(path) for path in paths)
 
 
-def timeout(context: Context, node: Node) -> Any:  # noqa: ANN401  int or INVALID
+def timeout(context: Context, node: Node) -> Any:  # int or INVALID
     """A limit in seconds."""
     seconds = integer(context, node)
     if isinstance(seconds, int) and seconds <= 0:
@@ -157,7 +157,7 @@ def timeout(context: Context, node: Node) -> Any:  # noqa: ANN401  int or INVALI
     return seconds
 
 
-def compute(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+def compute(context: Context, node: Node) -> Any:  # str or INVALID
     """A compute's name or reference."""
     name = text(context, node)
     if isinstance(name, str) and name.lower() == "local":
@@ -252,7 +252,7 @@ def command_component(context: Context, node: Map, files: Files) -> Command | No
     return Command(**kept, environment=environment)
 
 
-def environment_of(context: Context, node: Map, files: Files) -> Any:  # noqa: ANN401  Environment, str or None
+def environment_of(context: Context, node: Map, files: Files) -> Any:  # Environment, str or None
     """The environment of a component or job; Azure ML needs one, this machine does not."""
     child = node.items.get("environment")
     if child is None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 READ_ONLY = ("id", "creation_context", "latest_version", "auto_delete_setting", "intellectual_property", "datastore")
 
 
-def _context_folder(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+def _context_folder(context: Context, node: Node) -> Any:  # str or INVALID
     path = text(context, node)
     if path is INVALID or path.startswith(("http://", "https://", "git+")):
         return path
@@ -40,7 +40,7 @@ def _context_folder(context: Context, node: Node) -> Any:  # noqa: ANN401  str o
     return local if context.exists(local) else context.error(node, missing("build context", path, local))
 
 
-def conda_file(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def conda_file(context: Context, node: Node) -> Any:  # dict or INVALID
     """A conda file's content, in place or from its path."""
     if isinstance(node, Map):
         return with_requirements(context, node, anything(context, node), context.folder)
@@ -79,7 +79,7 @@ ENVIRONMENT = Table(
 )
 
 
-def versioned(context: Context, node: Node, reference: str) -> Any:  # noqa: ANN401  str or INVALID
+def versioned(context: Context, node: Node, reference: str) -> Any:  # str or INVALID
     """A reference to an asset, which needs a version or a label."""
     name = reference.removeprefix("azureml:")
     if "/" in name or ":" in name or "@" in name:
@@ -105,7 +105,7 @@ def environment(context: Context, node: Map) -> Environment | None:
     return Environment(**named, build=Build(**build) if build else None)
 
 
-def environment_value(context: Context, node: Node, files: Files) -> Any:  # noqa: ANN401  Environment, str or INVALID
+def environment_value(context: Context, node: Node, files: Files) -> Any:  # Environment, str or INVALID
     """The `environment` of a component or job: `azureml:…`, `file:…`, or a definition."""
     if isinstance(node, Map):
         return environment(context, node) or INVALID

@@ -112,7 +112,7 @@ class Table(NamedTuple):
         """The same table with more keys, under another name."""
         return self._replace(what=what, kinds={**self.kinds, **kinds})
 
-    def nested(self, context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+    def nested(self, context: Context, node: Node) -> Any:  # dict or INVALID
         """Read as the value of a key: a kind like any other."""
         if isinstance(node, Map):
             return self.read(context, node)
@@ -154,7 +154,7 @@ def describe(node: Node) -> str:
     return f"{kind} {node.text!r}" if isinstance(node.value, str) else f"{kind} {node.text}"
 
 
-def text(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+def text(context: Context, node: Node) -> Any:  # str or INVALID
     """A string; numbers and booleans are not taken for strings."""
     if type(node) is Scalar and type(node.value) is str:
         if "\0" in node.value:
@@ -164,19 +164,19 @@ def text(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
     return context.error(node, f"A string is needed here, not {describe(node)}.{mend}")
 
 
-def version(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+def version(context: Context, node: Node) -> Any:  # str or INVALID
     """A version: a string or number, as a string."""
     if isinstance(node, Scalar) and isinstance(node.value, str | int | float):
         return str(node.value)
     return context.error(node, f"A version is needed here, not {describe(node)}.")
 
 
-def loose(_context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+def loose(_context: Context, node: Node) -> Any:  # str or INVALID
     """Any scalar as a string; anything else is passed over."""
     return str(node.value) if isinstance(node, Scalar) and node.value is not None else INVALID
 
 
-def flag(context: Context, node: Node) -> Any:  # noqa: ANN401  bool or INVALID
+def flag(context: Context, node: Node) -> Any:  # bool or INVALID
     """A boolean, as marshmallow takes them."""
     if isinstance(node, Scalar):
         word = str(node.value)
@@ -185,7 +185,7 @@ def flag(context: Context, node: Node) -> Any:  # noqa: ANN401  bool or INVALID
     return context.error(node, f"true or false is needed here, not {describe(node)}.")
 
 
-def integer(context: Context, node: Node) -> Any:  # noqa: ANN401  int or INVALID
+def integer(context: Context, node: Node) -> Any:  # int or INVALID
     """An integer, or what converts to one."""
     if isinstance(node, Scalar) and isinstance(node.value, int | float | str) and not isinstance(node.value, bool):
         try:
@@ -195,19 +195,19 @@ def integer(context: Context, node: Node) -> Any:  # noqa: ANN401  int or INVALI
     return context.error(node, f"An integer is needed here, not {describe(node)}.")
 
 
-def anything(_context: Context, node: Node) -> Any:  # noqa: ANN401  any JSON value
+def anything(_context: Context, node: Node) -> Any:  # any JSON value
     """Any value; what JSON does not have (dates) becomes text."""
     return _json(plain(node))
 
 
-def any_map(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def any_map(context: Context, node: Node) -> Any:  # dict or INVALID
     """A mapping with any values."""
     if isinstance(node, Map):
         return anything(context, node)
     return context.error(node, f"A mapping is needed here, not {describe(node)}.")
 
 
-def _json(value: Any) -> Any:  # noqa: ANN401  any YAML value
+def _json(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _json(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -215,7 +215,7 @@ def _json(value: Any) -> Any:  # noqa: ANN401  any YAML value
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def text_map(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def text_map(context: Context, node: Node) -> Any:  # dict or INVALID
     """A mapping of strings to strings; null values are dropped."""
     if not isinstance(node, Map):
         return context.error(node, f"A mapping of names to strings is needed here, not {describe(node)}.")
@@ -227,14 +227,14 @@ def text_map(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVA
     return {key: value for key, value in pairs.items() if value is not INVALID}
 
 
-def loose_text_map(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def loose_text_map(context: Context, node: Node) -> Any:  # dict or INVALID
     """A mapping whose values become strings."""
     if not isinstance(node, Map):
         return context.error(node, f"A mapping of names to values is needed here, not {describe(node)}.")
     return {key: sent(child) for key, child in node.items.items()}
 
 
-def loose_labels(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def loose_labels(context: Context, node: Node) -> Any:  # dict or INVALID
     """A mapping of names to scalars, which become strings; null is nothing."""
     if isinstance(node, Scalar) and node.value is None:
         return INVALID
@@ -247,14 +247,14 @@ def loose_labels(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or 
     return {key: value for key, value in values.items() if value is not INVALID}
 
 
-def text_list(context: Context, node: Node) -> Any:  # noqa: ANN401  tuple or INVALID
+def text_list(context: Context, node: Node) -> Any:  # tuple or INVALID
     """A list of strings."""
     if not isinstance(node, List):
         return context.error(node, f"A list of strings is needed here, not {describe(node)}.")
     return tuple(value for value in (text(context, item) for item in node.items) if value is not INVALID)
 
 
-def text_or_list(context: Context, node: Node) -> Any:  # noqa: ANN401  str, list or INVALID
+def text_or_list(context: Context, node: Node) -> Any:  # str, list or INVALID
     """A string or a list of strings."""
     return list(text_list(context, node)) if isinstance(node, List) else text(context, node)
 
@@ -266,7 +266,7 @@ class Choice:
         """`exact`: the case counts; `camel`: `UserIdentity` is `user_identity` too."""
         self.words, self.exact, self.camel = words, exact, camel
 
-    def __call__(self, context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+    def __call__(self, context: Context, node: Node) -> Any:  # str or INVALID
         """The word, in lower case."""
         word = text(context, node)
         if word is INVALID:

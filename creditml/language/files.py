@@ -55,7 +55,7 @@ class Files:
             self._included[id(node)] = loaded.context.document
         return loaded
 
-    def once(self, loaded: Loaded, make: Callable[[Context, Map], Any], key: str = "") -> Any:  # noqa: ANN401  what `make` gives
+    def once(self, loaded: Loaded, make: Callable[[Context, Map], Any], key: str = "") -> Any:
         """What `make` makes of the file, made once; INVALID if it is no mapping or nothing came of it."""
         name = (make.__qualname__, key)
         root = loaded.context.document.root

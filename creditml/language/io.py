@@ -41,7 +41,7 @@ def remote(path: str) -> bool:
     return bool(_REMOTE.match(path)) or "${{" in path
 
 
-def input_path(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+def input_path(context: Context, node: Node) -> Any:  # str or INVALID
     """The path of an input, which may be a reference without its `azureml:` too."""
     path = text(context, node)
     if path is INVALID or remote(path) or os.path.isabs(path) or _WINDOWS.match(path) or path.startswith("file:"):
@@ -55,7 +55,7 @@ def input_path(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INV
     return data_path(context, node)
 
 
-def data_path(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+def data_path(context: Context, node: Node) -> Any:  # str or INVALID
     """A path of data: a URI or reference as it is, a local path made absolute; it must exist."""
     path = text(context, node)
     if path is INVALID or remote(path) or path.startswith("file://"):
@@ -74,27 +74,27 @@ def data_path(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVA
     return context.error(node, message)
 
 
-def place(_context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+def place(_context: Context, node: Node) -> Any:  # str or INVALID
     """A path that nothing is asked of here."""
     return text(_context, node)
 
 
-def job_inputs(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def job_inputs(context: Context, node: Node) -> Any:  # dict or INVALID
     """`inputs` of a pipeline job or node: name -> Literal or Data. Dots make parameter groups."""
     return _named(context, node, _GROUPED, "an input", job_input)
 
 
-def command_job_inputs(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def command_job_inputs(context: Context, node: Node) -> Any:  # dict or INVALID
     """`inputs` of a standalone command job, whose names have no dots."""
     return _named(context, node, _NAME, "an input", job_input)
 
 
-def job_outputs(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def job_outputs(context: Context, node: Node) -> Any:  # dict or INVALID
     """`outputs` of a job or node: name -> JobOutput."""
     return _named(context, node, _NAME, "an output", job_output)
 
 
-def command_job_outputs(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def command_job_outputs(context: Context, node: Node) -> Any:  # dict or INVALID
     """`outputs` of a standalone command job, which has no parent to bind them to."""
     outputs = job_outputs(context, node)
     for name, output in () if outputs is INVALID else outputs.items():
@@ -103,17 +103,17 @@ def command_job_outputs(context: Context, node: Node) -> Any:  # noqa: ANN401  d
     return outputs
 
 
-def component_inputs(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def component_inputs(context: Context, node: Node) -> Any:  # dict or INVALID
     """`inputs` that a component declares."""
     return _named(context, node, _GROUPED, "an input", component_input)
 
 
-def component_outputs(context: Context, node: Node) -> Any:  # noqa: ANN401  dict or INVALID
+def component_outputs(context: Context, node: Node) -> Any:  # dict or INVALID
     """`outputs` that a component declares."""
     return _named(context, node, _NAME, "an output", component_output)
 
 
-def job_input(context: Context, node: Node) -> Any:  # noqa: ANN401  Literal, Data or INVALID
+def job_input(context: Context, node: Node) -> Any:  # Literal, Data or INVALID
     """A literal, a binding, or data."""
     if not isinstance(node, Map):
         value = literal_text(context, node)
@@ -148,7 +148,7 @@ def job_input(context: Context, node: Node) -> Any:  # noqa: ANN401  Literal, Da
     return Data(path, type_, mode, fields.get("path_on_compute"), fields.get("datastore"))
 
 
-def job_output(context: Context, node: Node) -> Any:  # noqa: ANN401  JobOutput or INVALID; one per way to write it
+def job_output(context: Context, node: Node) -> Any:  # JobOutput or INVALID; one per way to write it
     """Where an output goes: nothing (the default), a binding, or a mapping."""
     if isinstance(node, Scalar):
         if node.value is None:
@@ -174,7 +174,7 @@ def job_output(context: Context, node: Node) -> Any:  # noqa: ANN401  JobOutput 
     return JobOutput(fields.get("type"), place, _mode(fields), name, fields.get("version"), binding)
 
 
-def component_input(context: Context, node: Node) -> Any:  # noqa: ANN401  ComponentInput or INVALID
+def component_input(context: Context, node: Node) -> Any:  # ComponentInput or INVALID
     """A declared input: a literal's or data's."""
     kind = node.items.get("type") if isinstance(node, Map) else None
     literal = isinstance(kind, Scalar) and kind.value in LITERAL_TYPES
@@ -230,7 +230,7 @@ def _sent_limit(value: str, node: Node, kind: str) -> str:
     return value.capitalize() if kind == "boolean" and value.lower() in ("true", "false") else value
 
 
-def component_output(context: Context, node: Node) -> Any:  # noqa: ANN401  ComponentOutput or INVALID
+def component_output(context: Context, node: Node) -> Any:  # ComponentOutput or INVALID
     """A declared output."""
     fields = _COMPONENT_OUTPUT.read(context, node)
     return ComponentOutput(**fields) if "type" in fields else INVALID
@@ -255,7 +255,7 @@ def _misfit(context: Context, node: Node, path: str, kind: str) -> None:
     context.warn(node, message, refused=absolute)
 
 
-def literal_text(context: Context, node: Node) -> Any:  # noqa: ANN401  str or INVALID
+def literal_text(context: Context, node: Node) -> Any:  # str or INVALID
     """A literal as the text that is sent."""
     value = node.value if isinstance(node, Scalar) else None
     if isinstance(value, str) and "\0" in value:
@@ -282,7 +282,7 @@ def _mode(fields: Mapping[str, Any]) -> str | None:
     return "rw_mount" if mode == "mount" else mode
 
 
-def _words(context: Context, node: Node) -> Any:  # noqa: ANN401  tuple or INVALID
+def _words(context: Context, node: Node) -> Any:  # tuple or INVALID
     if not isinstance(node, List):
         return context.error(node, f"A list of allowed values is needed here, not {describe(node)}.")
     return tuple(value for value in (text(context, item) for item in node.items) if value is not INVALID)
@@ -290,7 +290,7 @@ def _words(context: Context, node: Node) -> Any:  # noqa: ANN401  tuple or INVAL
 
 def _named(
     context: Context, node: Node, names: re.Pattern[str], what: str, kind: Callable[[Context, Node], Any]
-) -> Any:  # noqa: ANN401  what the field reads
+) -> Any:
     if not isinstance(node, Map):
         return context.error(node, f"A mapping of names to values is needed here, not {describe(node)}.")
     values: dict[str, Any] = {}

@@ -224,7 +224,7 @@ def _inline_node(context: Context, name: str, tree: Map, files: Files) -> Node |
     return Node(name=name, component=component, **kept)
 
 
-def component_value(context: Context, tree: Tree, files: Files, kind: str) -> Any:  # noqa: ANN401, PLR0911  Component, str or INVALID; one per way to write it
+def component_value(context: Context, tree: Tree, files: Files, kind: str) -> Any:  # noqa: PLR0911  Component, str or INVALID; one per way to write it
     """The `component` of a node or job: `azureml:…`, a file, or a mapping in place."""
     if isinstance(tree, Map):
         return _read_component(context, tree, files, kind)

@@ -26,7 +26,7 @@ _COMPONENT_NAME = re.compile(r"[a-z][a-z\d_]*")
 _JOB_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 
 
-def _default_compute(context: Context, node: Tree) -> Any:  # noqa: ANN401  str or INVALID
+def _default_compute(context: Context, node: Tree) -> Any:  # str or INVALID
     value = text(context, node)
     if value is INVALID or value.lower() == "serverless" or value.startswith(("azureml:", "/subscriptions/")):
         return value
@@ -35,7 +35,7 @@ def _default_compute(context: Context, node: Tree) -> Any:  # noqa: ANN401  str 
     )
 
 
-def _default_datastore(context: Context, node: Tree) -> Any:  # noqa: ANN401  str or INVALID
+def _default_datastore(context: Context, node: Tree) -> Any:  # str or INVALID
     value = text(context, node)
     if value is INVALID or value.startswith(("azureml:", "/subscriptions/")):
         return value

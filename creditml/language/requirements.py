@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _OPTION = r"(-[rc]|--requirement|--constraint)(?:\s+|\s*=\s*|(?=[^-=\s]))(\S.*)"
 
 
-def with_requirements(context: Context, node: Node, content: Any, folder: Path) -> Any:  # noqa: ANN401  a dict
+def with_requirements(context: Context, node: Node, content: Any, folder: Path) -> Any:  # a dict
     """A conda file's content with the lines of the files that it names.
 
     Azure ML is sent the content alone (SDK: `Environment.conda_file` is loaded and dumped again), and its build then

@@ -132,7 +132,7 @@ def settings_dict(settings: Settings) -> dict[str, Any]:
     return values | dict(settings.others)
 
 
-def environment_value(environment: Environment | str | None) -> Any:  # noqa: ANN401  dict, str or None
+def environment_value(environment: Environment | str | None) -> Any:  # dict, str or None
     """An environment as plain values or as the reference that it is."""
     if environment is None or isinstance(environment, str):
         return environment
@@ -178,7 +178,7 @@ def _node_fields(node: Node) -> dict[str, Any]:
     return values
 
 
-def input_value(value: JobInput, kind: str = "string") -> Any:  # noqa: ANN401  a scalar or dict
+def input_value(value: JobInput, kind: str = "string") -> Any:  # a scalar or dict
     """An input as it is written in YAML; a literal of type `kind` unquoted, if that gives the same text again."""
     if isinstance(value, Data):
         return _some(value._asdict())
@@ -188,7 +188,7 @@ def input_value(value: JobInput, kind: str = "string") -> Any:  # noqa: ANN401  
     return _some({"path": value.value, "mode": value.mode, "path_on_compute": value.path_on_compute})
 
 
-def output_value(value: JobOutput) -> Any:  # noqa: ANN401  str, dict or None
+def output_value(value: JobOutput) -> Any:  # str, dict or None
     """An output as it is written in YAML."""
     if value == JobOutput(binding=value.binding) and value.binding:
         return value.binding

@@ -26,7 +26,7 @@ class Scalar:
 
     __slots__ = ("column", "line", "text", "value")
 
-    def __init__(self, value: Any, text: str, line: int, column: int) -> None:  # noqa: ANN401  any scalar
+    def __init__(self, value: Any, text: str, line: int, column: int) -> None:  # any scalar
         """Line and column count from 1."""
         self.value, self.text, self.line, self.column = value, text, line, column
 
@@ -110,7 +110,7 @@ def parse(text: str, file: str) -> Document:
     return Document(file, root, builder.warnings)
 
 
-def scalar(text: str) -> Any:  # noqa: ANN401  any scalar
+def scalar(text: str) -> Any:  # any scalar
     """What a plain scalar means under YAML 1.1.
 
     >>> scalar("1e-5"), scalar("1.0e-5"), scalar("yes"), scalar("010")
@@ -122,7 +122,7 @@ def scalar(text: str) -> Any:  # noqa: ANN401  any scalar
     return text
 
 
-def plain(node: Node | None) -> Any:  # noqa: ANN401  any YAML value
+def plain(node: Node | None) -> Any:
     """The tree as plain Python values."""
     if node is None:
         return None
@@ -133,7 +133,7 @@ def plain(node: Node | None) -> Any:  # noqa: ANN401  any YAML value
     return {key: plain(value) for key, value in node.items.items()}
 
 
-def from_plain(value: Any, line: int = 1, column: int = 1) -> Node:  # noqa: ANN401  any YAML value
+def from_plain(value: Any, line: int = 1, column: int = 1) -> Node:
     """Plain Python values as a tree, all at one place."""
     if isinstance(value, dict):
         mapping = Map(line, column)
@@ -187,7 +187,7 @@ class _Builder:
             )
         return root
 
-    def node(self, event: Any, depth: int) -> Node:  # noqa: ANN401  events are untyped
+    def node(self, event: Any, depth: int) -> Node:
         mark = event.start_mark
         line, column = mark.line + 1, mark.column + 1
         kind = type(event)
@@ -229,7 +229,7 @@ class _Builder:
             self.merge(mapping, value, event)
         return mapping
 
-    def merge(self, mapping: Map, value: Node, event: Any) -> None:  # noqa: ANN401  events are untyped
+    def merge(self, mapping: Map, value: Node, event: Any) -> None:
         sources = value.items if isinstance(value, List) else [value]
         for source in sources:
             if not isinstance(source, Map):
@@ -240,19 +240,19 @@ class _Builder:
                 if key not in mapping.items:
                     mapping.put(key, source.keys[key], item)
 
-    def anchored(self, event: Any, node: Node) -> Node:  # noqa: ANN401  events are untyped
+    def anchored(self, event: Any, node: Node) -> Node:
         if event.anchor:
             self.anchors[event.anchor] = node
         return node
 
-    def alias(self, event: Any) -> Node:  # noqa: ANN401  events are untyped
+    def alias(self, event: Any) -> Node:
         node = self.anchors.get(event.anchor, _NEVER)
         if node is None or node is _NEVER:
             trouble = "contains itself" if node is None else "has no anchor before it"
             raise yaml.MarkedYAMLError(problem=f"the alias *{event.anchor} {trouble}", problem_mark=event.start_mark)
         return node  # type: ignore[return-value]  # the sentinel is excluded above
 
-    def value(self, event: Any) -> Any:  # noqa: ANN401  any scalar
+    def value(self, event: Any) -> Any:  # any scalar
         text, tag = event.value, event.tag
         if tag and tag != "!":
             return _resolved(event, lambda: _tagged(tag, text))
@@ -263,7 +263,7 @@ class _Builder:
         return self.values[text]
 
 
-def _resolved(event: Any, value: Callable[[], Any]) -> Any:  # noqa: ANN401  any scalar
+def _resolved(event: Any, value: Callable[[], Any]) -> Any:  # any scalar
     """A scalar's value, any trouble with it reported at its place."""
     try:
         return value()
@@ -274,14 +274,14 @@ def _resolved(event: Any, value: Callable[[], Any]) -> Any:  # noqa: ANN401  any
         ) from None
 
 
-def _tagged(tag: str, text: str) -> Any:  # noqa: ANN401  any scalar
+def _tagged(tag: str, text: str) -> Any:  # any scalar
     if not tag.startswith("tag:yaml.org,2002:"):
         message = f"the tag {tag} means nothing here"
         raise ValueError(message)
     return _construct(tag, text)
 
 
-def _construct(tag: str, text: str) -> Any:  # noqa: ANN401  any scalar
+def _construct(tag: str, text: str) -> Any:  # any scalar
     constructor = yaml.constructor.SafeConstructor()
     return constructor.construct_object(yaml.ScalarNode(tag, text), deep=True)
 

@@ -175,11 +175,11 @@ class Jobs(Executor, Protocol):
         """All that is wrong with a job, with what its reader has found; as far as that can be said from here."""
         ...
 
-    def run(self, prepared: Any) -> Watched:  # noqa: ANN401  what `prepare` gave
+    def run(self, prepared: Any) -> Watched:
         """Submit a job to be watched."""
         ...
 
-    def detach(self, prepared: Any) -> JobRecord:  # noqa: ANN401  what `prepare` gave
+    def detach(self, prepared: Any) -> JobRecord:
         """Submit a job, and return at once."""
         ...
 

@@ -35,11 +35,11 @@ class WorkspaceReferences:
         self.scope, self._workspace = scope, workspace
         self._assets = workspace.registry(scope.registry)
 
-    def component(self, sent: str) -> Any:  # noqa: ANN401  str or dict
+    def component(self, sent: str) -> Any:  # str or dict
         """A component's id; an anonymous one stands in place."""
         return self._meaning("component", sent)
 
-    def environment(self, sent: str) -> Any:  # noqa: ANN401  str or dict
+    def environment(self, sent: str) -> Any:  # str or dict
         """An environment's id; an anonymous one stands in place."""
         return self._meaning("environment", sent)
 
@@ -52,7 +52,7 @@ class WorkspaceReferences:
         assets = self._workspace.registry(found.registry if found else "")
         return f"azureml:{assets.get('code', name, version).spec['digest']}:1"
 
-    def _meaning(self, kind: str, sent: str) -> Any:  # noqa: ANN401  str or dict
+    def _meaning(self, kind: str, sent: str) -> Any:  # str or dict
         found = parse_id(sent)
         if found is None:
             return sent if sent.startswith("azureml:") else f"azureml:{sent}"
@@ -64,11 +64,11 @@ class WorkspaceReferences:
             return spec
         return found.reference
 
-    def component_id(self, value: Any) -> str:  # noqa: ANN401  str or dict
+    def component_id(self, value: Any) -> str:  # str or dict
         """A component's id; one in place is kept as an anonymous version first."""
         return self._id("components", ANONYMOUS_COMPONENT, value)
 
-    def environment_id(self, value: Any) -> str:  # noqa: ANN401  str or dict
+    def environment_id(self, value: Any) -> str:  # str or dict
         """An environment's id, likewise. A curated one, which the workspace doesn't have, stays as it was written."""
         return self._id("environments", ANONYMOUS_ENVIRONMENT, value)
 
@@ -76,7 +76,7 @@ class WorkspaceReferences:
         """The id of a code asset."""
         return self.scope.id("codes", value.removeprefix("azureml:").partition(":")[0], "1")
 
-    def _id(self, kind: str, anonymous: str, value: Any) -> str:  # noqa: ANN401  str or dict
+    def _id(self, kind: str, anonymous: str, value: Any) -> str:  # str or dict
         if isinstance(value, str):
             name, _, version = value.removeprefix("azureml:").partition(":")
             if "/" in name or "@" in name or not version or not self._has(kind.removesuffix("s"), name, version):

@@ -60,7 +60,7 @@ def bundle(found: Certificates, environment: Mapping[str, str]) -> Path:
 
 
 def _certifi() -> str:
-    import certifi  # noqa: PLC0415  requests brings it
+    import certifi
 
     return certifi.where()
 

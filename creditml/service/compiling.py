@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _UPLOADED = "azureml://datastores/workspaceblobstore/paths/LocalUpload/"
 
 
-def compiled(entity: Any) -> Job:  # noqa: ANN401  a job of the SDK
+def compiled(entity: Any) -> Job:
     """The job that Azure would be sent, with the local paths that the SDK uploads from.
 
     Args:
@@ -60,7 +60,7 @@ def compiled(entity: Any) -> Job:  # noqa: ANN401  a job of the SDK
     return job._replace(root=root, name=None, experiment_name=named)
 
 
-def _captured(entity: Any, folder: Path) -> Job:  # noqa: ANN401  a job of the SDK
+def _captured(entity: Any, folder: Path) -> Job:
     taken: list[Job] = []
 
     def take(workspace: Workspace, job: Job) -> JobRecord:
@@ -96,11 +96,11 @@ def _said(text: str) -> str:
     return " ".join(marked) or text.strip()
 
 
-def _declared(entity: Any) -> Mapping[str, Any]:  # noqa: ANN401  a job of the SDK
+def _declared(entity: Any) -> Mapping[str, Any]:
     return getattr(getattr(entity, "component", None), "inputs", None) or {}
 
 
-def _local_paths(entity: Any) -> Iterator[tuple[str, str, tuple[str, ...]]]:  # noqa: ANN401  of the SDK
+def _local_paths(entity: Any) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """What the SDK will upload: kind (`code`, or the type of data), place, and what is included beside code."""
     component = getattr(entity, "component", None)
     base = getattr(component, "base_path", None) or getattr(entity, "base_path", None) or Path.cwd()
@@ -118,7 +118,7 @@ def _local_paths(entity: Any) -> Iterator[tuple[str, str, tuple[str, ...]]]:  # 
         yield from _local_paths(child)
 
 
-def _at(base: Any, path: Any) -> str:  # noqa: ANN401  whatever the SDK takes
+def _at(base: Any, path: Any) -> str:
     return str(os.path.normpath(os.path.join(os.fspath(base), os.fspath(path))))
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 
-def connect(backend: str | None = None, **settings: Any) -> MLClient:  # noqa: ANN401  MLClient's
+def connect(backend: str | None = None, **settings: Any) -> MLClient:
     """A genuine `azure.ai.ml.MLClient`.
 
     Args:
@@ -40,11 +40,11 @@ def connect(backend: str | None = None, **settings: Any) -> MLClient:  # noqa: A
 
 
 def _local(settings: dict[str, Any]) -> MLClient:
-    from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
+    from azure.ai.ml import MLClient
 
-    from creditml.service.credential import LocalCredential  # noqa: PLC0415  they need the SDK
-    from creditml.service.service import Service  # noqa: PLC0415  slow, only when somebody connects
-    from creditml.service.transport import control_plane, in_process, serve_blobs  # noqa: PLC0415  likewise
+    from creditml.service.credential import LocalCredential
+    from creditml.service.service import Service
+    from creditml.service.transport import control_plane, in_process, serve_blobs
 
     workspace = Workspace.find().create()
     root = workspace.root
@@ -61,10 +61,10 @@ def _local(settings: dict[str, Any]) -> MLClient:
 
 
 def _azure(settings: dict[str, Any]) -> MLClient:
-    from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
-    from azure.identity import DefaultAzureCredential  # noqa: PLC0415  slow, only when somebody connects
+    from azure.ai.ml import MLClient
+    from azure.identity import DefaultAzureCredential
 
-    from creditml_azureml.target import find_target  # noqa: PLC0415  only for that backend
+    from creditml_azureml.target import find_target
 
     credential = settings.pop("credential", None) or DefaultAzureCredential()
     names = () if settings.get("registry_name") else find_target(read_config().sections.get(AZURE, {}))

@@ -18,7 +18,7 @@ class LocalCredential:
         """`keys` are the workspace's."""
         self._keys, self._uti = keys, os.urandom(12).hex()
 
-    def get_token(self, *scopes: str, **_settings: Any) -> AccessToken:  # noqa: ANN401  azure-core's
+    def get_token(self, *scopes: str, **_settings: Any) -> AccessToken:
         """A token; its audience is the resource of the first scope."""
         audience = scopes[0].removesuffix("/.default") if scopes else ""
         return AccessToken(*self._keys.token(audience, self._uti))

@@ -86,7 +86,7 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
-def answer(value: Any, status: int = 200, **headers: str) -> Answer:  # noqa: ANN401  any JSON value
+def answer(value: Any, status: int = 200, **headers: str) -> Answer:  # any JSON value
     """An answer in JSON; `retry_after="1"` becomes the header `Retry-After`."""
     named = {name.replace("_", "-").title(): text for name, text in headers.items()}
     return Answer(status, {"Content-Type": "application/json", **named}, json.dumps(value).encode())

@@ -43,7 +43,7 @@ def workspace_id(client: MLClient) -> str:
 
 def _restoring(submit: Callable[..., Any], home: str) -> Callable[..., Any]:
     @wraps(submit)
-    def submitted(entity: Any, *arguments: Any, **settings: Any) -> Any:  # noqa: ANN401  the SDK's
+    def submitted(entity: Any, *arguments: Any, **settings: Any) -> Any:
         _refuse_stranger(entity, home)
         with restored(entity):
             return submit(entity, *arguments, **settings)
@@ -51,7 +51,7 @@ def _restoring(submit: Callable[..., Any], home: str) -> Callable[..., Any]:
     return submitted
 
 
-def _refuse_stranger(entity: Any, home: str) -> None:  # noqa: ANN401  the SDK's
+def _refuse_stranger(entity: Any, home: str) -> None:
     """What another workspace has answered with is full of its ids."""
     own = str(getattr(entity, "id", None) or "")
     if home and own.startswith("/subscriptions/") and not own.lower().startswith(home):
@@ -63,7 +63,7 @@ def _refuse_stranger(entity: Any, home: str) -> None:  # noqa: ANN401  the SDK's
 
 
 @contextmanager
-def restored(entity: Any) -> Iterator[None]:  # noqa: ANN401  the SDK's
+def restored(entity: Any) -> Iterator[None]:
     """Within this context an object of the SDK, and those in it, may be written into; then they are as before."""
     before = [(thing, _contents(thing)) for thing in _reachable(entity)]
     try:
@@ -73,7 +73,7 @@ def restored(entity: Any) -> Iterator[None]:  # noqa: ANN401  the SDK's
             _restore(thing, contents)
 
 
-def _reachable(entity: Any) -> Iterator[Any]:  # noqa: ANN401  the SDK's
+def _reachable(entity: Any) -> Iterator[Any]:
     """The objects of the SDK, dicts and lists that can be come by, each once."""
     known: dict[int, Any] = {}
     waiting = [entity]
@@ -93,7 +93,7 @@ def _reachable(entity: Any) -> Iterator[Any]:  # noqa: ANN401  the SDK's
         waiting += items.values() if isinstance(items, dict) else items or ()
 
 
-def _contents(thing: Any) -> tuple[dict[str, Any] | None, dict[Any, Any] | list[Any] | None]:  # noqa: ANN401  see above
+def _contents(thing: Any) -> tuple[dict[str, Any] | None, dict[Any, Any] | list[Any] | None]:
     """Attributes and items; past what classes of the SDK make of looking them up."""
     try:
         attributes = dict(object.__getattribute__(thing, "__dict__"))
@@ -107,7 +107,7 @@ def _contents(thing: Any) -> tuple[dict[str, Any] | None, dict[Any, Any] | list[
     return attributes, items
 
 
-def _restore(thing: Any, contents: tuple[dict[str, Any] | None, dict[Any, Any] | list[Any] | None]) -> None:  # noqa: ANN401  see above
+def _restore(thing: Any, contents: tuple[dict[str, Any] | None, dict[Any, Any] | list[Any] | None]) -> None:
     attributes, items = contents
     if attributes is not None:
         own = object.__getattribute__(thing, "__dict__")

@@ -37,7 +37,7 @@ def in_process() -> Storage:
     The SDK builds the account's address with the suffix of the cloud that this process is led to. That may be another
     workspace's server, with a suffix in which the blob client finds no account; it does in the path, on localhost.
     """
-    from azure.ai.ml._azure_environments import _get_storage_endpoint_from_metadata  # noqa: PLC0415  it takes seconds
+    from azure.ai.ml._azure_environments import _get_storage_endpoint_from_metadata
 
     suffix = str(_get_storage_endpoint_from_metadata())
     name = f"creditml{os.urandom(6).hex()}"
@@ -52,7 +52,7 @@ class ServiceAdapter(BaseAdapter):
         super().__init__()
         self._service = service
 
-    def send(self, request: requests.PreparedRequest, *_args: Any, **_settings: Any) -> requests.Response:  # noqa: ANN401  requests'
+    def send(self, request: requests.PreparedRequest, *_args: Any, **_settings: Any) -> requests.Response:
         """Have it answered."""
         url = urlsplit(request.url or "")
         target = url.path + (f"?{url.query}" if url.query else "")
@@ -75,7 +75,7 @@ def serve_blobs(service: Service) -> None:
     Raises:
         BackendError: the seam isn't where it was in the versions of the SDK that this was made for.
     """
-    import importlib  # noqa: PLC0415  with the seam
+    import importlib  # with the seam
 
     module = importlib.import_module(SEAM[0])
     if not hasattr(module, SEAM[1]):
@@ -95,7 +95,7 @@ class _Transports:
     def __init__(self, original: type[RequestsTransport], accounts: Mapping[str, Service]) -> None:
         self._original, self.accounts = original, accounts
 
-    def __call__(self, **settings: Any) -> RequestsTransport:  # noqa: ANN401  the SDK's
+    def __call__(self, **settings: Any) -> RequestsTransport:
         session = requests.Session()
         for url, service in self.accounts.items():
             session.mount(url, ServiceAdapter(service))
@@ -108,7 +108,7 @@ def _session(prefix: str, service: Service) -> requests.Session:
     return session
 
 
-def _body(body: Any) -> bytes:  # noqa: ANN401  whatever requests takes
+def _body(body: Any) -> bytes:
     if body is None:
         return b""
     if isinstance(body, str):

@@ -71,7 +71,7 @@ class StepMaker:
         for folder in (self.cwd, root / "cap" / "data-capability" / "wd", self._logs):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def __call__(self, command: str, **fields: Any) -> Step:  # noqa: ANN401  whatever a step has
+    def __call__(self, command: str, **fields: Any) -> Step:
         """Build a step with a log of its own; `fields` replace its fields."""
         self._made += 1
         step = Step(

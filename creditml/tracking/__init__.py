@@ -54,11 +54,11 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import what few need when it is needed."""
     if name == "mirror_logged_models":
-        from creditml.tracking.mirror import mirror_logged_models  # noqa: PLC0415  slow, only if asked for
+        from creditml.tracking.mirror import mirror_logged_models
 
         return mirror_logged_models
     if name == "open_ui":
-        from creditml.tracking.ui import open_ui  # noqa: PLC0415  slow, only if asked for
+        from creditml.tracking.ui import open_ui
 
         return open_ui
     message = f"module {__name__!r} has no attribute {name!r}"

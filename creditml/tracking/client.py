@@ -179,7 +179,7 @@ class Tracking:
 
     def _spawn(self) -> Channel:
         """Start a server that inherits a control socket, and connect to that. The mutex is held."""
-        import subprocess  # noqa: PLC0415  3 ms, and many jobs need no server
+        import subprocess  # 3 ms, and many jobs need no server
 
         log = lease.log(self._root)
         with suppress(FileNotFoundError):

@@ -156,7 +156,7 @@ class Http:
 
     def serve(self, listener: socket.socket) -> Serving:
         """Serve a listening socket."""
-        import uvicorn  # noqa: PLC0415  MLflow brings it
+        import uvicorn
 
         # Without it, an answer would wait 40 ms for an acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -213,12 +213,12 @@ def _start(root: Path, control: socket.socket, hosts: Sequence[str]) -> Server:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _configure(root, hosts)
 
-    from creditml.tracking.drain import Drain  # noqa: PLC0415  these import MLflow, which needs the settings
-    from creditml.tracking.schema import open_store  # noqa: PLC0415  slow, not before it must be
+    from creditml.tracking.drain import Drain
+    from creditml.tracking.schema import open_store
 
     drain = Drain(Outbox(root / "workspace.db"), open_store(lease.folder(root)))
     drain.run()
-    from mlflow.server.fastapi_app import app  # noqa: PLC0415  slow, not before it must be
+    from mlflow.server.fastapi_app import app
 
     gc.freeze()
     gc.enable()

@@ -197,7 +197,7 @@ def _reading(root: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _id_from_name(name: str, attempt: int) -> int:
-    from hashlib import sha256  # noqa: PLC0415  3 ms, and most experiments have their id already
+    from hashlib import sha256  # 3 ms, and most experiments have their id already
 
     digest = sha256(f"{attempt or ''}\0{name}".encode()).digest()
     return 1 + (int.from_bytes(digest[:8], "big") >> 12)
@@ -235,7 +235,7 @@ def _local(root: Path, uri: str) -> Path | None:
         path = rest[2:].partition("/")[2] if rest.startswith("//") else rest.lstrip("/")
         return root / "jobs" / path
     if kind == "file":
-        from urllib.parse import unquote, urlsplit  # noqa: PLC0415  2 ms, for a rare case
+        from urllib.parse import unquote, urlsplit  # 2 ms, for a rare case
 
         return root / unquote(urlsplit(uri).path)
     return root / uri if uri.startswith("/") else None

@@ -122,7 +122,7 @@ def _common(fields: Mapping[str, Any]) -> dict[str, Any]:
     return values | ({"inputs": inputs} if inputs else {}) | ({"outputs": outputs} if outputs else {})
 
 
-def _input(sent: Any) -> Any:  # noqa: ANN401  dict or literal
+def _input(sent: Any) -> Any:  # dict or literal
     if not isinstance(sent, dict):
         return None if sent is None else str(sent)
     fields = snake(sent)
@@ -140,12 +140,12 @@ def _input(sent: Any) -> Any:  # noqa: ANN401  dict or literal
     )
 
 
-def _told(name: str, sent: Any) -> bool:  # noqa: ANN401  dict, str or None
+def _told(name: str, sent: Any) -> bool:  # dict, str or None
     """Whether an output is what every job's answer tells: where its artifacts are. Submitted again, it says nothing."""
     return name == "default" and isinstance(sent, dict) and str(sent.get("uri") or "").startswith(_OWN_ARTIFACTS)
 
 
-def _output(sent: Any) -> Any:  # noqa: ANN401  dict, str or None
+def _output(sent: Any) -> Any:  # dict, str or None
     if not isinstance(sent, dict):
         return sent
     fields = snake(sent)

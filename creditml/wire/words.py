@@ -34,11 +34,11 @@ class References(Protocol):
 
     scope: Scope
 
-    def component(self, sent: str) -> Any:  # noqa: ANN401  str, or dict for an anonymous one
+    def component(self, sent: str) -> Any:  # str, or dict for an anonymous one
         """A component's id, in the terms of the spec language."""
         ...
 
-    def environment(self, sent: str) -> Any:  # noqa: ANN401  str, or dict for an anonymous one
+    def environment(self, sent: str) -> Any:  # str, or dict for an anonymous one
         """An environment's id, likewise."""
         ...
 
@@ -46,11 +46,11 @@ class References(Protocol):
         """The id of code, likewise."""
         ...
 
-    def component_id(self, value: Any) -> str:  # noqa: ANN401  str or dict
+    def component_id(self, value: Any) -> str:  # str or dict
         """The id of a component, named or in place."""
         ...
 
-    def environment_id(self, value: Any) -> str:  # noqa: ANN401  str or dict
+    def environment_id(self, value: Any) -> str:  # str or dict
         """The id of an environment, named or in place."""
         ...
 
@@ -69,6 +69,6 @@ def camel(values: Mapping[str, Any]) -> dict[str, Any]:
     return {re.sub(r"_([a-z])", lambda match: match[1].upper(), key): value for key, value in values.items()}
 
 
-def some(**values: Any) -> dict[str, Any]:  # noqa: ANN401  any value
+def some(**values: Any) -> dict[str, Any]:
     """What is not empty."""
     return {key: value for key, value in values.items() if value is not None and value not in ({}, [], ())}

@@ -71,7 +71,7 @@ def component_spec(spec: Mapping[str, Any], references: References) -> dict[str,
     return {"is_deterministic": True, **sent}
 
 
-def _environment(value: Any, references: References) -> str | None:  # noqa: ANN401  str or dict
+def _environment(value: Any, references: References) -> str | None:  # str or dict
     sent = references.environment_id(value) if value else None
     return None if sent is None else sent if sent.startswith("azureml:") else f"azureml:{sent}"
 
@@ -107,7 +107,7 @@ def _resource_id(kind: str, value: str, scope: Scope) -> str:
     return scope.id(kind, value.removeprefix("azureml:"))
 
 
-def _sent_input(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  # noqa: ANN401  dict or literal
+def _sent_input(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  # dict or literal
     kind = "jobInputType" if humped else "job_input_type"
     if not isinstance(value, dict):
         return {kind: "literal", "value": str(value)}
@@ -127,7 +127,7 @@ def sent_path(path: str, kind: str, scope: Scope) -> str:
     return scope.uri(path)
 
 
-def _sent_output(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  # noqa: ANN401  dict, str or None
+def _sent_output(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  # dict, str or None
     kind = "jobOutputType" if humped else "job_output_type"
     if isinstance(value, str):
         return {"type": "literal", "value": value}

@@ -192,7 +192,7 @@ def ignore_rules(folder: Path, always: tuple[str, ...] = ("__pycache__",)) -> Ca
 
 
 def _matcher(rules: list[str]) -> Callable[[str], bool]:
-    from pathspec import PathSpec  # noqa: PLC0415  most folders have no ignore file
+    from pathspec import PathSpec
 
     match = PathSpec.from_lines("gitignore", rules).match_file
     keeps = any(rule.lstrip().startswith("!") for rule in rules)

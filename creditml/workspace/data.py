@@ -188,6 +188,6 @@ class DataPaths:
 
 
 def _downloaded(url: str) -> Path:
-    from creditml.workspace.download import download  # noqa: PLC0415  3 ms, and few download anything
+    from creditml.workspace.download import download  # 3 ms, and few download anything
 
     return download(url)

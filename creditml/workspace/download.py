@@ -149,9 +149,9 @@ def _remove_stale(folder: Path) -> None:
 
 
 def _fetch(url: str, target: Path, tell: Callable[[str], None], stopped: Callable[[], bool]) -> dict[str, Any]:
-    from http.client import HTTPException  # noqa: PLC0415  only a first download pays for the HTTP client
-    from urllib.error import URLError  # noqa: PLC0415  slow, and few download anything
-    from urllib.request import Request, urlopen  # noqa: PLC0415  slow, and few download anything
+    from http.client import HTTPException
+    from urllib.error import URLError
+    from urllib.request import Request, urlopen
 
     digest, check = sha256(), md5(usedforsecurity=False)
     tell(f"downloading {url}")

@@ -53,7 +53,7 @@ class Jobs:
                 (record.name, record.status, record.created_at),
             )
 
-    def transit(self, name: str, *statuses: str, **fields: Any) -> None:  # noqa: ANN401  any column
+    def transit(self, name: str, *statuses: str, **fields: Any) -> None:
         """Go through statuses, the last of which stays, and set other fields; all in one transaction."""
         at = now()
         changes = {k: self._dump(k, v) for k, v in fields.items()}
@@ -151,7 +151,7 @@ class Jobs:
         finally:
             os.close(pipe)
 
-    def _dump(self, column: str, value: Any) -> Any:  # noqa: ANN401  any column
+    def _dump(self, column: str, value: Any) -> Any:
         if column == "results" and value and value.get("outputs"):
             value = {**value, "outputs": {name: self._within(place) for name, place in value["outputs"].items()}}
         if column in _JSON and value is not None:

@@ -64,7 +64,7 @@ def wire(signed_in: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:  #
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """The SDK tries again as often as ever, but waits less before it does."""
-    from azure.core.pipeline.transport import HttpTransport  # noqa: PLC0415  it takes a while, and few tests need it
+    from azure.core.pipeline.transport import HttpTransport
 
     monkeypatch.setattr(HttpTransport, "sleep", lambda _, duration: time.sleep(min(duration, 0.2)))
 

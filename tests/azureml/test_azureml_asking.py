@@ -128,7 +128,7 @@ def asked_of(folder: Project, job: Json, **answers: Callable[..., Json]) -> tupl
 
 
 def test_each_thing_is_asked_once_and_told_wherever_it_is_named(folder: Project) -> None:
-    from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415  it takes seconds
+    from azure.core.exceptions import ResourceNotFoundError
 
     def gone(name: str) -> Json:
         raise ResourceNotFoundError(name)
@@ -142,7 +142,7 @@ def test_each_thing_is_asked_once_and_told_wherever_it_is_named(folder: Project)
 
 
 def test_a_compute_that_is_too_small_or_not_ready_is_told(folder: Project) -> None:
-    from azure.ai.ml.entities import AmlCompute  # noqa: PLC0415  it takes seconds
+    from azure.ai.ml.entities import AmlCompute
 
     step = {**STEP, "compute": "azureml:gpu", "resources": {"instance_count": 9}}
     made = AmlCompute(name="gpu", max_instances=4, provisioning_state="Creating")
@@ -158,7 +158,7 @@ def test_a_compute_that_is_too_small_or_not_ready_is_told(folder: Project) -> No
 def test_a_quota_that_can_t_be_enough_is_told(
     folder: Project, count: int, told: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from azure.ai.ml.entities import AmlCompute, Usage, UsageName, VmSize  # noqa: PLC0415  it takes seconds
+    from azure.ai.ml.entities import AmlCompute, Usage, UsageName, VmSize
 
     step = {**STEP, "resources": {"instance_count": count}}
     made = AmlCompute(name="gpu", size="Standard_DS3_v2", max_instances=9, provisioning_state="Succeeded")
@@ -184,7 +184,7 @@ def test_a_curated_environment_that_is_gone_is_a_warning(folder: Project) -> Non
 
 @pytest.mark.parametrize("operation", ["workspaces", "compute", "environments"])
 def test_what_somebody_may_not_see_is_told_as_such(folder: Project, operation: str) -> None:
-    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415  it takes seconds
+    from azure.core.exceptions import HttpResponseError
 
     class Response:
         status_code, reason = 403, "Forbidden"
@@ -209,11 +209,11 @@ def test_a_workspace_that_is_not_reached_is_an_error_of_the_connection(folder: P
 
     class Nobody:
         def get_token(self, *_scopes: str, **_more: str) -> Json:
-            from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415  it takes seconds
+            from azure.core.exceptions import ClientAuthenticationError
 
             raise ClientAuthenticationError("nobody is signed in")
 
-    from azure.ai.ml import MLClient  # noqa: PLC0415  it takes seconds
+    from azure.ai.ml import MLClient
 
     target = Target("11111111-2222-3333-4444-555555555555", "team", "credit")
     client = MLClient(Nobody(), *target)  # type: ignore[arg-type]

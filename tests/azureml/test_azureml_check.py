@@ -106,8 +106,8 @@ def test_whatever_of_the_corpus_the_sdk_takes_is_no_error(
 
 def refusal(job: Json, folder: Project) -> str:
     """What the genuine SDK says of it."""
-    from azure.ai.ml import MLClient, load_job  # noqa: PLC0415  it takes seconds
-    from azure.identity import DefaultAzureCredential  # noqa: PLC0415  likewise
+    from azure.ai.ml import MLClient, load_job
+    from azure.identity import DefaultAzureCredential
 
     folder.write("theirs.yml", job)
     try:

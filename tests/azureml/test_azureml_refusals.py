@@ -58,7 +58,7 @@ class Gate(RequestsTransport):  # type: ignore[misc]  azure.core's types aren't 
     def refuse(self, method: str, status: int, times: int) -> None:
         self.method, self.status, self.left, self.refused = method, status, times, 0
 
-    def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401  azure.core's
+    def send(self, request: Any, **options: Any) -> Any:
         if self.expired:
             request.headers["Authorization"] = "Bearer expired"
         if request.method != self.method or not self.left or "/metadata/" in request.url:

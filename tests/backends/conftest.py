@@ -56,7 +56,7 @@ def in_child() -> InChild:
     If the process is killed, the answer is the negative number of the signal.
     """
 
-    def call(work: Callable[[], Any]) -> Any:  # noqa: ANN401  what JSON makes of it
+    def call(work: Callable[[], Any]) -> Any:  # what JSON makes of it
         answer, end = os.pipe()
         process = os.fork()
         if process == 0:

@@ -84,7 +84,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return bench
 
 
-def check_same(bench: Bench, command: str, **more: str) -> Any:  # noqa: ANN401  what JSON makes of it
+def check_same(bench: Bench, command: str, **more: str) -> Any:  # what JSON makes of it
     by_bash, directly = bench.run_with_bash(command, **more), bench.run(command, **more)
     assert directly[0] == by_bash[0]
     try:

@@ -37,7 +37,7 @@ def holds(planned: Plan) -> None:
         assert made.output in planned.steps[made.step].component.outputs
 
 
-def at(node: Any, origin: tuple[str, ...]) -> Any:  # noqa: ANN401  any part of a job
+def at(node: Any, origin: tuple[str, ...]) -> Any:
     """What stands at a key path; `jobs` of a pipeline job stand in its component."""
     for key in origin:
         value = node

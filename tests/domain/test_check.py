@@ -32,23 +32,23 @@ PROMOTED = {"out": JobOutput(binding="${{parent.outputs.z}}")}
 STRAY = {"stray": JobOutput(binding="${{parent.outputs.z}}")}
 
 
-def node(name: str = "a", component: Any = SHOW, outputs: Any = None, **inputs: str) -> Node:  # noqa: ANN401
+def node(name: str = "a", component: Any = SHOW, outputs: Any = None, **inputs: str) -> Node:
     kind = "pipeline" if isinstance(component, Pipeline) else "command"
     return Node(name, component, kind, {key: Literal(value) for key, value in inputs.items()}, outputs or {})
 
 
-def pipeline(*nodes: Node, name: str | None = "inner", inputs: Any = None, outputs: Sequence[str] = ()) -> Pipeline:  # noqa: ANN401
+def pipeline(*nodes: Node, name: str | None = "inner", inputs: Any = None, outputs: Sequence[str] = ()) -> Pipeline:
     jobs = {child.name: child for child in nodes}
     return Pipeline(jobs, name, inputs=inputs or {}, outputs=dict.fromkeys(outputs, ComponentOutput()))
 
 
-def job(*nodes: Node, inputs: Any = None, outputs: Sequence[str] = (), **values: str) -> Job:  # noqa: ANN401
+def job(*nodes: Node, inputs: Any = None, outputs: Sequence[str] = (), **values: str) -> Job:
     component = pipeline(*nodes, name=None, inputs=inputs, outputs=outputs)
     given = {key: Literal(value) for key, value in values.items()}
     return Job(Node("", component, "pipeline", given, compute="cpu"))
 
 
-def nested(*nodes: Node, inputs: Any = None, outputs: Sequence[str] = (), **values: str) -> Node:  # noqa: ANN401
+def nested(*nodes: Node, inputs: Any = None, outputs: Sequence[str] = (), **values: str) -> Node:
     return node("s", pipeline(*nodes, inputs=inputs, outputs=outputs), **values)
 
 

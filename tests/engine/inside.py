@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.engine.options import Options
-from creditml.engine.submit import prepare
+from creditml.submission.options import Options
+from creditml.submission.submit import prepare
 from creditml_local import LocalExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from creditml.executor import Watched
     from creditml.model import Job
+    from creditml.seams.executor import Watched
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
 

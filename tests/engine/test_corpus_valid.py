@@ -43,7 +43,7 @@ class Case:
             done = self.creditml(asset["kind"], "create", "-f", asset["file"])
             assert done.returncode == 0, done.stderr
 
-    def json(self, *words: str) -> Any:  # noqa: ANN401  any JSON value
+    def json(self, *words: str) -> Any:  # any JSON value
         """The JSON that a command prints."""
         done = self.creditml(*words)
         assert done.returncode == 0, done.stderr

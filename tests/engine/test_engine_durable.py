@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from creditml.executor import Watched
+    from creditml.seams.executor import Watched
 
 FULL = 2
 """The value of PRAGMA synchronous with which a commit has reached the disk."""

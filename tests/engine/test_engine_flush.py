@@ -67,7 +67,7 @@ def test_what_is_on_disk_is_recorded_though_the_database_had_no_room(tmp_path: P
     """Several steps are recorded at once; when the last of them has no room, none was, and all are once there is."""
     real, calls = tracking.end_run, []
 
-    def end_run(*arguments: Any) -> None:  # noqa: ANN401  what the real one takes
+    def end_run(*arguments: Any) -> None:
         calls.append(arguments)
         if len(calls) == len("abc"):
             message = "database or disk is full"

@@ -11,15 +11,15 @@ from inside import run, steps
 
 from creditml import tracking
 from creditml.model import Command, Node, Pipeline
+from creditml.statuses import TERMINAL
 from creditml.testing.executors import node, pipeline
 from creditml.workspace import Workspace
-from creditml.workspace.records import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from creditml.executor import Watched
+    from creditml.seams.executor import Watched
     from creditml.workspace.records import JobRecord
 
 MLFLOW = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}

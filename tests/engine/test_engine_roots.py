@@ -54,7 +54,7 @@ SPOIL = [
 """What the first two steps do to their folders."""
 
 
-def looks(code: str = "./src", **keys: Any) -> dict[str, Any]:  # noqa: ANN401
+def looks(code: str = "./src", **keys: Any) -> dict[str, Any]:
     return step("python look.py ${{outputs.out}}", code=code, inputs=FROM, outputs=OUT, **keys)
 
 

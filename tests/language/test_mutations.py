@@ -50,7 +50,7 @@ VALUES = st.recursive(
 )
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401  any YAML value
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The paths of everything in a file."""
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -59,7 +59,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 @st.composite
-def mutated(draw: st.DrawFn, value: Any) -> Any:  # noqa: ANN401  any YAML value
+def mutated(draw: st.DrawFn, value: Any) -> Any:
     """A file with one to three changes."""
     value = copy.deepcopy(value)
     for _ in range(draw(st.integers(1, 3))):

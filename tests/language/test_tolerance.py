@@ -49,7 +49,7 @@ REFUSED = {
 def load_job() -> Callable[[Path], Any]:
     """The SDK's own."""
     logging.disable(logging.WARNING)
-    from azure.ai.ml import load_job  # noqa: PLC0415
+    from azure.ai.ml import load_job
 
     return load_job
 
@@ -75,8 +75,8 @@ def problems(file: Path) -> list[str]:
 
 def sdk_takes(file: Path, load_job: Callable[[Path], Any]) -> bool:
     """Whether the SDK loads and validates it."""
-    from azure.ai.ml.exceptions import ValidationException  # noqa: PLC0415
-    from marshmallow import ValidationError  # noqa: PLC0415
+    from azure.ai.ml.exceptions import ValidationException
+    from marshmallow import ValidationError
 
     try:
         return not load_job(file)._validate().error_messages

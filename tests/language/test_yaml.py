@@ -79,7 +79,7 @@ TOKENS = (
 SOUP = st.one_of(st.text(CHARACTERS), st.lists(st.sampled_from(TOKENS), max_size=25).map("".join))
 
 
-def same(one: Any, other: Any) -> bool:  # noqa: ANN401  any YAML value
+def same(one: Any, other: Any) -> bool:
     """Equal in types too, NaN being itself and 0.0 not -0.0; `repr` tells all of that of plain values."""
     return repr(one) == repr(other)
 
@@ -112,7 +112,7 @@ def test_a_plain_scalar_means_what_pyyaml_says(text: str) -> None:
 
 
 @given(VALUES, STYLES)
-def test_what_pyyaml_dumps_is_read_as_pyyaml_reads_it(value: Any, style: dict[str, Any]) -> None:  # noqa: ANN401
+def test_what_pyyaml_dumps_is_read_as_pyyaml_reads_it(value: Any, style: dict[str, Any]) -> None:
     text = yaml.safe_dump(value, **style)
 
     assert same(plain(parse(text, "f.yml").root), yaml.safe_load(text))
@@ -164,7 +164,7 @@ def test_of_keys_given_twice_the_last_counts_with_a_warning(pairs: list[tuple[st
 
 
 @given(VALUES, STYLES, st.sampled_from(["", "# ünïcödé 🚀\n\n", "--- # x\n"]))
-def test_every_scalar_stands_where_it_says(value: Any, style: dict[str, Any], head: str) -> None:  # noqa: ANN401
+def test_every_scalar_stands_where_it_says(value: Any, style: dict[str, Any], head: str) -> None:
     text = head + yaml.safe_dump(value, **{**style, "explicit_start": False})
     document = parse(text, "f.yml")
 
@@ -302,7 +302,7 @@ def named(document: Document) -> Iterator[tuple[str, Any]]:
 
 
 @given(VALUES)
-def test_plain_values_make_a_tree_and_come_back(value: Any) -> None:  # noqa: ANN401
+def test_plain_values_make_a_tree_and_come_back(value: Any) -> None:
     tree = from_plain(value, 3, 7)
 
     assert same(plain(tree), value)

@@ -26,7 +26,7 @@ MODES = {
 }
 
 
-def present(**values: Any) -> dict[str, Any]:  # noqa: ANN401  any value
+def present(**values: Any) -> dict[str, Any]:
     """What is not empty."""
     return {key: value for key, value in values.items() if value is not None and value not in ({}, [])}
 
@@ -184,7 +184,7 @@ def our_component(component: Component, node: Node) -> dict[str, Any]:
     return {**values, **present(declared_inputs=inputs, declared_outputs=outputs)}
 
 
-def our_environment(environment: Environment | str | None) -> Any:  # noqa: ANN401  dict, str or None
+def our_environment(environment: Environment | str | None) -> Any:  # dict, str or None
     if not isinstance(environment, Environment):
         return reference(environment)
     build = environment.build and present(
@@ -199,7 +199,7 @@ def our_environment(environment: Environment | str | None) -> Any:  # noqa: ANN4
     )
 
 
-def definition(spec: Mapping[str, Any], given: Any) -> dict[str, Any]:  # noqa: ANN401  JobInput or dict
+def definition(spec: Mapping[str, Any], given: Any) -> dict[str, Any]:  # JobInput or dict
     """A declared input or output. What an inline node's says that is given anyway (default, mode) is left out."""
     values = {key: list(value) if isinstance(value, tuple) else value for key, value in spec.items()}
     if values.get("optional") is False:
@@ -217,7 +217,7 @@ def reference(text: str | None) -> str | None:
 # Theirs
 
 
-def received(job: Any) -> dict[str, Any]:  # noqa: ANN401  an entity of the SDK
+def received(job: Any) -> dict[str, Any]:
     """The SDK's job, as it would send it."""
     if job.type == "command":
         return their_node(job) | present(name=job.name, experiment_name=job.experiment_name)
@@ -242,7 +242,7 @@ def received(job: Any) -> dict[str, Any]:  # noqa: ANN401  an entity of the SDK
     )
 
 
-def their_node(node: Any) -> dict[str, Any]:  # noqa: ANN401  an entity of the SDK
+def their_node(node: Any) -> dict[str, Any]:
     rest = node._to_rest_object()
     component = node.component
     values = {"component": component} if isinstance(component, str) else their_component(component, rest)
@@ -294,7 +294,7 @@ def their_output(value: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def their_component(component: Any, rest: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401  an entity of the SDK
+def their_component(component: Any, rest: Mapping[str, Any]) -> dict[str, Any]:
     base = component.base_path
     if component.type == "pipeline":
         values = {"jobs": {name: their_node(child) for name, child in component.jobs.items()}}
@@ -319,14 +319,14 @@ def their_component(component: Any, rest: Mapping[str, Any]) -> dict[str, Any]: 
     return {**values, **present(declared_inputs=inputs, declared_outputs=outputs)}
 
 
-def their_definition(spec: Mapping[str, Any], given: Any, *, inline: bool) -> dict[str, Any]:  # noqa: ANN401  dict or None
+def their_definition(spec: Mapping[str, Any], given: Any, *, inline: bool) -> dict[str, Any]:  # dict or None
     values = dict(spec)
     if inline:
         values.pop("mode", None)
     return definition(values, Literal(given["value"]) if given and "value" in given else None)
 
 
-def their_environment(environment: Any) -> Any:  # noqa: ANN401  an entity of the SDK, str or None
+def their_environment(environment: Any) -> Any:  # an entity of the SDK, str or None
     if environment is None or isinstance(environment, str):
         return reference(environment)
     build = environment.build

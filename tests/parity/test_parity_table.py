@@ -56,7 +56,7 @@ NOT_OF_YAML = {"schema_ignored", "schema"}
 
 
 def schema(module: str, name: str) -> Json:
-    import importlib  # noqa: PLC0415  for the SDK
+    import importlib
 
     return getattr(importlib.import_module(module), name)
 
@@ -77,7 +77,7 @@ def test_every_section_is_compared_with_a_schema() -> None:
 
 def test_every_schema_that_the_sdk_reaches_from_a_job_is_compared() -> None:
     """What nests in a command or pipeline job, but for what nests in types of jobs and nodes that are refused."""
-    from marshmallow import Schema, fields  # noqa: PLC0415  with the SDK
+    from marshmallow import Schema, fields
 
     compared = {schema(module, name) for _, module, name in SCHEMAS}
 
@@ -108,8 +108,8 @@ def test_every_schema_that_the_sdk_reaches_from_a_job_is_compared() -> None:
 
 
 def test_every_type_of_job_and_node_is_in_the_table() -> None:
-    from azure.ai.ml.constants import JobType  # noqa: PLC0415  it takes seconds
-    from azure.ai.ml.constants._component import (  # noqa: PLC0415  it takes seconds
+    from azure.ai.ml.constants import JobType
+    from azure.ai.ml.constants._component import (
         ControlFlowType,
         NodeType,
     )

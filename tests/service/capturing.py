@@ -20,7 +20,7 @@ JOBS: dict[str, Job] = {}
 class Capturing:
     """As the service makes and uses an executor."""
 
-    def __init__(self, workspace: Workspace, _options: Any = None) -> None:  # noqa: ANN401  there are none for it
+    def __init__(self, workspace: Workspace, _options: Any = None) -> None:
         self.workspace = workspace
 
     def prepare(self, job: Job) -> Prepared:

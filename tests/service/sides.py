@@ -32,13 +32,13 @@ class Sides(NamedTuple):
         assert list(differences(JOBS[record.name]._replace(name=record.name, source=None), recorded(record.spec))) == []
         return JOBS[record.name]
 
-    def sent(self, entity: Any) -> Job:  # noqa: ANN401  an entity of the SDK
+    def sent(self, entity: Any) -> Job:
         """The job that the service gets when the SDK submits."""
         name = self.client.jobs.create_or_update(entity).name
         assert list(differences(JOBS[name], recorded(self.theirs.jobs.get(name).spec))) == []
         return JOBS[name]
 
 
-def recorded(spec: Any) -> Job:  # noqa: ANN401  a mapping
+def recorded(spec: Any) -> Job:
     """The job that is run: a runner reads the record."""
     return read_job_dict(spec)

@@ -76,7 +76,7 @@ def test_the_files_say_where_code_and_data_are(compiled: Path) -> None:
 
 
 def test_the_files_are_taken_by_the_sdk_too(compiled: Path) -> None:
-    from azure.ai.ml import load_job  # noqa: PLC0415  takes seconds
+    from azure.ai.ml import load_job
 
     job = load_job(compiled / "pipeline.yml")
     assert job._validate().error_messages == {}

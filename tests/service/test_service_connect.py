@@ -55,7 +55,7 @@ def test_the_real_one_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_two_workspaces_in_one_process_are_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from azure.ai.ml.entities import Data  # noqa: PLC0415  takes seconds
+    from azure.ai.ml.entities import Data
 
     clients = {}
     for name in ("one", "two"):
@@ -79,8 +79,8 @@ def test_the_seam_is_named_if_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_other_storage_accounts_are_reached_as_ever() -> None:
-    from azure.core.exceptions import ServiceRequestError  # noqa: PLC0415
-    from azure.storage.blob import ContainerClient  # noqa: PLC0415
+    from azure.core.exceptions import ServiceRequestError
+    from azure.storage.blob import ContainerClient
 
     creditml.connect()
     elsewhere = ContainerClient("https://localhost:9/account", "container", retry_total=0)

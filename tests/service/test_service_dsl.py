@@ -24,14 +24,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture
-def pipelines(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401  a module
+def pipelines(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(jobs))
     monkeypatch.chdir(jobs)
     return importlib.import_module("pipelines")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_pipeline_in_python_is_the_one_in_yaml(name: str, pipelines: Any, jobs: Path, sides: Sides) -> None:  # noqa: ANN401
+def test_a_pipeline_in_python_is_the_one_in_yaml(name: str, pipelines: Any, jobs: Path, sides: Sides) -> None:
     theirs = sides.sent(getattr(pipelines, name)(sides.client))
     ours = sides.read(jobs / f"{name}.yml")
 
@@ -40,7 +40,7 @@ def test_a_pipeline_in_python_is_the_one_in_yaml(name: str, pipelines: Any, jobs
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_the_service_answers_is_the_same_pipeline(name: str, pipelines: Any, sides: Sides) -> None:  # noqa: ANN401
+def test_what_the_service_answers_is_the_same_pipeline(name: str, pipelines: Any, sides: Sides) -> None:
     first = sides.sent(getattr(pipelines, name)(sides.client))
     got = sides.client.jobs.get(first.name)
     got.name = None

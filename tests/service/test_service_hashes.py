@@ -29,7 +29,7 @@ TREES = {
 
 @pytest.mark.parametrize("tree", TREES)
 def test_data_has_the_sdks_hash(tmp_path: Path, tree: str) -> None:
-    from azure.ai.ml._utils._asset_utils import get_ignore_file, get_object_hash  # noqa: PLC0415  takes seconds
+    from azure.ai.ml._utils._asset_utils import get_ignore_file, get_object_hash
 
     for path, content in TREES[tree].items():
         file = tmp_path / "in" / path

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def test_a_component_that_is_got_can_be_registered_again(
     file: str, jobs: Path, sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from azure.ai.ml import load_component  # noqa: PLC0415  it takes seconds
+    from azure.ai.ml import load_component
 
     monkeypatch.chdir(jobs)
     components = sides.client.components
@@ -45,7 +45,7 @@ def test_a_component_that_is_got_can_be_registered_again(
 def test_an_environment_that_is_got_can_be_registered_again(
     file: str, jobs: Path, sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from azure.ai.ml import load_environment  # noqa: PLC0415  it takes seconds
+    from azure.ai.ml import load_environment
 
     monkeypatch.chdir(jobs)
     environments = sides.client.environments
@@ -68,7 +68,7 @@ def test_an_environment_that_is_got_can_be_registered_again(
 def test_what_the_command_line_has_registered_the_sdk_may_register_again(
     kind: str, file: str, jobs: Path, sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import azure.ai.ml  # noqa: PLC0415  it takes seconds
+    import azure.ai.ml
 
     monkeypatch.chdir(jobs)
     monkeypatch.setenv("CREDITML_HOME", str(sides.theirs.root))
@@ -86,7 +86,7 @@ def test_what_the_command_line_has_registered_the_sdk_may_register_again(
 def test_a_build_context_is_the_same_by_either_door(
     first: str, jobs: Path, sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from azure.ai.ml import load_environment  # noqa: PLC0415  it takes seconds
+    from azure.ai.ml import load_environment
 
     name = f"context_by_{first.replace(' ', '_')}"
     monkeypatch.chdir(jobs)
@@ -116,7 +116,7 @@ def entity_operations(kind: str) -> str:
     return kind if kind == "data" else f"{kind}s"
 
 
-def told(ports: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401  inputs or outputs of the SDK
+def told(ports: Any) -> dict[str, dict[str, Any]]:
     return {
         name: {key: value for key, value in dict(port).items() if value is not None} for name, port in ports.items()
     }

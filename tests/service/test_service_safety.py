@@ -284,7 +284,7 @@ class TestBodies:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[HTTPSConnection]:
-    from creditml.service.server import Server  # noqa: PLC0415  uvicorn is for these tests alone
+    from creditml.service.server import Server
 
     made = Server(tmp_path / "workspace")
     made.start()
@@ -329,7 +329,7 @@ class TestServer:
             assert b"access_token" not in said
 
     def test_the_certificate_is_for_loopback_alone(self, server: HTTPSConnection, tmp_path: Path) -> None:
-        from cryptography import x509  # noqa: PLC0415
+        from cryptography import x509
 
         folder = tmp_path / "workspace" / "service"
         authority = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())

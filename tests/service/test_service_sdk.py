@@ -28,12 +28,12 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def make_pipeline(source: Path, tmp_path: Path) -> Callable[..., Any]:
     """A function that makes a pipeline of one or two steps, each of which copies a file."""
-    from azure.ai.ml import Input, Output, command, dsl  # noqa: PLC0415  the SDK takes seconds
+    from azure.ai.ml import Input, Output, command, dsl
 
     data = tmp_path / "words.txt"
     data.write_text("words\n")
 
-    def make(then: str = "true", path: str = str(data), **settings: Any) -> Any:  # noqa: ANN401  the SDK's
+    def make(then: str = "true", path: str = str(data), **settings: Any) -> Any:
         copy = command(
             name="copy",
             code=str(source),
@@ -87,7 +87,7 @@ class TestJobs:
     def test_a_failed_job_raises_what_azures_does_with_the_last_lines(
         self, ml: MLClient, make_pipeline: Callable[..., Any]
     ) -> None:
-        from azure.ai.ml.exceptions import JobException  # noqa: PLC0415
+        from azure.ai.ml.exceptions import JobException
 
         job = ml.jobs.create_or_update(make_pipeline("echo the last words; exit 3"))
         with pytest.raises(JobException, match="the last words") as failure:
@@ -96,7 +96,7 @@ class TestJobs:
         assert ml.jobs.get(job.name).status == "Failed"
 
     def test_a_command_job(self, ml: MLClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        from azure.ai.ml import command  # noqa: PLC0415
+        from azure.ai.ml import command
 
         job = ml.jobs.create_or_update(
             command(
@@ -150,7 +150,7 @@ class TestJobs:
         assert (changed.display_name, changed.tags["x"], changed.description) == ("other", "y", "more")
 
     def test_a_child_is_not_streamed(self, ml: MLClient, make_pipeline: Callable[..., Any]) -> None:
-        from azure.ai.ml.exceptions import PipelineChildJobError  # noqa: PLC0415
+        from azure.ai.ml.exceptions import PipelineChildJobError
 
         job = ml.jobs.create_or_update(make_pipeline())
         ml.jobs.stream(job.name)
@@ -159,8 +159,8 @@ class TestJobs:
             ml.jobs.stream(child.name)
 
     def test_many_jobs_are_listed_page_by_page(self, ml: MLClient, home: Path) -> None:
-        from creditml.workspace import Workspace  # noqa: PLC0415
-        from creditml.workspace.records import JobRecord, now  # noqa: PLC0415
+        from creditml.workspace import Workspace
+        from creditml.workspace.records import JobRecord, now
 
         workspace = Workspace(home)
         names = {f"old_job_{number}" for number in range(120)}
@@ -172,14 +172,14 @@ class TestJobs:
         assert names <= {job.name for job in ml.jobs.list()}
 
     def test_what_nobody_knows_is_not_found(self, ml: MLClient) -> None:
-        from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415
+        from azure.core.exceptions import ResourceNotFoundError
 
         with pytest.raises(ResourceNotFoundError, match="There is no job named 'nosuch'"):
             ml.jobs.get("nosuch")
 
     def test_a_job_that_is_wrong_is_refused_with_all_problems(self, ml: MLClient) -> None:
-        from azure.ai.ml import Input, command, dsl  # noqa: PLC0415
-        from azure.core.exceptions import HttpResponseError  # noqa: PLC0415
+        from azure.ai.ml import Input, command, dsl
+        from azure.core.exceptions import HttpResponseError
 
         step = command(
             name="s", command="echo ${{inputs.data}}", inputs={"data": Input(type="uri_file")}, environment=ENVIRONMENT
@@ -199,8 +199,8 @@ class TestAssets:
     """Names, versions, labels, immutability."""
 
     def test_data(self, ml: MLClient, tmp_path: Path) -> None:
-        from azure.ai.ml.entities import Data  # noqa: PLC0415
-        from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415
+        from azure.ai.ml.entities import Data
+        from azure.core.exceptions import ResourceNotFoundError
 
         (tmp_path / "a.csv").write_text("1\n")
         with pytest.raises(ResourceNotFoundError, match="creditml data create"):
@@ -223,10 +223,10 @@ class TestAssets:
         assert "table" not in [data.name for data in ml.data.list()]
 
     def test_environments(self, ml: MLClient) -> None:
-        from azure.ai.ml.entities import Environment  # noqa: PLC0415
-        from azure.core.exceptions import HttpResponseError  # noqa: PLC0415
+        from azure.ai.ml.entities import Environment
+        from azure.core.exceptions import HttpResponseError
 
-        def environment(version: str, python: str) -> Any:  # noqa: ANN401  the SDK's
+        def environment(version: str, python: str) -> Any:
             conda = {"dependencies": [f"python={python}"]}
             return Environment(name="env", version=version, image="python:3.12", conda_file=conda)
 
@@ -241,9 +241,9 @@ class TestAssets:
         assert ml.environments.create_or_update(unversioned).version == "2"
 
     def test_components(self, ml: MLClient, source: Path) -> None:
-        from azure.ai.ml import Input, command  # noqa: PLC0415
+        from azure.ai.ml import Input, command
 
-        def component() -> Any:  # noqa: ANN401  the SDK's
+        def component() -> Any:
             return command(
                 name="listing",
                 display_name="Lists",
@@ -265,7 +265,7 @@ class TestAssets:
         assert [version.version for version in ml.components.list(name="listing")] == ["2", "1"]
 
     def test_a_registered_component_is_named_in_the_job(self, ml: MLClient) -> None:
-        from azure.ai.ml import Input, command, dsl  # noqa: PLC0415
+        from azure.ai.ml import Input, command, dsl
 
         step = ml.components.create_or_update(
             command(
@@ -282,7 +282,7 @@ class TestAssets:
         ml.jobs.stream(job.name)
 
     def test_models(self, ml: MLClient, tmp_path: Path) -> None:
-        from azure.ai.ml.entities import Model  # noqa: PLC0415
+        from azure.ai.ml.entities import Model
 
         (tmp_path / "model").mkdir()
         (tmp_path / "model/weights.bin").write_bytes(bytes(range(256)))
@@ -297,7 +297,7 @@ class TestAssets:
     def test_an_output_of_a_job_is_an_input_of_the_next(
         self, ml: MLClient, make_pipeline: Callable[..., Any], tmp_path: Path, form: str
     ) -> None:
-        from azure.ai.ml.entities import Data  # noqa: PLC0415
+        from azure.ai.ml.entities import Data
 
         job = ml.jobs.create_or_update(make_pipeline())
         ml.jobs.stream(job.name)
@@ -314,7 +314,7 @@ class TestAssets:
     def test_a_large_file_comes_in_blocks_and_goes_out_in_ranges(
         self, ml: MLClient, home: Path, tmp_path: Path
     ) -> None:
-        from azure.ai.ml.entities import Model  # noqa: PLC0415
+        from azure.ai.ml.entities import Model
 
         content = b"0123456789abcdef" * (70 << 16)  # 70 MiB: more than the SDK sends at once
         (tmp_path / "large.bin").write_bytes(content)
@@ -336,7 +336,7 @@ class TestSurroundings:
         assert [workspace.name for workspace in ml.workspaces.list()] == [ml.workspace_name]
 
     def test_computes(self, ml: MLClient) -> None:
-        from azure.ai.ml.entities import AmlCompute  # noqa: PLC0415
+        from azure.ai.ml.entities import AmlCompute
 
         assert ml.compute.get("gpu-cluster").provisioning_state == "Succeeded"
         made = ml.compute.begin_create_or_update(AmlCompute(name="mine", size="STANDARD_D2_V2")).result()
@@ -344,7 +344,7 @@ class TestSurroundings:
         assert "mine" in [compute.name for compute in ml.compute.list()]
 
     def test_datastores(self, ml: MLClient) -> None:
-        from azure.ai.ml.entities import AzureBlobDatastore  # noqa: PLC0415
+        from azure.ai.ml.entities import AzureBlobDatastore
 
         assert ml.datastores.get_default().name == "workspaceblobstore"
         ml.datastores.create_or_update(AzureBlobDatastore(name="other", account_name="a", container_name="c"))
@@ -354,7 +354,7 @@ class TestSurroundings:
         assert secrets.credentials.account_key
 
     def test_what_is_not_served_says_so(self, ml: MLClient) -> None:
-        from azure.core.exceptions import HttpResponseError  # noqa: PLC0415
+        from azure.core.exceptions import HttpResponseError
 
         with pytest.raises(HttpResponseError, match="does not serve") as refusal:
             list(ml.online_endpoints.list())

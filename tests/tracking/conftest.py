@@ -1,7 +1,5 @@
 """A workspace as the runner keeps it, and real steps that log to MLflow."""
 
-# ruff: noqa: ANN401  JSON and rows of databases can be anything
-
 from __future__ import annotations
 
 import json

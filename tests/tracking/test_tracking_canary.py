@@ -3,8 +3,6 @@
 If one of these fails, MLflow has changed: look at drain, schema, server and store.
 """
 
-# ruff: noqa: ANN401  MLflow's modules
-
 from __future__ import annotations
 
 import importlib

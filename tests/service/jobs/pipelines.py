@@ -22,7 +22,7 @@ from azure.ai.ml.entities import Environment, PipelineJob, QueueSettings
 HERE = Path(__file__).parent
 
 
-def builders(_client: Any) -> PipelineJob:  # noqa: ANN401  MLClient
+def builders(_client: Any) -> PipelineJob:
     prepare = command(
         display_name="Prepare",
         command="cp -r ${{inputs.folder}}/. ${{outputs.out}} "
@@ -66,7 +66,7 @@ def builders(_client: Any) -> PipelineJob:  # noqa: ANN401  MLClient
     return made
 
 
-def loaded(_client: Any) -> PipelineJob:  # noqa: ANN401  MLClient
+def loaded(_client: Any) -> PipelineJob:
     say, copy = load_component(HERE / "say.yml"), load_component(HERE / "copy.yml")
 
     @pipeline(
@@ -105,7 +105,7 @@ def loaded(_client: Any) -> PipelineJob:  # noqa: ANN401  MLClient
     return loaded(folder=Input(type="uri_folder", path=str(HERE / "data")))
 
 
-def nested(_client: Any) -> PipelineJob:  # noqa: ANN401  MLClient
+def nested(_client: Any) -> PipelineJob:
     say, copy = load_component(HERE / "say.yml"), load_component(HERE / "copy.yml")
 
     @pipeline
@@ -141,7 +141,7 @@ class Parameters:
     times: int = 3
 
 
-def grouped(_client: Any) -> PipelineJob:  # noqa: ANN401  MLClient
+def grouped(_client: Any) -> PipelineJob:
     say = load_component(HERE / "say.yml")
 
     @pipeline(default_compute="serverless")
@@ -152,7 +152,7 @@ def grouped(_client: Any) -> PipelineJob:  # noqa: ANN401  MLClient
     return grouped(settings=Parameters(text="from a group", deeper=Deeper(rate=0.125)))
 
 
-def literals(_client: Any) -> PipelineJob:  # noqa: ANN401  MLClient
+def literals(_client: Any) -> PipelineJob:
     say = load_component(HERE / "say.yml")
 
     @pipeline(default_compute="serverless")
@@ -168,7 +168,7 @@ def literals(_client: Any) -> PipelineJob:  # noqa: ANN401  MLClient
     return literals(text="yes", times=5, rate=1e-5, loud=False)
 
 
-def registered(client: Any) -> PipelineJob:  # noqa: ANN401  MLClient
+def registered(client: Any) -> PipelineJob:
     copy = client.components.get("copy", "1")
     latest = client.components.get("copy", label="latest")
 
