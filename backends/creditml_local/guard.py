@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING
 from creditml_local import messages, processes
 from creditml_local.memory import out_of_memory_kills
 from creditml_local.messages import Order, Report
-from creditml_local.protection import Protection, plan, real, ways
+from creditml_local.protection import Protection, plan, real
 from creditml_local.starting import start
+from creditml_local.ways import available_ways
 
 if sys.platform == "linux":
     from creditml_local import linux
@@ -121,7 +122,7 @@ class Guard:
         while (message := messages.receive(self._orders)) is not None:
             if isinstance(message, str):  # else a wish about a step that has just ended
                 if message == messages.GET_READY:
-                    self._ways = ways(_SAMPLE)
+                    self._ways = available_ways(_SAMPLE)
                 continue
             report = self._run(Order(*message))
             with suppress(BrokenPipeError):
@@ -150,7 +151,7 @@ class Guard:
         try:
             what = plan(order.protected, order.writable, (order.log, order.env.get("TMPDIR", "")))
             if self._ways is None:
-                self._ways = ways(what)
+                self._ways = available_ways(what)
             mounts = tuple((real(source), link) for source, link in order.mounts)
             return start(order, log, what._replace(mounts=mounts), self._ways)
         finally:

@@ -1,15 +1,12 @@
-"""Write protection for what a step must only read: the best way that this machine offers.
+"""Write protection for what a step must only read: what is to be protected, and what a way of protection is.
 
-In this order: mounts of the step's own (`readonly`; exact, needs privileges that root has, and that other users get
-where the system allows user namespaces), Landlock (`landlock`; for anyone, with limits), nothing. Protection is a help,
-not a proof: whoever relies on an input being unchanged compares it afterwards.
+`ways` lists the ways that this machine offers. Protection is a help, not a proof: whoever relies on an input being
+unchanged compares it afterwards.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -99,21 +96,5 @@ class Way(Protocol):
         ...
 
     def leave(self) -> None:
-        """Be as if nothing had been started: the next process is to be protected from nothing."""
+        """Undo what `start` did to the calling process (its mount namespace): the next process needs no protection."""
         ...
-
-
-def ways(sample: Protection) -> list[Way]:
-    """List the ways of protection that this machine seems to offer, the best first.
-
-    May move the calling process (which must have a single thread) into a user namespace, if `sample` can be protected
-    there.
-    """
-    found: list[Way] = []
-    if sys.platform == "linux":
-        from creditml_local import landlock, readonly
-
-        for way in (readonly.ReadOnlyMounts, landlock.Landlock):
-            with suppress(OSError):
-                found.append(way(sample))
-    return found

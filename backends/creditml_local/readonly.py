@@ -48,7 +48,7 @@ class ReadOnlyMounts:
         Raises:
             OSError: They can't be had.
         """
-        for prepare in (_nothing, _own_the_mounts) if os.geteuid() == 0 else (_own_the_mounts,):
+        for prepare in (_need_nothing, _own_the_mounts) if os.geteuid() == 0 else (_own_the_mounts,):
             if _works(sample, prepare):
                 prepare()
                 break
@@ -224,8 +224,8 @@ def _works(sample: Protection, prepare: Callable[[], None]) -> bool:
     return status == 0
 
 
-def _nothing() -> None:
-    """Root needs no preparation."""
+def _need_nothing() -> None:
+    """What root prepares: it has the privileges already."""
 
 
 def _go_back(mounts: int, root: int) -> None:

@@ -17,6 +17,7 @@ from creditml.testing.launchers import LauncherContract
 from creditml.testing.steps import StepMaker, log_of
 from creditml_local import protection
 from creditml_local.launcher import LocalLauncher
+from creditml_local.ways import available_ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +66,7 @@ class InAnEnvironment(LauncherContract):
     @pytest.fixture
     def protects(self, tmp_path: Path, in_child: InChild) -> None:
         def protects_fully() -> bool:
-            return len(protection.ways(protection.plan([str(tmp_path)], [], []))) > 1
+            return len(available_ways(protection.plan([str(tmp_path)], [], []))) > 1
 
         if not in_child(protects_fully):
             pytest.skip("this machine has no way to protect files in a folder for temporary ones")

@@ -22,6 +22,7 @@ from creditml.testing.launchers import LauncherContract
 from creditml.testing.steps import PATIENCE, STUBBORN, StepMaker, has_ended, is_free, log_of, wait_for
 from creditml_local import guard, landlock, processes, protection
 from creditml_local.launcher import LocalLauncher
+from creditml_local.ways import available_ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ class TestLocalLauncher(LauncherContract):
     @pytest.fixture
     def protects(self, tmp_path: Path, in_child: InChild) -> None:
         def protects_fully() -> bool:
-            return len(protection.ways(protection.plan([str(tmp_path)], [], []))) > 1
+            return len(available_ways(protection.plan([str(tmp_path)], [], []))) > 1
 
         if not in_child(protects_fully):
             pytest.skip("this machine has no way to protect files in a folder for temporary ones")
@@ -75,7 +76,7 @@ class TestWithLandlock(TestLocalLauncher):
             way = landlock.Landlock()
         except OSError as error:
             pytest.skip(f"no Landlock: {error}")
-        monkeypatch.setattr(guard, "ways", lambda _: [way])
+        monkeypatch.setattr(guard, "available_ways", lambda _: [way])
         monkeypatch.setattr(protection, "TEMPORARY", ())  # that's where the tests' files are
 
     @pytest.fixture
@@ -89,7 +90,7 @@ class TestWithoutLinux(TestLocalLauncher):
 
     @pytest.fixture(autouse=True)
     def _unprotected(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(guard, "ways", lambda _: [])
+        monkeypatch.setattr(guard, "available_ways", lambda _: [])
 
     @pytest.fixture
     def protects(self) -> None:

@@ -19,6 +19,7 @@ from creditml.testing.launchers import LauncherContract
 from creditml.testing.steps import StepMaker, log_of
 from creditml_local import guard, landlock, linux, protection, readonly
 from creditml_local.launcher import LocalLauncher
+from creditml_local.ways import available_ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +82,7 @@ def place() -> Iterator[Place]:
 @pytest.fixture
 def _by_mounts(in_child: InChild, tmp_path: Path) -> None:
     def can_mount() -> bool:
-        kinds = {type(way) for way in protection.ways(protection.plan([str(tmp_path)], [], []))}
+        kinds = {type(way) for way in available_ways(protection.plan([str(tmp_path)], [], []))}
         return readonly.ReadOnlyMounts in kinds
 
     if not in_child(can_mount):
@@ -94,7 +95,7 @@ def _by_landlock(monkeypatch: pytest.MonkeyPatch) -> None:
         way = landlock.Landlock()
     except OSError as error:
         pytest.skip(f"no Landlock: {error}")
-    monkeypatch.setattr(guard, "ways", lambda _: [way])
+    monkeypatch.setattr(guard, "available_ways", lambda _: [way])
 
 
 @pytest.fixture(params=["_by_mounts", "_by_landlock"])
