@@ -66,7 +66,7 @@ class _Blob:
         """GET: all of it, or a range."""
         info = self._stat()
         wanted = _RANGE.fullmatch(request.headers.get("x-ms-range") or request.headers.get("range") or "")
-        if wanted is None:
+        if wanted is None or (wanted[2] and int(wanted[2]) < int(wanted[1])):  # RFC 9110: such a range is ignored
             return Answer(200, self._properties(info), self.file.read_bytes())
         start, end = int(wanted[1]), int(wanted[2]) if wanted[2] else info.st_size - 1
         if start >= info.st_size:
