@@ -261,3 +261,81 @@ def test_a_component_is_checked_by_itself() -> None:
 
     assert not problem.warning
     assert problem.path == "command"
+
+
+# -- what a shell would make of a value
+
+UNQUOTED = ["echo {}", r"echo \"{}\"", r"echo '\'{}", r"""echo "\\"{}""", """echo "'"{}""", "echo '\"'{}", "echo x{}y"]
+IN_DOUBLE = ['echo "{}"', r"""echo "\"{}\"" """, r"""echo "\\\"{}" """, """echo "'{}'" """, "echo '' \"a {} b\""]
+IN_SINGLE = ["echo '{}'", "echo '\"{}\"'", r"echo '\{}'", r"""echo "\"" '{}'"""]
+HARMS: dict[str, tuple[list[str], str, str]] = {
+    "unquoted": (UNQUOTED, "a b", "plain"),
+    "unquoted, empty": (UNQUOTED[:1], "", "plain"),
+    "unquoted, quote": (UNQUOTED, "it's", "a-b_c.d,e/f=1"),
+    "double quotes": (IN_DOUBLE, 'a"b', "a b"),
+    "double quotes, dollar": (IN_DOUBLE, "$HOME", "it's; # ~ * ?"),
+    "double quotes, backslash": (IN_DOUBLE, "a\\b", ""),
+    "double quotes, backtick": (IN_DOUBLE, "`id`", "a|b&c<d>e(f)g"),
+    "single quotes": (IN_SINGLE, "it's", '$HOME `id` "x" \\'),
+}
+COMMANDS = [(command, harmful, harmless) for commands, harmful, harmless in HARMS.values() for command in commands]
+
+
+def warned(command: str, value: str) -> list[str]:
+    """What is said of a value in a command."""
+    component = Command(command.format("${{inputs.x}}"), name="c", inputs={"x": TEXT})
+    checked = check(job(node(component=component, x=value)))
+    assert checked.plan
+    return [problem.message for problem in checked.problems if problem.path == "jobs.a.inputs.x"]
+
+
+@pytest.mark.parametrize(("command", "harmful", "harmless"), COMMANDS)
+def test_quotes_and_backslashes_are_read_as_bash_does(command: str, harmful: str, harmless: str) -> None:
+    (message,) = warned(command, harmful)
+
+    assert "bash treats specially" in message or "leaves no argument" in message
+    assert warned(command, harmless) == []
+
+
+# -- limits
+
+
+def limited(value: str, kind: str, **limits: str) -> list[str]:
+    component = Command("echo '${{inputs.n}}'", name="c", inputs={"n": ComponentInput(kind, **limits)})
+    problems = check(job(node(component=component, n=value))).problems
+    assert all(not problem.warning for problem in problems)
+    return [problem.message for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "within", "beyond"),
+    [
+        ("integer", "1", "9", ["1", "5", "9", "9.0"], ["0", "10", "-1"]),
+        ("number", "0.5", "1.5", ["0.5", "1", "1.5", "15e-1"], ["0.49", "1.51", "inf"]),
+        ("number", "-2", "-1", ["-2", "-1"], ["-2.1", "-0.9", "0"]),
+        ("integer", "0", "0", ["0"], ["1", "-1"]),
+    ],
+)
+def test_min_and_max_are_within_the_limits(
+    kind: str, low: str, high: str, within: list[str], beyond: list[str]
+) -> None:
+    assert [limited(value, kind, min=low, max=high) for value in within] == [[]] * len(within)
+    for value in beyond:
+        (message,) = limited(value, kind, min=low, max=high)
+        assert f"'{value}' is out of range" in message
+        assert f"at least {low} and at most {high}" in message
+
+
+def test_one_limit_alone_is_one() -> None:
+    assert limited("9", "integer", max="9") == limited("-5", "integer", max="9") == []
+    assert limited("1", "integer", min="1") == limited("500", "integer", min="1") == []
+    assert [len(limited("10", "integer", max="9")), len(limited("0", "integer", min="1"))] == [1, 1]
+
+
+@pytest.mark.parametrize(("default", "warnings"), [("9", 0), ("10", 1)])
+def test_a_default_out_of_range_is_a_warning(default: str, warnings: int) -> None:
+    component = Command("c", name="c", inputs={"n": ComponentInput("integer", default=default, max="9")})
+
+    problems = check_component(component)
+
+    assert [problem.warning for problem in problems] == [True] * warnings

@@ -245,6 +245,52 @@ def test_a_path_below_a_path_keeps_its_parts_and_its_mode() -> None:
     assert planned.steps["p.r"].inputs == {"d": Produced("s", "o", "/one/two", "direct")}
 
 
+SOURCE = "${{parent.jobs.s.outputs.o}}"
+GIVEN = "${{parent.inputs.d}}"
+
+
+def joined(value: JobInput) -> tuple[list[str], Given | Produced | None]:
+    """What is wrong with a value that is joined of a text and data, and what a step gets if that is overlooked."""
+    reader = Command("c", inputs={"d": ComponentInput("uri_folder")})
+    nodes = {"s": step("s"), "r": Node("r", reader, inputs={"d": value})}
+    graph = Pipeline(nodes, inputs={"d": ComponentInput("uri_folder"), "t": ComponentInput("string")})
+    given_values: dict[str, JobInput] = {"d": Data("azureml:words:1"), "t": Literal("text")}
+    job = Job(Node("", graph, "pipeline", given_values, compute="cpu"))
+    errors = [problem.message for problem in check(job).problems if not problem.warning]
+    return errors, plan(job).steps["r"].inputs.get("d")
+
+
+@pytest.mark.parametrize("data", [SOURCE, GIVEN])
+@pytest.mark.parametrize("before", ["x", "x/", "${{parent.inputs.t}}", "${{parent.inputs.t}}/"])
+def test_text_before_data_in_a_joined_path_is_a_mistake_and_never_moves_behind_it(before: str, data: str) -> None:
+    errors, found_value = joined(Literal(f"{before}{data}/y"))
+
+    text = before.replace("${{parent.inputs.t}}", "text")
+    assert found_value
+    assert isinstance(found_value, Given)
+    assert found_value.value == Literal(f"{text}/y")
+    (error,) = errors
+    assert "is a literal" in error
+
+
+@pytest.mark.parametrize("data", [SOURCE, GIVEN])
+def test_nor_does_it_in_a_path_of_data(data: str) -> None:
+    """Azure ML takes it for a local path, and nothing is replaced in it; the reader says so."""
+    errors, found_value = joined(Data(f"x/{data}/y", "uri_folder"))
+
+    assert errors == []
+    assert isinstance(found_value, Given)
+    assert found_value.value == Data("x//y", "uri_folder")
+
+
+def test_text_after_data_in_a_joined_path_is_one_below_it() -> None:
+    assert joined(Literal(f"{SOURCE}/x/${{{{parent.inputs.t}}}}/y")) == ([], Produced("s", "o", "/x/text/y"))
+    errors, found_value = joined(Literal(f"{GIVEN}/${{{{parent.inputs.t}}}}"))
+    assert errors == []
+    assert isinstance(found_value, Given)
+    assert found_value.value == Data("azureml:words:1/text")
+
+
 def test_an_output_declared_a_file_stays_one() -> None:
     component = Command("c", outputs={"f": ComponentOutput("uri_file"), "t": ComponentOutput("mltable")})
     node = Node("a", component, outputs={"f": JobOutput("uri_folder"), "t": JobOutput("uri_folder")})
