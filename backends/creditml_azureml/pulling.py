@@ -21,7 +21,7 @@ from creditml.workspace.data import is_url
 from creditml.workspace.records import PAGE, TARGET
 from creditml_azureml.download import fetch_artifacts, fetch_data, fetch_output
 from creditml_azureml.metrics import metrics_of
-from creditml_azureml.reading import CloudReferences, environment_spec, job_of
+from creditml_azureml.reading import CloudResolver, environment_spec, job_of
 from creditml_azureml.record import Recorded, see_free
 from creditml_azureml.steps import steps_of
 
@@ -61,8 +61,8 @@ def pull(
     """
     see_free(workspace, name, cloud.target)
     run = cloud.run(name)
-    references = CloudReferences(cloud, workspace)
-    job = job_of(cloud, name, workspace, references)
+    assets = CloudResolver(cloud, workspace)
+    job = job_of(cloud, name, workspace, assets)
     planned = plan(job)
     if step and step not in planned.steps:
         message = f"The job '{name}' has no step '{step}'.{near_miss(step, planned.steps)}"
@@ -74,7 +74,7 @@ def pull(
     root = root._replace(created_at=run.started_at or root.created_at, properties={**root.properties, **home})
     runs = {"": run, **(dict(steps_of(cloud, name, planned)) if root.type == "pipeline" else {})}
     puller = _Puller(cloud, workspace, planned, root, runs, tell)
-    _environments(cloud, workspace, references)
+    _environments(cloud, workspace, assets)
     puller.logs(step)
     puller.record()  # when what it names is here
     puller.metrics()
@@ -209,9 +209,9 @@ class _Puller:
         return path
 
 
-def _environments(cloud: Cloud, workspace: Workspace, references: CloudReferences) -> None:
+def _environments(cloud: Cloud, workspace: Workspace, assets: CloudResolver) -> None:
     """Environments with a name that the job's steps run in: registered here, if they aren't."""
-    for asset in references.environments.values():
+    for asset in assets.environments.values():
         if asset.registry or not asset.version:
             continue
         try:

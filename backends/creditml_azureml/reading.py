@@ -12,7 +12,7 @@ import yaml
 from creditml.errors import NotFound, SpecError, Unsupported
 from creditml.language.reader import read_component_document, read_job_dict
 from creditml.language.yaml import Document, from_plain
-from creditml.references import Id, Scope, parse_id, parse_reference
+from creditml.references import Id, parse_id, parse_reference
 from creditml.wire import reading as wire
 from creditml.wire.resources import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT
 from creditml.wire.words import snake, some
@@ -52,7 +52,7 @@ class Components:
             message = f"{reference}: components have no label but '{_LATEST}'. Write azureml:{asset.name}:<version>."
             raise NotFound(message)
         try:
-            spec = CloudReferences(self._cloud).component_spec(asset)
+            spec = CloudResolver(self._cloud).component_spec(asset)
         except NotFound:
             message = (
                 f"There is no component {reference}, neither in the local workspace nor in Azure ML's workspace "
@@ -68,16 +68,14 @@ class Components:
         return component
 
 
-def job_of(
-    cloud: Cloud, name: str, workspace: Workspace | None = None, references: CloudReferences | None = None
-) -> Job:
+def job_of(cloud: Cloud, name: str, workspace: Workspace | None = None, assets: CloudResolver | None = None) -> Job:
     """A job of the cloud, with every component in place.
 
     Args:
         cloud: where it is.
         name: its name there.
         workspace: where its code is put as snapshots; without one, code stays a reference to the cloud's.
-        references: what asks for it, to be looked at afterwards.
+        assets: looks up its ids, and can be asked afterwards what it met.
 
     Raises:
         NotFound: there is no such job.
@@ -85,19 +83,18 @@ def job_of(
     """
     body = cloud.job_body(name)
     try:
-        return read_job_dict(wire.job_of(name, body, references or CloudReferences(cloud, workspace)))
+        return read_job_dict(wire.job_of(name, body, assets or CloudResolver(cloud, workspace)))
     except SpecError as error:
         said = "; ".join(problem.message for problem in error.problems if not problem.warning)
         message = f"The job '{name}' of Azure ML can't be read: {said}"
         raise Unsupported(message) from None
 
 
-class CloudReferences:
-    """What ids in the cloud's answers mean; see `creditml.wire.words.References`."""
+class CloudResolver:
+    """Looks up the ids in the cloud's answers; see `creditml.wire.words.AssetResolver`."""
 
     def __init__(self, cloud: Cloud, workspace: Workspace | None = None) -> None:
         """Nothing is asked yet. With a workspace, code is brought there."""
-        self.scope = Scope(*cloud.target)
         self.environments: dict[str, Id] = {}
         """Environments with a name that were met, by their references."""
         self._cloud, self._workspace = cloud, workspace
@@ -134,18 +131,6 @@ class CloudReferences:
             return sent if sent.startswith("azureml:") else f"azureml:{sent}"
         digest: str = self._once(sent, lambda: bring_code(self._cloud, asset, self._workspace))
         return f"azureml:{digest}:1"
-
-    def component_id(self, value: Any) -> str:  # str or dict
-        """Nothing is sent from here."""
-        raise NotImplementedError
-
-    def environment_id(self, value: Any) -> str:  # str or dict
-        """Nothing is sent from here."""
-        raise NotImplementedError
-
-    def code_id(self, value: str) -> str:
-        """Nothing is sent from here."""
-        raise NotImplementedError
 
     def _once(self, key: str, ask: Any) -> Any:
         if key not in self._known:

@@ -1,4 +1,4 @@
-"""What ids of assets mean: `azureml:name:version` for what has a name, a definition in place for what has none."""
+"""Ids of assets, and what they stand for: `azureml:name:version`, or the definition of an anonymous asset."""
 
 from __future__ import annotations
 
@@ -27,24 +27,22 @@ def kind_of(kind: str, name: str) -> str:
     return _ANONYMOUS.get(name, kind)
 
 
-class WorkspaceReferences:
-    """References into one workspace, and into the registries that it keeps; see `wire.words.References`."""
+class WorkspaceResolver:
+    """Looks ids up in one workspace, and in the registries that it keeps; see `wire.words.AssetResolver`."""
 
-    def __init__(self, scope: Scope, workspace: Workspace) -> None:
-        """`scope` is the workspace, or the registry, as the caller names it."""
-        self.scope, self._workspace = scope, workspace
-        self._assets = workspace.registry(scope.registry)
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
 
     def component(self, sent: str) -> Any:  # str or dict
-        """A component's id; an anonymous one stands in place."""
-        return self._meaning("component", sent)
+        """The reference of a component; the definition of an anonymous one."""
+        return self._resolved("component", sent)
 
     def environment(self, sent: str) -> Any:  # str or dict
-        """An environment's id; an anonymous one stands in place."""
-        return self._meaning("environment", sent)
+        """The reference of an environment; the definition of an anonymous one."""
+        return self._resolved("environment", sent)
 
     def code(self, sent: str) -> str:
-        """Code is named by its content's hash."""
+        """The reference of a snapshot, whose name is the hash of its content."""
         found = parse_id(sent)
         name, version = (found.name, found.version) if found else (sent.removeprefix("azureml:").partition(":")[0], "1")
         if _DIGEST.fullmatch(name):
@@ -52,7 +50,7 @@ class WorkspaceReferences:
         assets = self._workspace.registry(found.registry if found else "")
         return f"azureml:{assets.get('code', name, version).spec['digest']}:1"
 
-    def _meaning(self, kind: str, sent: str) -> Any:  # str or dict
+    def _resolved(self, kind: str, sent: str) -> Any:  # str or dict
         found = parse_id(sent)
         if found is None:
             return sent if sent.startswith("azureml:") else f"azureml:{sent}"
@@ -64,12 +62,24 @@ class WorkspaceReferences:
             return spec
         return found.reference
 
+
+class WorkspaceIds:
+    """Ids of assets of one workspace, or of a registry that it keeps; see `wire.words.AssetIds`."""
+
+    def __init__(self, scope: Scope, workspace: Workspace) -> None:
+        """`scope` is the workspace, or the registry, as the caller names it."""
+        self.scope = scope
+        self._assets = workspace.registry(scope.registry)
+
     def component_id(self, value: Any) -> str:  # str or dict
-        """A component's id; one in place is kept as an anonymous version first."""
+        """The id of a component; a definition is registered as an anonymous version first."""
         return self._id("components", ANONYMOUS_COMPONENT, value)
 
     def environment_id(self, value: Any) -> str:  # str or dict
-        """An environment's id, likewise. A curated one, which the workspace doesn't have, stays as it was written."""
+        """The id of an environment; a definition is registered as an anonymous version first.
+
+        A curated environment, which the workspace doesn't have, stays as it was written.
+        """
         return self._id("environments", ANONYMOUS_ENVIRONMENT, value)
 
     def code_id(self, value: str) -> str:
@@ -97,7 +107,7 @@ class WorkspaceReferences:
         return True
 
     def _is(self, kind: str, name: str, version: str, value: Mapping[str, Any]) -> bool:
-        """Whether a definition is that of a registered version: a file may say so of another one."""
+        """Whether a definition is that of the registered version whose name it has; a file may define it otherwise."""
         try:
             known = self._assets.get(kind, name, version).spec
         except NotFound:
@@ -110,6 +120,6 @@ def _lasting(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _version(value: Mapping[str, Any]) -> str:
-    """A version of the form of the SDK's own for what has no name: the same for the same content."""
+    """The version of an anonymous asset, as the SDK forms it: equal content has an equal version."""
     digest = sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
     return str(UUID(digest[:32]))

@@ -11,7 +11,7 @@ from creditml.history.life import settle
 from creditml.language.reader import read_job_document
 from creditml.language.yaml import Document, from_plain
 from creditml.references import ARTIFACT_STORE, artifact_path
-from creditml.service.asset_ids import WorkspaceReferences
+from creditml.service.asset_ids import WorkspaceIds, WorkspaceResolver
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.submission.options import Options
 from creditml.wire.reading import job_of
@@ -45,7 +45,7 @@ def read_sent_job(call: Call, name: str, properties: Mapping[str, Any]) -> Job:
     if kind.lower() not in _KINDS:
         message = f"Jobs of type '{kind}' can't be run here yet; pipeline and command jobs can."
         raise Refusal(501, "NotSupported", message)
-    spec = job_of(name, properties, WorkspaceReferences(call.scope, call.workspace))
+    spec = job_of(name, properties, WorkspaceResolver(call.workspace))
     reading = read_job_document(Document("", from_plain(spec), []), call.workspace.root)
     if reading.job is None or any(not problem.warning for problem in reading.problems):
         raise SpecError([problem._replace(place=None) for problem in reading.problems])  # there is no file
@@ -129,7 +129,7 @@ def _resource(call: Call, record: JobRecord) -> dict[str, Any]:
     place = f"jobs/{record.name}"
     if record.parent:
         return resource(call.scope, place, record.name, {}, made) | {"properties": None}
-    properties = job_properties(record.spec, WorkspaceReferences(call.scope, call.workspace))
+    properties = job_properties(record.spec, WorkspaceIds(call.scope, call.workspace))
     artifacts = f"azureml://datastores/{ARTIFACT_STORE}/{artifact_path(record.name)}".rstrip("/")
     properties["outputs"] = {"default": {"jobOutputType": "uri_folder", "uri": artifacts}, **properties["outputs"]}
     services = {

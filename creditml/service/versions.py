@@ -12,7 +12,7 @@ from creditml.errors import Conflict, NotFound, SpecError
 from creditml.language.reader import read_component_document
 from creditml.language.writer import component_dict
 from creditml.language.yaml import Document, from_plain
-from creditml.service.asset_ids import WorkspaceReferences, kind_of
+from creditml.service.asset_ids import WorkspaceIds, WorkspaceResolver, kind_of
 from creditml.service.blob_places import kept_uri, local_uri, model_uri, registry_uri, uploaded, uploaded_uri
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.service.promised_versions import Promise
@@ -114,7 +114,7 @@ def _environment_sent(call: Call, asset: Asset) -> dict[str, Any]:
 
 
 def _component(call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
-    spec = component_of(sent["componentSpec"], WorkspaceReferences(call.scope, call.workspace))
+    spec = component_of(sent["componentSpec"], WorkspaceResolver(call.workspace))
     component, problems, _ = read_component_document(Document("component", from_plain(spec), []), call.workspace.root)
     found = [*problems, *(check_component(component) if component else ())]
     if component is None or any(not problem.warning for problem in found):
@@ -129,7 +129,7 @@ def _component(call: Call, name: str, sent: Mapping[str, Any]) -> dict[str, Any]
 def _component_sent(call: Call, asset: Asset) -> dict[str, Any]:
     named = {"name": asset.name, "version": asset.version}
     spec = {key: value for key, value in asset.spec.items() if key != "properties"} | named
-    return {"componentSpec": component_spec(spec, WorkspaceReferences(call.scope, call.workspace))}
+    return {"componentSpec": component_spec(spec, WorkspaceIds(call.scope, call.workspace))}
 
 
 KINDS = {

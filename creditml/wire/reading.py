@@ -1,7 +1,8 @@
 """Jobs and components as Azure's clients send them, in the terms of the spec language.
 
 What is sent has snake_case keys within nodes and component specs, camelCase elsewhere; here both are read everywhere.
-Ids of assets are left to `References`. What the domain doesn't have (`_source`, `client_component_hash`) is dropped.
+An `AssetResolver` looks up the ids of assets. What the domain doesn't have (`_source`, `client_component_hash`) is left
+out.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from creditml.wire.words import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from creditml.wire.words import References
+    from creditml.wire.words import AssetResolver
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _PARENT_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.(\S+?)\s*\}\}")
@@ -36,22 +37,22 @@ _SERVERLESS = "serverless"
 _OWN_ARTIFACTS = f"azureml://datastores/{ARTIFACT_STORE}/ExperimentRun/"
 
 
-def job_of(name: str, properties: Mapping[str, Any], references: References) -> dict[str, Any]:
+def job_of(name: str, properties: Mapping[str, Any], assets: AssetResolver) -> dict[str, Any]:
     """A job in the terms of the spec language.
 
     Args:
         name: Its name.
         properties: The body's `properties`.
-        references: What the ids in it mean.
+        assets: Looks up the ids in it.
     """
     fields = snake(properties)
     kind = str(fields.get("job_type", "")).lower()
     job = {"type": kind, "name": name, **some(experiment_name=fields.get("experiment_name")), **_common(fields)}
     if kind == "pipeline":
         if fields.get("component_id"):
-            job["component"] = references.component(fields["component_id"])
+            job["component"] = assets.component(fields["component_id"])
         else:
-            job["jobs"] = {key: _node(node, references) for key, node in (properties.get("jobs") or {}).items()}
+            job["jobs"] = {key: _node(node, assets) for key, node in (properties.get("jobs") or {}).items()}
         settings = dict(fields.get("settings") or {})
         if settings.pop("_source", None) == _PYTHON:
             for node in job.get("jobs", {}).values():
@@ -62,12 +63,12 @@ def job_of(name: str, properties: Mapping[str, Any], references: References) -> 
         return job | some(settings=some(**settings))
     return job | some(
         command=fields.get("command"),
-        code=references.code(fields["code_id"]) if fields.get("code_id") else None,
-        environment=references.environment(fields["environment_id"]) if fields.get("environment_id") else None,
+        code=assets.code(fields["code_id"]) if fields.get("code_id") else None,
+        environment=assets.environment(fields["environment_id"]) if fields.get("environment_id") else None,
     )
 
 
-def component_of(spec: Mapping[str, Any], references: References) -> dict[str, Any]:
+def component_of(spec: Mapping[str, Any], assets: AssetResolver) -> dict[str, Any]:
     """A component's `componentSpec` in the terms of the spec language."""
     fields = dict(spec)
     component = some(
@@ -77,21 +78,21 @@ def component_of(spec: Mapping[str, Any], references: References) -> dict[str, A
         command=fields.get("command"),
         inputs=fields.get("inputs"),
         outputs=fields.get("outputs"),
-        code=references.code(fields["code"]) if fields.get("code") else None,
-        environment=references.environment(fields["environment"]) if fields.get("environment") else None,
+        code=assets.code(fields["code"]) if fields.get("code") else None,
+        environment=assets.environment(fields["environment"]) if fields.get("environment") else None,
         resources=_resources(fields.get("resources")),
         distribution=_distribution(fields.get("distribution")),
     )
     if "jobs" in fields:
-        component["jobs"] = {name: _node(node, references) for name, node in fields["jobs"].items()}
+        component["jobs"] = {name: _node(node, assets) for name, node in fields["jobs"].items()}
     return component
 
 
-def _node(sent: Mapping[str, Any], references: References) -> dict[str, Any]:
+def _node(sent: Mapping[str, Any], assets: AssetResolver) -> dict[str, Any]:
     fields = snake(sent)
     node = {"type": str(fields.get("type", "command")).lower(), **_common(fields)}
     reference = fields.get("component_id") or fields.get("component")
-    return node | ({"component": references.component(reference)} if reference else {})
+    return node | ({"component": assets.component(reference)} if reference else {})
 
 
 def _leave_out(node: dict[str, Any], given: Mapping[str, Any]) -> None:

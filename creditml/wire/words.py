@@ -1,4 +1,4 @@
-"""What reading and writing Azure's wire format have in common: words, names, and what ids of assets mean."""
+"""What reading and writing Azure's wire format have in common: words, names, and how ids of assets are looked up."""
 
 from __future__ import annotations
 
@@ -29,33 +29,37 @@ HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 PLAIN = ("display_name", "description", "tags", "properties", "comment", "environment_variables", "is_deterministic")
 
 
-class References(Protocol):
-    """What ids of assets mean, in either direction."""
-
-    scope: Scope
+class AssetResolver(Protocol):
+    """What reading needs: what the ids in a request or an answer stand for, in the terms of the spec language."""
 
     def component(self, sent: str) -> Any:  # str, or dict for an anonymous one
-        """A component's id, in the terms of the spec language."""
+        """The reference of a component (`azureml:name:version`); the definition of an anonymous one."""
         ...
 
     def environment(self, sent: str) -> Any:  # str, or dict for an anonymous one
-        """An environment's id, likewise."""
+        """The reference of an environment (`azureml:name:version`); the definition of an anonymous one."""
         ...
 
     def code(self, sent: str) -> str:
-        """The id of code, likewise."""
+        """The reference of a code asset."""
         ...
 
+
+class AssetIds(Protocol):
+    """What writing needs: the ids of the assets that the spec language names, or defines in place."""
+
+    scope: Scope
+
     def component_id(self, value: Any) -> str:  # str or dict
-        """The id of a component, named or in place."""
+        """The id of a component, given by its reference or its definition."""
         ...
 
     def environment_id(self, value: Any) -> str:  # str or dict
-        """The id of an environment, named or in place."""
+        """The id of an environment, given by its reference or its definition."""
         ...
 
     def code_id(self, value: str) -> str:
-        """The id of a code asset."""
+        """The id of a code asset, given by its reference."""
         ...
 
 
@@ -70,5 +74,5 @@ def camel(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def some(**values: Any) -> dict[str, Any]:
-    """What is not empty."""
+    """Those of the values that are not empty."""
     return {key: value for key, value in values.items() if value is not None and value not in ({}, [], ())}

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from creditml.references import Scope
-    from creditml.wire.words import References
+    from creditml.wire.words import AssetIds
 
 _SENT_MODES = {ours: sent for sent, ours in MODES.items()}
 
 
-def job_properties(spec: Mapping[str, Any], references: References) -> dict[str, Any]:
+def job_properties(spec: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
     """The `properties` of a job that the workspace keeps in the terms of the spec language."""
-    scope, kind = references.scope, spec.get("type", "command")
+    scope, kind = ids.scope, spec.get("type", "command")
     properties = some(
         jobType=kind.capitalize(),
         displayName=spec.get("display_name"),
@@ -37,19 +37,19 @@ def job_properties(spec: Mapping[str, Any], references: References) -> dict[str,
         component = spec.get("component")
         jobs = spec.get("jobs") or {}
         if component:
-            properties["componentId"] = references.component_id(component)
+            properties["componentId"] = ids.component_id(component)
         settings = dict(spec.get("settings") or {})
         if settings.get("default_compute"):
             settings["default_compute"] = _compute_id(settings["default_compute"], scope)
         if settings.get("default_datastore"):
             settings["default_datastore"] = _resource_id("datastores", settings["default_datastore"], scope)
-        properties["jobs"] = {name: node_sent(name, node, references) for name, node in jobs.items()}
+        properties["jobs"] = {name: node_sent(name, node, ids) for name, node in jobs.items()}
         return properties | {"settings": settings}
     limits = spec.get("limits")
     return properties | some(
         command=spec.get("command"),
-        codeId=references.code_id(spec["code"]) if spec.get("code") else None,
-        environmentId=references.environment_id(spec["environment"]) if spec.get("environment") else None,
+        codeId=ids.code_id(spec["code"]) if spec.get("code") else None,
+        environmentId=ids.environment_id(spec["environment"]) if spec.get("environment") else None,
         environmentVariables=spec.get("environment_variables") or {},
         limits={"jobLimitsType": "Command", "timeout": f"PT{limits['timeout']}S"} if limits else None,
         resources=camel(spec.get("resources") or {}),
@@ -58,34 +58,34 @@ def job_properties(spec: Mapping[str, Any], references: References) -> dict[str,
     )
 
 
-def component_spec(spec: Mapping[str, Any], references: References) -> dict[str, Any]:
+def component_spec(spec: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
     """The `componentSpec` of a component that the workspace keeps in the terms of the spec language."""
     sent = {key: value for key, value in spec.items() if key not in ("jobs", "code", "environment", "distribution")}
     sent |= some(
-        code=f"azureml:{references.code_id(spec['code'])}" if spec.get("code") else None,
-        environment=_environment(spec.get("environment"), references),
+        code=f"azureml:{ids.code_id(spec['code'])}" if spec.get("code") else None,
+        environment=_environment(spec.get("environment"), ids),
         distribution=_sent_distribution(spec.get("distribution"), humped=False),
     )
     if "jobs" in spec:
-        sent["jobs"] = {name: node_sent(name, node, references) for name, node in spec["jobs"].items()}
+        sent["jobs"] = {name: node_sent(name, node, ids) for name, node in spec["jobs"].items()}
     return {"is_deterministic": True, **sent}
 
 
-def _environment(value: Any, references: References) -> str | None:  # str or dict
-    sent = references.environment_id(value) if value else None
+def _environment(value: Any, ids: AssetIds) -> str | None:  # str or dict
+    sent = ids.environment_id(value) if value else None
     return None if sent is None else sent if sent.startswith("azureml:") else f"azureml:{sent}"
 
 
-def node_sent(name: str, node: Mapping[str, Any], references: References) -> dict[str, Any]:
+def node_sent(name: str, node: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
     """A node as it is sent."""
-    scope, kind = references.scope, node.get("type", "command")
+    scope, kind = ids.scope, node.get("type", "command")
     inputs, outputs = node.get("inputs") or {}, node.get("outputs") or {}
     limits = node.get("limits")
     component = node.get("component") or {key: node[key] for key in ("command", "code", "environment") if key in node}
     return some(
         name=name,
         type=kind,
-        componentId=references.component_id(component),
+        componentId=ids.component_id(component),
         computeId=_compute_id(node.get("compute"), scope),
         inputs={key: _sent_input(value, scope, humped=False) for key, value in inputs.items()},
         outputs={key: _sent_output(value, scope, humped=False) for key, value in outputs.items()},
