@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from creditml.check import check
 from creditml.errors import AuthenticationFailed, BackendError, BackendUnavailable, Conflict, NotFound, SpecError
 from creditml.history.recorded import recorded_plan
-from creditml.seams.executor import Examined, JobState, NodeState
+from creditml.history.steps import started_step
+from creditml.seams.executor import Examined, JobState, StepState
 from creditml.statuses import TERMINAL
 from creditml.submission.freezing import freeze
 from creditml.submission.options import Options
@@ -88,7 +89,7 @@ class AzureMLExecutor:
         """The job and every step that was started."""
         found = self.cloud.run(job)
         nodes = tuple(
-            NodeState(path, run.name, run.status, run.started_at, run.ended_at, run.error)
+            StepState(path, run.status, run.name, run.started_at, run.ended_at, run.error)
             for path, run in steps_of(self.cloud, job, self._plan_of(job))
         )
         return JobState(job, found.status, found.started_at, found.ended_at, found.error, nodes)
@@ -271,16 +272,13 @@ class AzureMLExecutor:
     def _run(self, job: str, node: str, *, wait: bool = False) -> str:
         """The run of a step; one that may start yet can be waited for."""
         plan = self._plan_of(job)
-        wait = wait and (plan is None or node in plan.steps)
-        while True:
+        pause = poll_pause() if wait and (plan is None or node in plan.steps) else None
+
+        def look() -> tuple[bool, Iterator[tuple[str, str]]]:
             ended = self.cloud.run(job).status in TERMINAL
-            for path, run in steps_of(self.cloud, job, plan):
-                if node in (path, run.name):
-                    return run.name
-            if ended or not wait:
-                message = f"The job '{job}' has no step '{node}' that was started."
-                raise NotFound(message)
-            time.sleep(poll_pause())
+            return ended, ((path, run.name) for path, run in steps_of(self.cloud, job, plan))
+
+        return started_step(job, node, look, pause)
 
 
 def _first_line(error: Exception) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from creditml.engine.runner import Runner
-from creditml.errors import NotFound, SpecError
-from creditml.history.life import _POLL, follow, settle
+from creditml.errors import SpecError
+from creditml.history.life import POLL, follow, settle
 from creditml.history.recorded import recorded_plan
+from creditml.history.steps import started_step
 from creditml.plan import plan
-from creditml.seams.executor import Examined, JobState, NodeState
+from creditml.seams.executor import Examined, JobState, StepState
 from creditml.submission.options import Options
 from creditml.submission.submit import Prepared, Submitted, prepare, submit
 from creditml.workspace import Workspace
@@ -59,7 +59,7 @@ class LocalJobs:
         """The job and every node that was started."""
         record = settle(self.workspace, self.workspace.jobs.get(job))
         nodes = tuple(
-            NodeState(r.path, r.name, r.status, r.started_at, r.ended_at, (r.error or {}).get("message", ""))
+            StepState(r.path, r.status, r.name, r.started_at, r.ended_at, (r.error or {}).get("message", ""))
             for r in self.workspace.jobs.steps(record.root)
         )
         return JobState(
@@ -169,14 +169,10 @@ class LocalJobs:
         record = self.workspace.jobs.get(job)
         if not node:
             return record
-        wait = wait and node in recorded_plan(record).steps
-        while True:
+        pause = POLL if wait and node in recorded_plan(record).steps else None
+
+        def look() -> tuple[bool, list[tuple[str, str]]]:
             ended = settle(self.workspace, self.workspace.jobs.get(job)).ended
-            for step in self.workspace.jobs.steps(record.root):
-                if node in (step.path, step.name):
-                    return step
-            if ended or not wait:
-                break
-            time.sleep(_POLL)
-        message = f"The job '{job}' has no step '{node}' that was started."
-        raise NotFound(message)
+            return ended, [(step.path, step.name) for step in self.workspace.jobs.steps(record.root)]
+
+        return self.workspace.jobs.get(started_step(job, node, look, pause))

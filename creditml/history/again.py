@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from creditml.entry_points import AZURE
 from creditml.errors import CreditMLError, NotFound, near_miss
 from creditml.expressions import Reference, parse_command
 from creditml.history.recorded import recorded_plan
@@ -156,6 +155,6 @@ class _Inputs:
 def _mend(root: JobRecord, path: str) -> str:
     """What to do about something that isn't here."""
     where = f"{root.name}/{path}" if path else root.name
-    if root.backend == AZURE:
+    if root.elsewhere:
         return f"Bring it here: creditml pull {where} --inputs"
     return "Run the whole job again."

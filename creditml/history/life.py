@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
 
-_POLL = 0.2
+POLL = 0.2
+"""Seconds between two looks at a job that runs here."""
 
 
 def settle(workspace: Workspace, record: JobRecord) -> JobRecord:
     """A job whose runner is gone without a final status gets one: it failed, and so did the steps that ran."""
     root = record if record.name == record.root else workspace.jobs.get(record.root)
-    if root.ended or root.backend == "azureml" or is_held(workspace.jobs.root / root.name):
+    if root.ended or root.elsewhere or is_held(workspace.jobs.root / root.name):
         return record
     root = workspace.jobs.get(root.name)
     if root.ended:  # it ended between the two looks
@@ -51,7 +52,7 @@ def follow(workspace: Workspace, record: JobRecord, name: str) -> Iterator[str]:
             if rest:
                 yield rest.decode(errors="replace")
             return
-        time.sleep(_POLL)
+        time.sleep(POLL)
 
 
 def give_up(workspace: Workspace, root: JobRecord, error: Mapping[str, str]) -> None:

@@ -17,19 +17,11 @@ if TYPE_CHECKING:
     from creditml.workspace.records import JobRecord
 
 
-class NodeState(NamedTuple):
-    """A node of a job that was started; times are milliseconds since 1970."""
-
-    path: str
-    run_id: str
-    status: str
-    started_at: int | None = None
-    ended_at: int | None = None
-    error: str = ""
-
-
 class StepState(NamedTuple):
-    """A step of a job that is watched; times are milliseconds since 1970, `log` is a file of this machine."""
+    """How a step of a job stands; times are milliseconds since 1970, `log` is a file of this machine if there is one.
+
+    A nested pipeline that was started counts as a step too where all nodes of a job are listed (`JobState.nodes`).
+    """
 
     path: str
     status: str = "NotStarted"
@@ -48,7 +40,7 @@ class JobState(NamedTuple):
     started_at: int | None
     ended_at: int | None
     error: str
-    nodes: tuple[NodeState, ...]
+    nodes: tuple[StepState, ...]
 
 
 class Executor(Protocol):

@@ -74,6 +74,11 @@ class JobRecord(NamedTuple):
         """Whether the status is a final one."""
         return self.status in TERMINAL
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether this job, which was submitted by itself, ran in a workspace in Azure."""
+        return TARGET in self.properties
+
 
 def now() -> int:
     """Milliseconds since 1970."""
