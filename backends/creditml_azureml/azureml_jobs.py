@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from creditml.check import check
 from creditml.errors import AuthenticationFailed, BackendError, BackendUnavailable, Conflict, NotFound, SpecError
 from creditml.history.recorded import recorded_plan
 from creditml.history.steps import started_step
-from creditml.seams.executor import Examined, JobState, StepState
+from creditml.seams.executor import Examined, JobState, Prepared, StepState
 from creditml.statuses import TERMINAL
 from creditml.submission.freezing import freeze
 from creditml.submission.options import Options
@@ -42,14 +42,6 @@ if TYPE_CHECKING:
     from creditml.submission.resolving import Elsewhere
     from creditml.workspace.records import JobRecord
     from creditml_azureml.runs import Run
-
-
-class Ready(NamedTuple):
-    """A job that can be submitted: as it was read, what is planned of it, and what was noticed."""
-
-    job: Job
-    plan: Plan
-    warnings: tuple[Problem, ...]
 
 
 class AzureMLExecutor:
@@ -136,7 +128,7 @@ class AzureMLExecutor:
         """Bring a job into the local workspace; see `creditml_azureml.pulling.pull`."""
         return pull(self.cloud, self.workspace, job, step, inputs=inputs, tell=tell)
 
-    def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Ready:
+    def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Prepared:
         """Check a job: what shows in itself first, and what the workspace in Azure says of it only if that is right.
 
         Raises:
@@ -147,7 +139,7 @@ class AzureMLExecutor:
             found += live_problems(resolved, self.workspace, self.cloud)
         if planned is None or any(not problem.warning for problem in found):
             raise SpecError(found)
-        return Ready(job, planned, tuple(found))
+        return Prepared(job, planned, tuple(found))
 
     def examine(self, job: Job, problems: tuple[Problem, ...] = ()) -> Examined:
         """As `prepare`, as far as it goes: without a workspace, a connection or a login, what shows without them."""
@@ -171,11 +163,11 @@ class AzureMLExecutor:
         found += [*checked.problems, *offline_problems(resolved, self.workspace)]
         return resolved, checked.plan, as_there(found)
 
-    def detach(self, prepared: Ready) -> JobRecord:
+    def detach(self, prepared: Prepared) -> JobRecord:
         """Submit a job, and record here that it was."""
         return self._send(prepared)[0]
 
-    def run(self, prepared: Ready) -> Watch:
+    def run(self, prepared: Prepared) -> Watch:
         """Submit a job to be watched."""
         record, told = self._send(prepared)
         return Watch(self.cloud, self.workspace, record, prepared.plan, told)
@@ -186,14 +178,14 @@ class AzureMLExecutor:
     def close(self) -> None:
         """Likewise."""
 
-    def _send(self, ready: Ready) -> tuple[JobRecord, list[str]]:
+    def _send(self, prepared: Prepared) -> tuple[JobRecord, list[str]]:
         self.workspace.create()
-        self._refuse_namesake(ready.job.name)
-        frozen = freeze(ready.plan.job._replace(name=ready.job.name), self.workspace)
+        self._refuse_namesake(prepared.job.name)
+        frozen = freeze(prepared.plan.job._replace(name=prepared.job.name), self.workspace)
         with attempt(self.workspace.root, self.cloud.target.id, frozen) as tried:
             name, resumed = tried.name, tried.resumed
-            told = register(ready.job, self.workspace, self.cloud)
-            there = (resumed or ready.job.name is not None) and self._exists(name)
+            told = register(prepared.job, self.workspace, self.cloud)
+            there = (resumed or prepared.job.name is not None) and self._exists(name)
             if there and not resumed:
                 message = f"Azure ML has a job named '{name}' already; names are unique in a workspace. Choose another."
                 raise Conflict(message)
@@ -201,7 +193,7 @@ class AzureMLExecutor:
                 told.append(f"{name} had reached Azure ML when its submission was cut off; it is taken up.")
             tried.sent = there
             try:
-                page = self._page(name) if there else self._put(ready.job, tried)
+                page = self._page(name) if there else self._put(prepared.job, tried)
                 record = self._record(frozen, name, page)
             except KeyboardInterrupt:
                 if tried.sent:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from creditml.errors import Problem
 
 
-class Checked(NamedTuple):
-    """What the check found; `plan` is there if nothing is an error."""
+class CheckResult(NamedTuple):
+    """What is wrong with a job, and its plan; None if a problem is an error."""
 
     problems: tuple[Problem, ...]
     plan: Plan | None
 
 
-def check(job: Job, *, whole: bool = True) -> Checked:
+def check(job: Job, *, whole: bool = True) -> CheckResult:
     """Check a job whose component references have been resolved.
 
     Args:
@@ -35,15 +35,15 @@ def check(job: Job, *, whole: bool = True) -> Checked:
     values = Values(findings)
     Graph(findings, values).root()
     if not whole or findings.failed:
-        return Checked(tuple(findings.problems), None)
+        return CheckResult(tuple(findings.problems), None)
     try:
         planned = plan(job)
     except Cycle as cycle:
         findings.error(("jobs",), f"Steps wait for each other: {cycle}.")
-        return Checked(tuple(findings.problems), None)
+        return CheckResult(tuple(findings.problems), None)
     for step in planned.steps.values():
         values.step(step)
-    return Checked(tuple(findings.problems), None if findings.failed else planned)
+    return CheckResult(tuple(findings.problems), None if findings.failed else planned)
 
 
 def check_component(component: Component, source: Source | None = None) -> tuple[Problem, ...]:

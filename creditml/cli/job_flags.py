@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from creditml.config import EnvironmentSettings
-    from creditml.seams.executor import Checked, Jobs
+    from creditml.seams.executor import Jobs, Prepared
     from creditml.workspace import Workspace
 
 
@@ -197,7 +197,7 @@ def refuse_strangers(arguments: argparse.Namespace, backend: str) -> None:
 
 def prepared_job(
     file: str, overrides: list[str], executor: Jobs, say: Callable[[object], None] | None = None
-) -> Checked:
+) -> Prepared:
     """Read and check a job's file; warnings go to stderr.
 
     Raises:

@@ -10,7 +10,7 @@ from creditml.cli.job_flags import add_file_arguments, executor_of, overrides_of
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
-    from creditml.seams.executor import Checked, Jobs
+    from creditml.seams.executor import Jobs, Prepared
 
 _INTERRUPTED = 130
 _EXAMPLES = """examples:
@@ -44,7 +44,7 @@ def main(command: str, words: list[str]) -> int:
         workspace.close()
 
 
-def run(executor: Jobs, prepared: Checked) -> int:
+def run(executor: Jobs, prepared: Prepared) -> int:
     """Be the runner, show the job, and say how it went."""
     interrupted = False
     if executor.place:

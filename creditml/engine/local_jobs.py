@@ -12,7 +12,7 @@ from creditml.history.steps import started_step
 from creditml.plan import plan
 from creditml.seams.executor import Examined, JobState, StepState
 from creditml.submission.options import Options
-from creditml.submission.submit import Prepared, Submitted, prepare, submit
+from creditml.submission.submit import Submitted, prepare, submit
 from creditml.workspace import Workspace
 from creditml.workspace.content import copy_tree
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from creditml.errors import Problem
     from creditml.model import Job
     from creditml.plan import Plan
+    from creditml.seams.executor import Prepared
     from creditml.seams.launcher import Launcher
     from creditml.workspace.records import JobRecord
     from creditml.workspace.runner_lock import RunnerLock

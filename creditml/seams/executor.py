@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,13 +79,12 @@ class Executor(Protocol):
         ...
 
 
-class Checked(Protocol):
-    """A job that can be submitted, and what was noticed on the way."""
+class Prepared(NamedTuple):
+    """A job without errors, ready to be submitted: as its backend takes it, its steps, and warnings for the user."""
 
-    @property
-    def warnings(self) -> tuple[Problem, ...]:
-        """What is no reason not to submit it."""
-        ...
+    job: Job
+    plan: Plan
+    warnings: tuple[Problem, ...]
 
 
 class Examined(NamedTuple):
@@ -155,7 +154,7 @@ class Jobs(Executor, Protocol):
         """Where jobs are sent to, for people; empty if they run here."""
         ...
 
-    def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Checked:
+    def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Prepared:
         """Check a job, with what its reader has found.
 
         Raises:
@@ -167,11 +166,11 @@ class Jobs(Executor, Protocol):
         """All that is wrong with a job, with what its reader has found; as far as that can be said from here."""
         ...
 
-    def run(self, prepared: Any) -> Watched:
+    def run(self, prepared: Prepared) -> Watched:
         """Submit a job to be watched."""
         ...
 
-    def detach(self, prepared: Any) -> JobRecord:
+    def detach(self, prepared: Prepared) -> JobRecord:
         """Submit a job, and return at once."""
         ...
 

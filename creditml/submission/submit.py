@@ -10,6 +10,7 @@ from creditml.check import check
 from creditml.errors import Conflict, Problem, SpecError
 from creditml.language.writer import job_dict
 from creditml.names import job_name
+from creditml.seams.executor import Prepared
 from creditml.submission.freezing import freeze
 from creditml.submission.resolving import resolve
 from creditml.workspace.records import JobRecord, now
@@ -27,14 +28,6 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
 
 DEFAULT_EXPERIMENT = "Default"
-
-
-class Prepared(NamedTuple):
-    """A job that can be submitted, and what was noticed on the way."""
-
-    job: Job
-    plan: Plan
-    warnings: tuple[Problem, ...]
 
 
 class Submitted(NamedTuple):

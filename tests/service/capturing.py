@@ -8,7 +8,7 @@ from creditml.submission.submit import prepare, submit
 
 if TYPE_CHECKING:
     from creditml.model import Job
-    from creditml.submission.submit import Prepared
+    from creditml.seams.executor import Prepared
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
 
