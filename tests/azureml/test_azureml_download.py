@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
+from functools import partial
 from hashlib import md5
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -161,3 +163,26 @@ def test_two_calls_at_once_do_not_mix(tmp_path: Path) -> None:
 
     assert fetch(Slow({"job/out/a.txt": b"1"}), tmp_path / "to") == {"a.txt": b"1"}
     assert fetch(storage, tmp_path / "to") == {"a.txt": b"1"}
+
+
+def test_a_file_has_a_name_of_its_own_only_when_it_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the next call, which goes by names and sizes, doesn't take what was lost with the power for whole."""
+    flush, names = os.fsync, {name: getattr(os, name) for name in ("rename", "replace")}
+    flushed: set[tuple[int, int]] = set()
+
+    def fsync(descriptor: int) -> None:
+        flush(descriptor)
+        flushed.add((os.fstat(descriptor).st_ino, os.fstat(descriptor).st_size))
+
+    def give(name: str, source: Path, target: Path) -> None:
+        if os.path.isfile(source):
+            assert (os.stat(source).st_ino, os.stat(source).st_size) in flushed
+        names[name](source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for name in names:
+        monkeypatch.setattr(os, name, partial(give, name))
+    files = {f"job/out/{place}": bytes(100) for place in ("a.bin", "b/c.bin")}
+
+    assert fetch(Storage(files), tmp_path / "to") == {"a.bin": bytes(100), "b/c.bin": bytes(100)}
+    assert len(flushed) == len(files)

@@ -114,11 +114,31 @@ def test_a_single_job_is_its_own_root(project: Project) -> None:
 
 
 def test_variables_of_the_spec_win(project: Project) -> None:
-    chosen = {"LANG": "C", "MINE": "a b '$HOME' ${{inputs.x}}", "AZUREML_PROCESS_NAME": "other"}
+    chosen = {
+        "LANG": "C",
+        "MINE": "a b '$HOME' ${{inputs.x}}",
+        "AZUREML_PROCESS_NAME": "other",
+        "MLFLOW_TRACKING_URI": "https://mine",
+        "MLFLOW_RUN_ID": "mine",
+        "MLFLOW_EXPERIMENT_NAME": "mine",
+        "MLFLOW_DISABLE_TELEMETRY": "false",
+    }
 
     found = variables(project, environment_variables=chosen)
 
     assert chosen.items() <= found.items()
+
+
+def test_mlflow_s_variables_of_the_shell_do_not(project: Project) -> None:
+    """Not even where they are handed on: a step logs to its own run."""
+    names = ["MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"]
+    others = ["MLFLOW_RUN_CONTEXT", "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD"]
+    project.variables |= dict.fromkeys([*names, *others], "theirs")
+    project.write("creditml.yml", f"pass_env: {json.dumps([*names, *others])}\n")
+
+    found = variables(project)
+
+    assert {name for name in [*names, *others] if found[name] == "theirs"} == {others[1]}
 
 
 def test_python_is_the_interpreter_that_runs_creditml(project: Project) -> None:

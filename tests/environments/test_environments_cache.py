@@ -51,6 +51,41 @@ def test_what_was_built_is_there_for_everybody(listener: Listener) -> None:
     assert built == Built("mine:1", "3.11.7", ("numpy is older",))
 
 
+def test_one_counts_only_when_all_of_it_is_on_disk(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First all that was built, then the note, whole, then its name: what would be lost with the power never counts."""
+    events: list[tuple[str, object]] = []
+    sync, fsync, rename = os.sync, os.fsync, os.rename
+
+    def flush_all() -> None:
+        sync()
+        events.append(("sync", sorted(os.listdir(place))))
+
+    def flush(descriptor: int) -> None:
+        fsync(descriptor)
+        found = os.fstat(descriptor)
+        events.append(("flush", (found.st_ino, found.st_size)))
+
+    def name(source: str, target: str) -> None:
+        rename(source, target)
+        events.append(("name", str(target)))
+
+    place = Cache().folder / NAME
+    monkeypatch.setattr(os, "sync", flush_all)
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(os, "rename", name)
+    monkeypatch.setattr(os, "replace", name)
+
+    Cache().obtain(NAME, build, listener.say, listener.canceled)
+
+    (note,) = {file.name for file in place.iterdir()} - {"python"}
+    assert events == [
+        ("sync", ["python"]),
+        ("flush", ((place / note).stat().st_ino, (place / note).stat().st_size)),
+        ("name", str(place / note)),
+        ("flush", (place.stat().st_ino, place.stat().st_size)),
+    ]
+
+
 def test_the_cache_is_where_the_system_keeps_such_things(
     listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

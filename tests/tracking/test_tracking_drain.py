@@ -114,6 +114,74 @@ def test_steps_left_running_end_with_their_job(house: tuple[Space, Tracking]) ->
     assert [space.status(run) for run in (job, *steps, other)] == ["KILLED", "FINISHED", "KILLED", "KILLED", "RUNNING"]
 
 
+@pytest.mark.parametrize("status", ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"])
+def test_what_a_script_left_scheduled_or_running_ends_with_its_step(house: tuple[Space, Tracking], status: str) -> None:
+    """At any depth; what has ended stays as it is, and so does what belongs to nobody who has."""
+    space, client = house
+    step = space.begin("step")
+    child = space.create(client.uri, tags=[{"key": "mlflow.parentRunId", "value": step}])
+    below = space.create(client.uri, tags=[{"key": "mlflow.parentRunId", "value": child}])
+    beside = space.create(client.uri)
+    for run_id in (child, below, beside):
+        space.ask(client.uri, "/api/2.0/mlflow/runs/update", body={"run_id": run_id, "status": status})
+
+    space.end(step, "KILLED", 5000)
+    drained(space, client)
+
+    left = "KILLED" if status in ("RUNNING", "SCHEDULED") else status
+    assert [space.status(run) for run in (child, below, beside)] == [left, left, status]
+
+
+def test_it_does_though_a_run_between_them_has_ended(house: tuple[Space, Tracking]) -> None:
+    space, client = house
+    step = space.begin("step")
+    made = [step]
+    for _ in range(4):
+        made.append(space.create(client.uri, tags=[{"key": "mlflow.parentRunId", "value": made[-1]}]))
+    for run_id in made[1:-1]:
+        space.ask(client.uri, "/api/2.0/mlflow/runs/update", body={"run_id": run_id, "status": "FINISHED"})
+
+    space.end(step, "FAILED")
+    drained(space, client)
+
+    assert [space.status(run) for run in made] == ["FAILED", "FINISHED", "FINISHED", "FINISHED", "FAILED"]
+
+
+def test_an_end_of_one_s_own_counts_more_than_that_of_a_run_above(house: tuple[Space, Tracking]) -> None:
+    """Though all are drained at once."""
+    space, client = house
+    job = space.begin("job")
+    group = space.begin("group", parent=job, root=job)
+    steps = [space.begin(name, parent=group, root=job) for name in ("well", "left")]
+    space.end(job, "KILLED", 3000)
+    space.end(group, "FAILED", 2500)
+    space.end(steps[0], "FINISHED", 2000)
+    drained(space, client)
+
+    ended = dict(space.mlflow("SELECT run_uuid, end_time FROM runs WHERE end_time IS NOT NULL"))
+    assert [space.status(run) for run in (job, group, *steps)] == ["KILLED", "FAILED", "FINISHED", "FAILED"]
+    assert [ended[run] for run in (job, group, *steps)] == [3000, 2500, 2000, 2500]
+
+
+def test_a_run_of_the_engine_s_own_is_never_adopted(house: tuple[Space, Tracking]) -> None:
+    """A script may put our mark on any run: on the job's, which has no parent, and on another step's."""
+    space, client = house
+    job = space.begin("job")
+    steps = [space.begin(f"step {number}", parent=job, root=job) for number in range(2)]
+    drained(space, client)
+    for run_id, mark in ((job, job), (steps[1], steps[0])):
+        body = {"run_id": run_id, "key": "mlflow.creditml.step", "value": mark}
+        space.ask(client.uri, "/api/2.0/mlflow/runs/set-tag", body=body)
+
+    for run_id in (*steps, job):
+        space.end(run_id)
+    drained(space, client)
+
+    assert "mlflow.parentRunId" not in space.tags(job)
+    assert [space.tags(step)["mlflow.parentRunId"] for step in steps] == [job, job]
+    assert set(tracking.descendants(space.root, job)) == set(steps)
+
+
 def test_a_run_with_our_mark_and_no_parent_is_adopted(house: tuple[Space, Tracking]) -> None:
     space, client = house
     step = space.begin("step", parent="top", root="top")
