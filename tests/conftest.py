@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
-def pytest_configure_node(node: Any) -> None:  # noqa: ANN401  xdist has no types
+def pytest_configure_node(node: Any) -> None:
     """Every worker has the same seed."""
     node.workerinput["hypothesis_seed"] = node.config.option.hypothesis_seed
 
