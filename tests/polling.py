@@ -13,8 +13,8 @@ SECONDS = 0.2
 def ask_often(patch: pytest.MonkeyPatch) -> None:
     """Let Azure's SDK, and our backend for Azure ML, ask five times a second.
 
-    Their variable, AZUREML_RUN_POLLING_INTERVAL_MIN, would not do: the SDK reads it once, when it is imported, and fails at
-    anything but whole seconds.
+    Their variable, AZUREML_RUN_POLLING_INTERVAL_MIN, would not do: the SDK reads it once, when it is imported, and
+    fails at anything but whole seconds.
     """
     from azure.ai.ml.operations import _job_ops_helper
 
