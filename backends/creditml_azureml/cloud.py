@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.errors import BackendError, NotFound
-from creditml.references import DEFAULT_DATASTORE, short_uri
+from creditml.references import DEFAULT_DATASTORE, parse_reference, short_uri
 from creditml_azureml.errors import mapped, quietly
 from creditml_azureml.runs import Run, child, message, milliseconds, row, told
 from creditml_azureml.target import Target, find_target
@@ -294,12 +294,14 @@ class Cloud:
         Raises:
             NotFound: there is none.
         """
-        name, colon, version = reference.removeprefix("azureml:").partition(":")
-        name, _, label = name.partition("@")
+        named = parse_reference(reference)
+        if named is None:
+            message = f"{reference} names no asset."
+            raise NotFound(message)
         with mapped(f"asking for {reference}"):
             assets: Any = self.client.models if model else self.client.data
-            wanted = {"version": version} if colon else {"label": label or "latest"}
-            found = assets.get(name=name, **wanted)
+            wanted = {"version": named.version} if named.version else {"label": named.label or "latest"}
+            found = assets.get(name=named.name, **wanted)
             return str(found.name), str(found.version), short_uri(str(found.path))
 
     @property

@@ -11,6 +11,8 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creditml.references import code_digest, parse_reference, parse_upload, short_uri
+from creditml.wire.resources import ANONYMOUS_ENVIRONMENT
 from creditml.workspace.assets import MUTABLE
 from creditml_azureml.sdk_assets import located
 
@@ -21,10 +23,7 @@ if TYPE_CHECKING:
     from creditml.workspace.records import Asset
     from creditml_azureml.cloud import Cloud
 
-_UPLOAD = re.compile(r"LocalUpload/(?P<hash>[0-9a-f]{32,64})(?:/(?P<name>[^?]*?))?/?$")
-_STORE = re.compile(r"(?i)^azureml://(?:.*/)?datastores/")
-_DIGEST = re.compile(r"(?:codes/|azureml:)(?P<digest>[0-9a-f]{64})(?:/versions/|:)")
-_VERSION = re.compile(r"(?:/environments/|azureml:)(?P<name>[^/:]+)(?:/versions/|:)(?P<version>[^/:]+)$")
+_DIGEST = r"[0-9a-f]{64}"
 _COMPARED = ("type", "command", "is_deterministic", "distribution", "resources")
 
 
@@ -61,8 +60,8 @@ def there(kind: str, asset: Any) -> Made:
         return Made({"type": str(asset.type), **_uploaded(str(asset.path))})
     if kind == "environment":
         build = asset.build
-        upload = _UPLOAD.search(str(build.path)) if build else None
-        context = "" if build is None else upload["hash"] if upload else None
+        upload = parse_upload(str(build.path)) if build else None
+        context = "" if build is None else upload.digest if upload else None
         return Made(_environment(asset.image, asset.conda_file, build and build.dockerfile_path, context))
     return Made(_component(_plain(asset)))
 
@@ -86,11 +85,11 @@ def _component(spec: Mapping[str, Any]) -> dict[str, str | None]:
         ports = spec.get(key) or {}
         aspects[key] = ", ".join(sorted(f"{name}: {_type(port)}" for name, port in ports.items()))
     environment = spec.get("environment") or ""
-    version = _VERSION.search(environment) if isinstance(environment, str) else None
-    inline = isinstance(environment, dict) or "CliV2AnonymousEnvironment" in environment
-    aspects["environment"] = f"{version['name']}:{version['version']}" if version and not inline else None
-    code = _DIGEST.search(str(spec.get("code") or ""))
-    aspects["code"] = code["digest"] if code else None if spec.get("code") else ""
+    named = parse_reference(environment) if isinstance(environment, str) else None
+    comparable = named is not None and named.version is not None and named.name != ANONYMOUS_ENVIRONMENT
+    aspects["environment"] = named.short if named and comparable else None
+    digest = code_digest(str(spec.get("code") or ""))
+    aspects["code"] = digest if re.fullmatch(_DIGEST, digest) else None if spec.get("code") else ""
     if spec.get("jobs"):
         aspects["jobs"] = None
     return aspects
@@ -113,9 +112,9 @@ def _plain(asset: Any) -> dict[str, Any]:
 def _place(path: str, cloud: Cloud) -> dict[str, str]:
     if os.path.exists(path):
         return {"content": f"{cloud.upload_hash(path)}/{os.path.basename(path.rstrip('/'))}"}
-    return {"uri": _STORE.sub("datastores/", path)}
+    return {"uri": short_uri(path)}
 
 
 def _uploaded(path: str) -> dict[str, str]:
-    found = _UPLOAD.search(path)
-    return {"content": f"{found['hash']}/{found['name']}"} if found else {"uri": _STORE.sub("datastores/", path)}
+    found = parse_upload(path)
+    return {"content": f"{found.digest}/{found.name}"} if found else {"uri": short_uri(path)}

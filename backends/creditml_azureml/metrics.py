@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from creditml.references import tracking_url
 from creditml_azureml.errors import mapped
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def metrics_of(cloud: Cloud, runs: Iterable[str]) -> Mapping[str, Mapping[str, f
 
     with mapped("asking for metrics"):
         uri = str(cloud.client.workspaces.get(cloud.target.workspace_name).mlflow_tracking_uri or "")
-        base = uri.replace("azureml://", "https://", 1).rstrip("/")
+        base = tracking_url(uri)
         policies: list[Any] = [RetryPolicy()]
         if base.startswith("https://"):  # a token goes nowhere else
             policies.append(BearerTokenCredentialPolicy(cloud.client._credential, _SCOPE))  # noqa: SLF001  the one it uses

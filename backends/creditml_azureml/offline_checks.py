@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from creditml.findings import Findings
 from creditml.model import Command, Data, Environment, Pipeline
-from creditml.references import parse_reference
+from creditml.references import is_reference, parse_reference
 from creditml_azureml.online_checks import Asking
 from creditml_azureml.uploads import code_problems, context_problems
 
@@ -58,7 +58,7 @@ def offline_problems(job: Job, workspace: Workspace) -> list[Problem]:
     _versions(findings, job.root, (), set())
     seen: set[tuple[object, ...]] = set()
     for component, path in _commands(job.root, (), set()):
-        if component.code and not component.code.startswith("azureml:"):
+        if component.code and not is_reference(component.code):
             key: tuple[object, ...] = (component.code, component.additional_includes)
             if key not in seen:
                 seen.add(key)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creditml.asset_kinds import ASSET_KINDS, title_of
 from creditml.environments.curated import find
 from creditml.errors import AuthenticationFailed, BackendError, CreditMLError, NotFound, near_miss
 from creditml.findings import Findings
 from creditml.model import MODEL_TYPES, Command, Data, Pipeline
-from creditml.references import parse_reference
-from creditml.workspace.assets import TITLES
+from creditml.references import (
+    bare,
+    is_arm_id,
+    is_reference,
+    parse_datastore,
+    parse_output,
+    parse_reference,
+    resource_name,
+)
 from creditml_azureml.errors import mapped
 
 if TYPE_CHECKING:
@@ -25,8 +32,6 @@ _SERVERLESS = ("serverless", "local")
 """No names of computes: for `local` the check has had its word."""
 _FORBIDDEN = 403
 _MISSING = 404
-_DATASTORE = re.compile(r"(?i)azureml://(?P<scope>subscriptions/.*?/)?datastores/(?P<name>[^/$]+)")
-_JOB = re.compile(r"(?i)azureml://jobs/(?P<name>[^/$]+)/outputs/")
 _READY = "Succeeded"
 _STOPPED = ("stopped", "stopping")
 
@@ -158,17 +163,18 @@ class Asking:
         return list(self._asked[title][0])
 
     def _data(self, text: str, kind: str, path: tuple[str, ...]) -> None:
-        if match := _DATASTORE.match(text):
-            if not match["scope"] or self._cloud.target.id.lower() in f"/{text.partition('://')[2]}".lower():
-                self._datastore(match["name"], path)
-        elif match := _JOB.match(text):
-            job = match["name"]
-            self._get(path, f"job '{job}'", lambda: self._cloud.client.jobs.get(job))
-        elif text.startswith("azureml:"):
+        if stored := parse_datastore(text):
+            if not stored.within or self._cloud.target.id.lower() in f"/{stored.within}".lower():
+                self._datastore(stored.datastore, path)
+        elif written := parse_output(text):
+            job = written.job
+            if not written.within and "${{" not in job:
+                self._get(path, f"job '{job}'", lambda: self._cloud.client.jobs.get(job))
+        elif is_reference(text):
             self._asset(text, kind, path)
 
     def _datastore(self, text: str, path: tuple[str, ...]) -> None:
-        name = text.removeprefix("azureml:").rpartition("/")[2]
+        name = resource_name(text)
         if "${{" not in text:
             stores = self._cloud.client.datastores
             self._get(path, f"datastore '{name}'", lambda: stores.get(name), _Listing(name, stores.list))
@@ -180,13 +186,13 @@ class Asking:
         if reference.registry:
             self._in_registry(reference, kind, path)
             return
-        if "/subscriptions/" in text and self._cloud.target.id.lower() not in text.lower():
+        if is_arm_id(bare(text)) and self._cloud.target.id.lower() not in text.lower():
             return  # another workspace's
         asked, given, name = _operations(self._cloud.client, kind), _version(reference), reference.name
-        said = text.removeprefix("azureml:")
+        said = bare(text)
         known = _Listing(said, lambda: _versions(asked, name))
         curated = kind == "environment" and find(name) is not None  # Azure ML has had it
-        title = f"{TITLES[kind]} {said}"
+        title = f"{title_of(kind)} {said}"
         found = self._get(path, title, lambda: asked.get(name, **given), known, warning=curated)
         if found is not None and kind == "environment":
             state = _state(found)
@@ -196,7 +202,7 @@ class Asking:
     def _in_registry(self, reference: Reference, kind: str, path: tuple[str, ...]) -> None:
         """Whether a registry has it. One that can't be asked may still be there for Azure ML: no finding then."""
         name, registry = reference.name, reference.registry
-        title = f"{TITLES[kind]} {name}:{reference.version or reference.label} in the registry '{registry}'"
+        title = f"{title_of(kind)} {name}:{reference.version or reference.label} in the registry '{registry}'"
 
         def ask() -> bool:
             try:
@@ -303,13 +309,13 @@ def _versions(asked: Any, name: str) -> list[Any]:
 
 def _compute_name(text: str) -> str:
     """The name of a compute of the workspace; empty if none is named."""
-    name = text.removeprefix("azureml:").rpartition("/")[2]
+    name = resource_name(text)
     return "" if name.lower() in _SERVERLESS or "${{" in text else name
 
 
 def _operations(client: Any, kind: str) -> Any:
     """What a client has for assets of that kind."""
-    return getattr(client, {"data": "data"}.get(kind, f"{kind}s"))
+    return getattr(client, ASSET_KINDS[kind].plural)
 
 
 def _version(reference: Reference) -> dict[str, str]:

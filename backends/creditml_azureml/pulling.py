@@ -15,6 +15,7 @@ from creditml.errors import BackendError, Conflict, CreditMLError, NotFound, nea
 from creditml.history.recorded import recorded_plan
 from creditml.model import MODEL_TYPES, Data
 from creditml.plan import Given, Plan, Produced, plan
+from creditml.references import is_named, parse_datastore, reference
 from creditml.statuses import TERMINAL
 from creditml.submission.submit import new_record
 from creditml.workspace.data import is_url
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from creditml.workspace.records import JobRecord
     from creditml_azureml.cloud import Cloud
     from creditml_azureml.runs import Run
-
-_DATASTORE = "azureml://datastores/"
 
 
 def pull(
@@ -181,9 +180,9 @@ class _Puller:
         value = bound.value
         assert isinstance(value, Data)  # noqa: S101  whoever calls has looked
         path = value.path
-        if path.startswith("azureml:") and not path.startswith("azureml://"):
+        if is_named(path):
             path = self._asset(value)
-        if not path.startswith(_DATASTORE):
+        if parse_datastore(path) is None:
             return  # a public URL: whoever needs it downloads it
         place = Path(self._workspace.data.source(path))
         if place.exists() or is_url(str(place)):
@@ -205,7 +204,7 @@ class _Puller:
         try:
             self._workspace.assets.create(kind, name, version, spec)
         except Conflict:
-            self._tell(f"azureml:{name}:{version} is registered here with other data, which is left as it is")
+            self._tell(f"{reference(name, version)} is registered here with other data, which is left as it is")
         return path
 
 

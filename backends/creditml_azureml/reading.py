@@ -12,7 +12,7 @@ import yaml
 from creditml.errors import NotFound, SpecError, Unsupported
 from creditml.language.reader import read_component_document, read_job_dict
 from creditml.language.yaml import Document, from_plain
-from creditml.references import Id, parse_id, parse_reference
+from creditml.references import Id, code_reference, named, parse_id, parse_reference
 from creditml.wire import reading as wire
 from creditml.wire.resources import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT
 from creditml.wire.words import snake, some
@@ -49,7 +49,7 @@ class Components:
         if asset is None:
             return None
         if asset.label not in (None, _LATEST):
-            message = f"{reference}: components have no label but '{_LATEST}'. Write azureml:{asset.name}:<version>."
+            message = f"{reference}: components have no label but '{_LATEST}'. Write {named(asset.name)}:<version>."
             raise NotFound(message)
         try:
             spec = CloudResolver(self._cloud).component_spec(asset)
@@ -102,7 +102,7 @@ class CloudResolver:
 
     def component(self, sent: str) -> Any:  # str or dict
         """A component stands in place, since the job is to be read where the cloud can't be asked."""
-        asset = parse_id(sent) or _asset(sent if sent.startswith("azureml:") else f"azureml:{sent}")
+        asset = parse_id(sent) or _asset(named(sent))
         return sent if asset is None else self._once(sent, lambda: self.component_spec(asset))
 
     def component_spec(self, asset: Id) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class CloudResolver:
         """An environment's reference; an anonymous one stands in place."""
         asset = parse_id(sent)
         if asset is None:
-            return sent if sent.startswith("azureml:") else f"azureml:{sent}"
+            return named(sent)
         if asset.name != ANONYMOUS_ENVIRONMENT:
             self.environments[asset.reference] = asset
             return asset.reference
@@ -128,9 +128,9 @@ class CloudResolver:
         """Code is named by its content's hash, once it is here; that of a registry stays there."""
         asset = parse_id(sent)
         if asset is None or self._workspace is None or asset.registry:
-            return sent if sent.startswith("azureml:") else f"azureml:{sent}"
+            return named(sent)
         digest: str = self._once(sent, lambda: bring_code(self._cloud, asset, self._workspace))
-        return f"azureml:{digest}:1"
+        return code_reference(digest)
 
     def _once(self, key: str, ask: Any) -> Any:
         if key not in self._known:

@@ -11,12 +11,12 @@ import json
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creditml.asset_kinds import title_of
 from creditml.errors import CreditMLError, Problem, SpecError
 from creditml.language.reader import read_component_document
 from creditml.language.yaml import Document, from_plain
 from creditml.model import DATA_TYPES, Command, Data, Pipeline
-from creditml.references import parse_reference
-from creditml.workspace.assets import TITLES
+from creditml.references import parse_named, reference
 from creditml_azureml.comparing import here, there
 from creditml_azureml.errors import mapped
 from creditml_azureml.sdk_assets import CONTENT, sent
@@ -87,9 +87,8 @@ class _Registering:
     def see(self, named: Named) -> None:
         """See that what is named is there."""
         key = named.kind, named.reference
-        found = parse_reference(named.reference)
-        plain = named.reference.startswith(f"azureml:{found.name}") if found else False
-        if found is None or not plain or found.registry or key in self._seen:
+        found = parse_named(named.reference)
+        if found is None or key in self._seen:
             return
         self._seen.add(key)
         try:
@@ -119,8 +118,8 @@ class _Registering:
         latest = self._cloud.asset(asset.kind, asset.name, None)
         if latest is not None and self._differences(asset, latest) != {}:
             self.told.append(
-                f"azureml:{asset.name}@latest is version {latest.version} in Azure ML, and not what it is here "
-                f"(version {asset.version})."
+                f"{reference(asset.name, label='latest')} is version {latest.version} in Azure ML, "
+                f"and not what it is here (version {asset.version})."
             )
 
     def _version(self, asset: Asset, named: Named) -> None:
@@ -132,7 +131,7 @@ class _Registering:
         if differences == {}:
             return
         within = f", which {named.within} names," if named.within else ""
-        title = f"The {TITLES[asset.kind]} {asset.name}:{asset.version}{within}"
+        title = f"The {title_of(asset.kind)} {asset.name}:{asset.version}{within}"
         if differences is None:
             message = (
                 f"{title} is in Azure ML ({getattr(known, 'id', '')}) and in the local workspace "
@@ -167,16 +166,16 @@ class _Registering:
         return (
             f"Register what is here as its next version, with `{command} show --name {asset.name} --version "
             f"{asset.version} > {asset.name}.yml && {command} create --file {asset.name}.yml --version {version}`, and "
-            f"write azureml:{asset.name}:{version}; or name a version of which you mean the content there."
+            f"write {reference(asset.name, str(version))}; or name a version of which you mean the content there."
         )
 
     def create(self, asset: Asset) -> None:
         """Register an asset there; what it needs is there already."""
-        doing = f"registering the {TITLES[asset.kind]} {asset.name}:{asset.version}"
+        doing = f"registering the {title_of(asset.kind)} {asset.name}:{asset.version}"
         digest = here(asset, self._workspace, self._cloud).digest
         with TemporaryDirectory() as folder, mapped(doing):
             self._cloud.register(asset.kind, sent(asset, self._workspace, folder, digest))
-        self.told.append(f"{TITLES[asset.kind]} {asset.name}:{asset.version} is registered in Azure ML.")
+        self.told.append(f"{title_of(asset.kind)} {asset.name}:{asset.version} is registered in Azure ML.")
 
 
 def _short(value: str | None) -> str:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from creditml.references import parse_named
+
 if TYPE_CHECKING:
     from creditml.workspace import Workspace
     from creditml.workspace.records import Asset
@@ -50,8 +52,8 @@ def located(asset: Asset, workspace: Workspace) -> dict[str, Any]:
 def _with_code(value: Any, workspace: Workspace) -> Any:  # plain values
     if isinstance(value, dict):
         return {
-            key: str(workspace.content.folder(text.split(":")[1]))
-            if key == "code" and isinstance(text, str) and text.startswith("azureml:") and text.count(":") > 1
+            key: str(workspace.content.code_folder(text))
+            if key == "code" and isinstance(text, str) and parse_named(text)
             else _with_code(text, workspace)
             for key, text in value.items()
         }

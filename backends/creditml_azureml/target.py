@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.config import AZURE_WORKSPACE
 from creditml.errors import BackendError
+from creditml.references import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,10 +33,7 @@ class Target(NamedTuple):
     @property
     def id(self) -> str:
         """Its ARM id."""
-        return (
-            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
-            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace_name}"
-        )
+        return Scope(*self).path
 
 
 def find_target(given: Mapping[str, Any]) -> Target:

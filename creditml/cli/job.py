@@ -22,6 +22,7 @@ from creditml.cli.streaming import DOWNLOADABLE, log_of, print_end, print_log, r
 from creditml.cli.views import JOB_COLUMNS, job_row, job_view
 from creditml.entry_points import AZURE, DEFAULT
 from creditml.errors import CreditMLError
+from creditml.references import output_uri
 from creditml.workspace import Workspace, tracking_page
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _download(arguments: argparse.Namespace) -> int:
     if not arguments.output_name:
         _put(workspace.jobs.folder(record) / "artifacts", target / "artifacts", copy_tree)
     for name in wanted:
-        place = workspace.data.locate(f"azureml://jobs/{record.name}/outputs/{name}")
+        place = workspace.data.locate(output_uri(record.name, name))
         folder = target / "named-outputs" / name
         _put(place, folder / place.name if place.is_file() else folder, copy_tree)
     print(f"Downloaded to {target.absolute()}", file=sys.stderr)
