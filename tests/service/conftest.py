@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from capturing import ENTRY_POINT
-from polling import ask_often
 from sides import Sides
 
 import creditml
@@ -31,7 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in [name for name in os.environ if name.startswith(("CREDITML_", "AZURE", "ARM_", "MLFLOW_"))]:
             patch.delenv(name)
         patch.setenv("CREDITML_HOME", str(folder))
-        ask_often(patch)
+        patch.setenv("AZUREML_RUN_POLLING_INTERVAL_MIN", "1")
         patch.chdir(tmp_path_factory.mktemp("project"))
         yield folder
 
