@@ -1,6 +1,6 @@
 """Azure ML's names for what lies in a workspace: `azureml:` references, URIs and ARM ids.
 
-This is the one place that parses or builds them:
+This is the one module that parses or builds them:
 
     azureml:name:version, azureml:name@label, azureml:name       an asset, a compute or a datastore of the workspace
     azureml://registries/<registry>/<kind>/<name>/versions/…     an asset of a registry (or …/labels/<label>)
@@ -9,7 +9,8 @@ This is the one place that parses or builds them:
     azureml://subscriptions/…/workspaces/<workspace>/…           the long forms of both
     /subscriptions/…/workspaces/<workspace>/<kind>/<name>…       the ARM id of anything
 
-Patterns are kept as texts: `re` compiles them when they are first used, since that takes longer than a command may.
+Patterns are kept as texts: compiling all of them takes milliseconds, and most commands need none or one. `re` compiles
+a pattern when it is first used, and keeps it.
 """
 
 from __future__ import annotations
@@ -17,25 +18,42 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-PREFIX = "azureml:"
-SCHEME = "azureml://"
+from creditml.asset_kinds import ASSET_KINDS, KIND_OF_PLURAL
+
+SCHEME_NAME = "azureml"
+PREFIX = f"{SCHEME_NAME}:"
+SCHEME = f"{SCHEME_NAME}://"
 PROVIDER = "Microsoft.MachineLearningServices"
 DEFAULT_DATASTORE = "workspaceblobstore"
 ARTIFACT_STORE = "workspaceartifactstore"
+UPLOADS = "LocalUpload"
+"""The folder of a datastore into which Azure ML's clients upload local data."""
 
+_SUBSCRIPTIONS = "/subscriptions/"
+_SUBSCRIPTION = rf"{_SUBSCRIPTIONS}(?P<subscription>[^/]+)"
+_GROUP = r"/resourceGroups/(?P<group>[^/]+)"
+_PROVIDER = r"/providers/Microsoft\.MachineLearningServices"
+WORKSPACES_PATTERN = rf"{_SUBSCRIPTION}(?:{_GROUP})?{_PROVIDER}/workspaces"
+"""The ARM path of the workspaces of a subscription, or of one resource group."""
+WORKSPACE_PATTERN = rf"{_SUBSCRIPTION}{_GROUP}{_PROVIDER}/workspaces/(?P<workspace>[^/]+)"
+REGISTRY_PATTERN = rf"{_SUBSCRIPTION}{_GROUP}{_PROVIDER}/registries/(?P<registry>[^/]+)"
+
+_REGISTRIES = f"{SCHEME}registries/"
 _TAIL = r"(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))"
 _NAMED = r"azureml:(?!//)(?P<name>[^:@/]+)(?::(?P<version>[^:@/]+)|@(?P<label>[^:@/]+))?"
 _ANY_ARM = rf"(?i)(?:azureml:)?/subscriptions/.*/(?P<kind>[a-z]+)/(?P<name>[^/]+)/{_TAIL}"
 _REGISTRY = rf"(?i)(?:azureml:)?azureml://registries/(?P<registry>[^/]+)/(?P<kind>[a-z]+)/(?P<name>[^/]+)/{_TAIL}"
-_WORKSPACE = (
-    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
-    r"/providers/Microsoft\.MachineLearningServices/workspaces/(?P<workspace>[^/]+)"
+_ARM = rf"(?i)(?:azureml:)?{WORKSPACE_PATTERN}/(?P<kind>[a-z]+)/(?P<name>[^/]+)(?:/{_TAIL})?"
+_WITHIN = r"subscriptions/[^/]+/resourcegroups/[^/]+/(?:providers/[^/]+/)?workspaces/[^/]+/"
+_LONG = rf"(?i)azureml://{_WITHIN}"
+_DATASTORE = r"(?i)azureml://(?P<within>subscriptions/.*?/)?datastores/(?P<datastore>[^/]+)(?:/paths/(?P<path>.*))?"
+_OUTPUT = (
+    r"(?i)azureml://(?P<within>subscriptions/.*?/)?jobs/(?P<job>[^/]+)"
+    r"/outputs/(?P<output>[^/]+)(?:/paths/(?P<path>.*))?"
 )
-_ARM = rf"(?i)(?:azureml:)?{_WORKSPACE}/(?P<kind>[a-z]+)/(?P<name>[^/]+)(?:/{_TAIL})?"
-_LONG = r"(?i)azureml://subscriptions/[^/]+/resourcegroups/[^/]+/workspaces/[^/]+/"
-_DATASTORE = r"(?i)azureml://(?:subscriptions/.*?/)?datastores/(?P<datastore>[^/]+)(?:/paths/(?P<path>.*))?"
-_OUTPUT = r"(?i)azureml://(?:subscriptions/.*?/)?jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths/(?P<path>.*))?"
-_ASSET_KINDS = ("data", "environments", "components", "models")
+_UPLOAD = rf"{UPLOADS}/(?P<digest>[0-9a-f]{{32,64}})(?:/(?P<name>[^?]*?))?/?$"
+_ARTIFACT = r"(?s)ExperimentRun/dcid\.(?P<run>[^/]+)(?:/(?P<path>.*))?"
+_OUTPUT_ASSET = r"azureml://locations/local/data/(?P<run>.+)/versions/(?P<output>[^/]+)"
 
 
 def is_reference(text: str) -> bool:
@@ -49,8 +67,18 @@ def is_uri(text: str) -> bool:
 
 
 def is_named(text: str) -> bool:
-    """Whether a text names something of the workspace: `azureml:…`, but no URI."""
+    """Whether a text is a reference and no URI: `azureml:` before a name or an ARM id."""
     return text.startswith(PREFIX) and not text.startswith(SCHEME)
+
+
+def is_arm_id(text: str) -> bool:
+    """Whether a text begins as an ARM id, without `azureml:` before it."""
+    return text.startswith(_SUBSCRIPTIONS)
+
+
+def is_long(text: str) -> bool:
+    """Whether a reference contains a full id: `azureml:` before an ARM id, or the URI of a registry's asset."""
+    return text.startswith((f"{PREFIX}{_SUBSCRIPTIONS}", _REGISTRIES, f"{PREFIX}{_REGISTRIES}"))
 
 
 def bare(text: str) -> str:
@@ -61,6 +89,21 @@ def bare(text: str) -> str:
 def named(text: str) -> str:
     """A name as a reference, `azureml:` before it; a reference stays."""
     return text if text.startswith(PREFIX) else f"{PREFIX}{text}"
+
+
+def prefixed(identifier: str) -> str:
+    """An id with `azureml:` before it, as component specs have it, before the URIs of registries too."""
+    return f"{PREFIX}{identifier}"
+
+
+def spellings(text: str) -> tuple[str, str, str]:
+    """A reference as it is written, without `azureml:`, and without `azureml://`."""
+    return text, bare(text), text.removeprefix(SCHEME)
+
+
+def resource_name(text: str) -> str:
+    """The name of a compute or datastore, which may be written alone, as a reference or as an ARM id."""
+    return bare(text).rpartition("/")[2]
 
 
 # -- assets
@@ -78,6 +121,17 @@ class Reference(NamedTuple):
     registry: str = ""
     kind: str | None = None
 
+    @property
+    def short(self) -> str:
+        """`name:version`, `name@label` or `name`."""
+        return _short(self.name, self.version, self.label)
+
+
+def parse_named(text: str) -> Reference | None:
+    """Read `azureml:name:version`, `azureml:name@label` or `azureml:name`; None if it is none of these."""
+    match = re.fullmatch(_NAMED, text)
+    return Reference(match["name"], match["version"], match["label"]) if match else None
+
 
 def parse_reference(text: str) -> Reference | None:
     """Read `azureml:name:version`, `azureml:name@label`, `azureml:name`, an ARM id, or the URI of a registry's asset.
@@ -87,23 +141,20 @@ def parse_reference(text: str) -> Reference | None:
     """
     match = re.fullmatch(_REGISTRY, text) if is_uri(text) else None
     if match:
-        kind = match["kind"].lower()
-        if kind not in _ASSET_KINDS:
-            return None
-        return Reference(match["name"], match["version"], match["label"], match["registry"], kind.removesuffix("s"))
+        kind = KIND_OF_PLURAL.get(match["kind"].lower())
+        return Reference(match["name"], match["version"], match["label"], match["registry"], kind) if kind else None
     match = re.fullmatch(_NAMED, text) or re.fullmatch(_ANY_ARM, text)
     return Reference(match["name"], match["version"], match["label"]) if match else None
 
 
 def reference(name: str, version: str | None = None, label: str | None = None) -> str:
     """`azureml:name:version`, `azureml:name@label` or `azureml:name`."""
-    return f"{PREFIX}{name}" + (f":{version}" if version else f"@{label}" if label else "")
+    return f"{PREFIX}{_short(name, version, label)}"
 
 
 def registry_uri(registry: str, kind: str, name: str, version: str | None = None, label: str | None = None) -> str:
-    """The URI of a registry's asset; `kind` as it stands in URIs (`data`, `environments`, `components`, `models`)."""
-    tail = f"labels/{label}" if label else f"versions/{version}"
-    return f"{SCHEME}registries/{registry}/{kind}/{name}/{tail}"
+    """The URI of a registry's asset; `kind` is one of `ASSET_KINDS`."""
+    return _registry_uri(registry, ASSET_KINDS[kind].plural, name, version, label)
 
 
 def code_reference(digest: str) -> str:
@@ -112,8 +163,18 @@ def code_reference(digest: str) -> str:
 
 
 def code_digest(text: str) -> str:
-    """The hash of the snapshot that a code reference names."""
-    return bare(text).partition(":")[0]
+    """The hash of the snapshot that a code reference or the ARM id of code names."""
+    found = parse_id(text) if "/" in text else None
+    return found.name if found else bare(text).partition(":")[0]
+
+
+def _short(name: str, version: str | None, label: str | None) -> str:
+    return f"{name}:{version}" if version else f"{name}@{label}" if label else name
+
+
+def _registry_uri(registry: str, plural: str, name: str, version: str | None, label: str | None) -> str:
+    tail = f"labels/{label}" if label else f"versions/{version}"
+    return f"{_REGISTRIES}{registry}/{plural}/{name}/{tail}"
 
 
 # -- ids
@@ -128,12 +189,14 @@ class Scope(NamedTuple):
     registry: str = ""
 
     @property
+    def group_path(self) -> str:
+        """The id of the resource group."""
+        return f"{_SUBSCRIPTIONS}{self.subscription}/resourceGroups/{self.group}"
+
+    @property
     def path(self) -> str:
         """The workspace's own id."""
-        return (
-            f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
-            f"/providers/{PROVIDER}/workspaces/{self.workspace}"
-        )
+        return f"{self.group_path}/providers/{PROVIDER}/workspaces/{self.workspace}"
 
     @property
     def guid(self) -> str:
@@ -150,7 +213,7 @@ class Scope(NamedTuple):
     @property
     def base(self) -> str:
         """What ids begin with."""
-        return f"{SCHEME}registries/{self.registry}" if self.registry else self.path
+        return f"{_REGISTRIES}{self.registry}" if self.registry else self.path
 
     def uri(self, short: str) -> str:
         """The long form of an `azureml://datastores/…` path, which the service answers with; others stay."""
@@ -178,7 +241,7 @@ class Id(NamedTuple):
     def reference(self) -> str:
         """As the spec language writes it: `azureml:name:version`, `azureml:name@label`, `azureml:name`, or a URI."""
         if self.registry:
-            return registry_uri(self.registry, self.kind, self.name, self.version, self.label)
+            return _registry_uri(self.registry, self.kind, self.name, self.version, self.label)
         return reference(self.name, self.version, self.label)
 
 
@@ -194,30 +257,46 @@ def parse_id(text: str) -> Id | None:
 
 
 class DatastorePath(NamedTuple):
-    """Data in a datastore; `path` has no leading `/`."""
+    """Data in a datastore; `path` has no leading `/`. `within` is what a long URI has before the datastore."""
 
     datastore: str
     path: str = ""
+    within: str = ""
 
 
 class OutputPath(NamedTuple):
-    """Data that a job wrote: its output, and a path below that."""
+    """Data that a job wrote: its output, and a path below that. `within` is what a long URI has before the job."""
 
     job: str
     output: str
+    path: str = ""
+    within: str = ""
+
+
+class Upload(NamedTuple):
+    """Local data that a client uploaded: the hash of its content, and the file's or folder's name."""
+
+    digest: str
+    name: str = ""
+
+
+class ArtifactPath(NamedTuple):
+    """An artifact of a run; `path` has no leading `/`."""
+
+    run: str
     path: str = ""
 
 
 def parse_datastore(uri: str) -> DatastorePath | None:
     """Read `azureml://…datastores/<datastore>/paths/<path>`, short or long; None if it is none."""
     match = re.fullmatch(_DATASTORE, uri)
-    return DatastorePath(match["datastore"], match["path"] or "") if match else None
+    return DatastorePath(match["datastore"], match["path"] or "", match["within"] or "") if match else None
 
 
 def parse_output(uri: str) -> OutputPath | None:
     """Read `azureml://…jobs/<job>/outputs/<output>/paths/<path>`, short or long; None if it is none."""
     match = re.fullmatch(_OUTPUT, uri)
-    return OutputPath(match["job"], match["output"], match["path"] or "") if match else None
+    return OutputPath(match["job"], match["output"], match["path"] or "", match["within"] or "") if match else None
 
 
 def datastore_uri(datastore: str, path: str) -> str:
@@ -235,11 +314,57 @@ def short_uri(uri: str) -> str:
     return re.sub(_LONG, SCHEME, uri)
 
 
+def stored_output_uri(run: str, output: str) -> str:
+    """Where a run's output lies in the default datastore (Azure ML docs: `azureml/<job-name>/<output_name>/`)."""
+    return datastore_uri(DEFAULT_DATASTORE, f"azureml/{run}/{output}/")
+
+
+def upload_uri(digest: str, name: str) -> str:
+    """Where uploaded data lies in the default datastore: `…/paths/LocalUpload/<hash>/<name>`."""
+    return datastore_uri(DEFAULT_DATASTORE, f"{UPLOADS}/{digest}/{name}")
+
+
+def parse_upload(uri: str) -> Upload | None:
+    """Read where uploaded data lies, in any datastore or as a blob's URL; None if it is no upload."""
+    match = re.search(_UPLOAD, uri)
+    return Upload(match["digest"], match["name"] or "") if match else None
+
+
 def artifact_path(run: str, path: str = "") -> str:
     """Where a run's artifacts lie in the artifact store."""
     return f"ExperimentRun/dcid.{run}/{path}"
 
 
-def stored_output_uri(run: str, output: str) -> str:
-    """Where a run's output lies in the default datastore (Azure ML docs: `azureml/<job-name>/<output_name>/`)."""
-    return datastore_uri(DEFAULT_DATASTORE, f"azureml/{run}/{output}/")
+def parse_artifact_path(path: str) -> ArtifactPath | None:
+    """Read a path in the artifact store; None if it is no run's."""
+    match = re.fullmatch(_ARTIFACT, path)
+    return ArtifactPath(match["run"], match["path"] or "") if match else None
+
+
+def artifacts_uri(run: str) -> str:
+    """Where a run's artifacts lie, as every job's answer says it of the output `default`: without `/paths`."""
+    return f"{SCHEME}datastores/{ARTIFACT_STORE}/{artifact_path(run)}".rstrip("/")
+
+
+def is_artifacts_uri(uri: str) -> bool:
+    """Whether a URI is that of some run's artifacts, see `artifacts_uri`."""
+    return uri.startswith(f"{SCHEME}datastores/{ARTIFACT_STORE}/ExperimentRun/")
+
+
+def output_asset_id(run: str, output: str) -> str:
+    """The id of an output of a run as data, under which the run history tells of it."""
+    return f"{SCHEME}locations/local/data/{run}/versions/{output}"
+
+
+def parse_output_asset_id(text: str) -> OutputPath | None:
+    """Read what `output_asset_id` has built; None if it is something else."""
+    match = re.fullmatch(_OUTPUT_ASSET, text)
+    return OutputPath(match["run"], match["output"]) if match else None
+
+
+def tracking_url(uri: str) -> str:
+    """The address of MLflow's REST API for which a workspace's `azureml://` tracking URI stands.
+
+    azureml-mlflow: it is the same host and path under https.
+    """
+    return uri.replace(SCHEME, "https://", 1).rstrip("/")

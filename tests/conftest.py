@@ -1,24 +1,70 @@
-"""What all tests share."""
+"""What all tests share: how many run at a time, in which order, and what generated tests are made from."""
 
 from __future__ import annotations
 
+import os
+import random
 import signal
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
 
-# The same examples in every run, and moderately many: a failure tells of the change that it came with.
-# `--hypothesis-profile=thorough` looks further, and elsewhere each time.
-settings.register_profile(
-    "creditml", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile(
-    "thorough", parent=settings.get_profile("creditml"), max_examples=2000, derandomize=False, database=None
-)
+if TYPE_CHECKING:
+    from typing import Any
+
+# Few examples, and others in every run: `--hypothesis-seed=N`, told at the end of a run, makes the same ones again.
+# `--hypothesis-profile=thorough` looks further.
+settings.register_profile("creditml", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", parent=settings.get_profile("creditml"), max_examples=2000, database=None)
 settings.load_profile("creditml")
 
 
-def pytest_configure() -> None:
-    """Let the processes that tests start be interrupted, though whoever started the tests (nohup, `&`) ignores that."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker per processor; none for a single file, whose tests would all be one worker's."""
+    if len(config.args) == 1 and os.path.isfile(config.args[0].partition("::")[0]):
+        return 0
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@pytest.hookimpl(tryfirst=True)  # hypothesis reads the seed
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed, and let the processes that tests start be interrupted.
+
+    Whoever started the tests (nohup, `&`) may ignore interruptions.
+    """
+    if config.option.hypothesis_seed is None:
+        given = getattr(config, "workerinput", {}).get("hypothesis_seed")
+        config.option.hypothesis_seed = given or str(random.randrange(1 << 32))
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Every worker has the same seed."""
+    node.workerinput["hypothesis_seed"] = node.config.option.hypothesis_seed
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Tell the seed before the tests,"""
+    return told_seed(config)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """and after them, since `-q` hides what is said before."""
+    if terminalreporter.verbosity < 0 or terminalreporter.stats.get("failed"):
+        terminalreporter.write_line(told_seed(config))
+
+
+def told_seed(config: pytest.Config) -> str:
+    return f"generated tests: --hypothesis-seed={config.option.hypothesis_seed} makes the same examples again"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, or a worker would begin one when the others have ended."""
+    seconds: dict[Any, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("takes")
+        seconds[item.path] = mark.args[0] if mark else 0
+    items.sort(key=lambda item: -seconds[item.path])

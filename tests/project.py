@@ -1,17 +1,25 @@
-"""A user's project for tests: a folder with files in it, and the command line run there as a process of its own."""
+"""A user's project for tests: a folder with files in it, and the command line run there."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
+
+from creditml.cli import main
+from creditml.service.variables import UNSET
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import TypeAlias
 
@@ -22,6 +30,19 @@ if TYPE_CHECKING:
 PATIENCE = 300.0
 """Seconds after which what never happens fails a test: several times what anything takes on a machine that is busy."""
 ENVIRONMENT: Json = {"image": "python:3.11"}
+STARTING = (
+    ("run",),
+    ("job", "create"),
+    ("step", "run"),
+    ("environment", "build"),
+    ("exec",),
+    ("up",),
+    ("down",),
+    ("status",),
+    ("ui",),
+    ("pull",),
+)
+"""Commands that start steps, servers or installations, or have to do with these processes."""
 
 
 class Done(NamedTuple):
@@ -75,11 +96,27 @@ class Project:
     def creditml(self, *words: str, code: int | None = 0, **options: Json) -> Done:
         """Run a command; whatever it is given, it never shows a traceback or calls itself defective.
 
+        It runs in this process if its output is all that there is to it (`needs_a_process`).
+
         Args:
             words: the command.
             code: the exit code that it must have; None for any.
-            options: of `subprocess.Popen`.
+            options: of `subprocess.Popen`, for a process of its own.
         """
+        done = self.outside(words, **options) if options or self.needs_a_process(words) else self.inside(words)
+        assert "Traceback" not in done.err, done.err
+        assert "defect" not in done.err, done.err
+        assert code is None or done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"
+        return done
+
+    def needs_a_process(self, words: Sequence[str]) -> bool:
+        """Whether a command starts steps or servers, or runs where threads share what it would change."""
+        if self.prefix or threading.current_thread() is not threading.main_thread():
+            return True
+        return not {"-h", "--help"} & {*words} and any(words[: len(start)] == start for start in STARTING)
+
+    def outside(self, words: Sequence[str], **options: Json) -> Done:
+        """Run a command as a process."""
         with self.start(*words, **options) as process:
             try:
                 out, err = process.communicate(timeout=PATIENCE)
@@ -87,11 +124,24 @@ class Project:
                 process.kill()
                 message = f"creditml {' '.join(words)} hangs"
                 raise AssertionError(message) from None
-        done = Done(process.returncode, out or "", err or "")
-        assert "Traceback" not in done.err, done.err
-        assert "defect" not in done.err, done.err
-        assert code is None or done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"
-        return done
+        return Done(process.returncode, out or "", err or "")
+
+    def inside(self, words: Sequence[str]) -> Done:
+        """Run a command in this process, in the surroundings that its own would have."""
+        out, err = io.StringIO(), io.StringIO()
+        wanted = self.environment()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name in {*os.environ, *UNSET} - wanted.keys():
+                patch.setenv(name, "")  # or what the SDK makes of it (AZUREML_CURRENT_CLOUD) would stay afterwards
+                patch.delenv(name)
+            for name, value in wanted.items():
+                patch.setenv(name, value)
+            patch.chdir(self.folder)
+            try:
+                ended = main(words)
+            except SystemExit as error:
+                ended = int(error.code or 0)
+        return Done(ended, out.getvalue(), err.getvalue())
 
     def json(self, *words: str, code: int = 0) -> Json:
         """What a command prints, as the values that it means."""

@@ -1,6 +1,6 @@
-"""The content of an asset, in the local workspace and in Azure, to tell whether it is the same.
+"""What an asset is made of, here and there, so that it can be told whether it is the same.
 
-Azure's clients upload to a path with a hash of the content (`LocalUpload/<hash>/<name>`), and name code by its hash.
+Uploads of Azure's clients lie under a hash of their content (`LocalUpload/<hash>/<name>`), and code is named by one.
 """
 
 from __future__ import annotations
@@ -11,59 +11,59 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creditml.references import code_digest, parse_reference, parse_upload, short_uri
+from creditml.wire.resources import ANONYMOUS_ENVIRONMENT
 from creditml.workspace.assets import MUTABLE
-from creditml_azureml.sdk_assets import upload_hash, with_local_paths
+from creditml_azureml.sdk_assets import located
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from creditml.workspace import Workspace
     from creditml.workspace.records import Asset
+    from creditml_azureml.cloud import Cloud
 
-_UPLOAD = re.compile(r"LocalUpload/(?P<hash>[0-9a-f]{32,64})(?:/(?P<name>[^?]*?))?/?$")
-_STORE = re.compile(r"(?i)^azureml://(?:.*/)?datastores/")
-_DIGEST = re.compile(r"(?:codes/|azureml:)(?P<digest>[0-9a-f]{64})(?:/versions/|:)")
-_VERSION = re.compile(r"(?:/environments/|azureml:)(?P<name>[^/:]+)(?:/versions/|:)(?P<version>[^/:]+)$")
+_DIGEST = r"[0-9a-f]{64}"
 _COMPARED = ("type", "command", "is_deterministic", "distribution", "resources")
 
 
-class Content(NamedTuple):
-    """The content of an asset, by aspects. `digest` is that of a local asset's whole content.
+class Made(NamedTuple):
+    """What an asset is made of; `digest` stands for all that is here.
 
-    An aspect can't be compared if it is None, or if only one side has it.
+    An aspect that is None, or told of one side only, can't be compared.
     """
 
     aspects: Mapping[str, str | None]
     digest: str = ""
 
 
-def local_content(asset: Asset, workspace: Workspace) -> Content:
-    """The content of an asset of the local workspace."""
-    spec = with_local_paths(asset, workspace)
+def here(asset: Asset, workspace: Workspace, cloud: Cloud) -> Made:
+    """Of an asset of the local workspace."""
+    spec = located(asset, workspace)
     aspects: dict[str, str | None]
     if asset.kind == "data":
-        aspects = {"type": str(spec.get("type")), **_place(str(spec["path"]))}
+        aspects = {"type": str(spec.get("type")), **_place(str(spec["path"]), cloud)}
     elif asset.kind == "environment":
         build = spec.get("build") or {}
-        context = _place(str(build["path"])).get("content", "").partition("/")[0] if build else ""
+        context = _place(str(build["path"]), cloud).get("content", "").partition("/")[0] if build else ""
         aspects = _environment(spec.get("image"), spec.get("conda_file"), build.get("dockerfile_path"), context)
     else:
         aspects = _component({**asset.spec})
     lasting = {key: value for key, value in asset.spec.items() if key not in (*MUTABLE, "name", "version", "path")}
-    hashed = lasting if asset.kind == "component" else aspects
-    return Content(aspects, sha256(json.dumps(hashed, sort_keys=True, default=str).encode()).hexdigest())
+    said = lasting if asset.kind == "component" else aspects
+    return Made(aspects, sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest())
 
 
-def cloud_content(kind: str, asset: Any) -> Content:
-    """The content of an asset in Azure, from the SDK's object for it."""
+def there(kind: str, asset: Any) -> Made:
+    """Of an asset of the cloud."""
     if kind == "data":
-        return Content({"type": str(asset.type), **_uploaded(str(asset.path))})
+        return Made({"type": str(asset.type), **_uploaded(str(asset.path))})
     if kind == "environment":
         build = asset.build
-        upload = _UPLOAD.search(str(build.path)) if build else None
-        context = "" if build is None else upload["hash"] if upload else None
-        return Content(_environment(asset.image, asset.conda_file, build and build.dockerfile_path, context))
-    return Content(_component(_fields(asset)))
+        upload = parse_upload(str(build.path)) if build else None
+        context = "" if build is None else upload.digest if upload else None
+        return Made(_environment(asset.image, asset.conda_file, build and build.dockerfile_path, context))
+    return Made(_component(_plain(asset)))
 
 
 def _environment(image: Any, conda: Any, dockerfile: Any, context: str | None) -> dict[str, str | None]:
@@ -76,7 +76,7 @@ def _environment(image: Any, conda: Any, dockerfile: Any, context: str | None) -
 
 
 def _component(spec: Mapping[str, Any]) -> dict[str, str | None]:
-    """The aspects of a component, from its fields as YAML has them."""
+    """Of a component's values as YAML has them."""
     defaults = {"is_deterministic": True, "type": "command"}
     aspects: dict[str, str | None] = {
         key: json.dumps(spec.get(key) or defaults.get(key), sort_keys=True, default=str) for key in _COMPARED
@@ -85,11 +85,11 @@ def _component(spec: Mapping[str, Any]) -> dict[str, str | None]:
         ports = spec.get(key) or {}
         aspects[key] = ", ".join(sorted(f"{name}: {_type(port)}" for name, port in ports.items()))
     environment = spec.get("environment") or ""
-    version = _VERSION.search(environment) if isinstance(environment, str) else None
-    inline = isinstance(environment, dict) or "CliV2AnonymousEnvironment" in environment
-    aspects["environment"] = f"{version['name']}:{version['version']}" if version and not inline else None
-    code = _DIGEST.search(str(spec.get("code") or ""))
-    aspects["code"] = code["digest"] if code else None if spec.get("code") else ""
+    named = parse_reference(environment) if isinstance(environment, str) else None
+    comparable = named is not None and named.version is not None and named.name != ANONYMOUS_ENVIRONMENT
+    aspects["environment"] = named.short if named and comparable else None
+    digest = code_digest(str(spec.get("code") or ""))
+    aspects["code"] = digest if re.fullmatch(_DIGEST, digest) else None if spec.get("code") else ""
     if spec.get("jobs"):
         aspects["jobs"] = None
     return aspects
@@ -99,7 +99,7 @@ def _type(port: Any) -> str:
     return str(port.get("type") if isinstance(port, dict) else port)
 
 
-def _fields(asset: Any) -> dict[str, Any]:
+def _plain(asset: Any) -> dict[str, Any]:
     names = (*_COMPARED, "environment", "code", "jobs")
     values = {name: getattr(asset, name, None) for name in names}
     ports = {
@@ -109,12 +109,12 @@ def _fields(asset: Any) -> dict[str, Any]:
     return values | ports
 
 
-def _place(path: str) -> dict[str, str]:
+def _place(path: str, cloud: Cloud) -> dict[str, str]:
     if os.path.exists(path):
-        return {"content": f"{upload_hash(path)}/{os.path.basename(path.rstrip('/'))}"}
-    return {"uri": _STORE.sub("datastores/", path)}
+        return {"content": f"{cloud.upload_hash(path)}/{os.path.basename(path.rstrip('/'))}"}
+    return {"uri": short_uri(path)}
 
 
 def _uploaded(path: str) -> dict[str, str]:
-    found = _UPLOAD.search(path)
-    return {"content": f"{found['hash']}/{found['name']}"} if found else {"uri": _STORE.sub("datastores/", path)}
+    found = parse_upload(path)
+    return {"content": f"{found.digest}/{found.name}"} if found else {"uri": short_uri(path)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from creditml.references import tracking_url
 from creditml_azureml.errors import mapped
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ _SCOPE = "https://management.azure.com/.default"
 
 
 def metrics_of(cloud: Cloud, runs: Iterable[str]) -> Mapping[str, Mapping[str, float]]:
-    """The last value of each metric, by run; runs without metrics are left out.
+    """The last value of each metric, by run; runs without any are left out.
 
-    This asks MLflow's own REST API, which a workspace has at its tracking URI with https instead of azureml
-    (azureml-mlflow does the same).
+    MLflow's own REST API is asked, which `azureml://` addresses stand for (azureml-mlflow: the same host and path under
+    https).
     """
     from azure.core import PipelineClient
     from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
@@ -26,10 +27,10 @@ def metrics_of(cloud: Cloud, runs: Iterable[str]) -> Mapping[str, Mapping[str, f
 
     with mapped("asking for metrics"):
         uri = str(cloud.client.workspaces.get(cloud.target.workspace_name).mlflow_tracking_uri or "")
-        base = uri.replace("azureml://", "https://", 1).rstrip("/")
+        base = tracking_url(uri)
         policies: list[Any] = [RetryPolicy()]
-        if base.startswith("https://"):  # a token is only sent over TLS
-            policies.append(BearerTokenCredentialPolicy(cloud.client._credential, _SCOPE))  # noqa: SLF001  the client's own
+        if base.startswith("https://"):  # a token goes nowhere else
+            policies.append(BearerTokenCredentialPolicy(cloud.client._credential, _SCOPE))  # noqa: SLF001  the one it uses
         found = {}
         client: PipelineClient[Any, Any] = PipelineClient(base, policies=policies)
         with client:

@@ -1,4 +1,4 @@
-"""Jobs and components of Azure ML, read as creditml's own."""
+"""Jobs and components of the cloud, as our own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 from creditml.errors import NotFound, SpecError, Unsupported
 from creditml.language.reader import read_component_document, read_job_dict
 from creditml.language.yaml import Document, from_plain
-from creditml.references import Id, parse_id, parse_reference
+from creditml.references import Id, code_reference, named, parse_id, parse_reference
 from creditml.wire import reading as wire
 from creditml.wire.resources import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT
 from creditml.wire.words import snake, some
@@ -29,24 +29,27 @@ _TRUE = "true"
 _LATEST = "latest"
 
 
-class CloudComponents:
-    """Components that are registered in Azure ML; see `creditml.submission.resolving.Elsewhere`."""
+class Components:
+    """Registered components of the cloud; see `creditml.submission.resolving.Elsewhere`."""
 
     def __init__(self, cloud: Cloud) -> None:
+        """Nothing is asked yet."""
         self._cloud = cloud
 
     def component(self, reference: str) -> Component | None:
-        """A registered component, whose code stays a reference into Azure ML; None if this isn't a reference.
+        """A registered component.
+
+        Its code stays a reference to the cloud's.
 
         Raises:
-            NotFound: Azure ML has no such component.
-            Unsupported: creditml can't read components of its type.
+            NotFound: the cloud has none.
+            Unsupported: it is of a type that isn't read here.
         """
-        asset = _component_named(reference)
+        asset = _asset(reference)
         if asset is None:
             return None
         if asset.label not in (None, _LATEST):
-            message = f"{reference}: components have no label but '{_LATEST}'. Write azureml:{asset.name}:<version>."
+            message = f"{reference}: components have no label but '{_LATEST}'. Write {named(asset.name)}:<version>."
             raise NotFound(message)
         try:
             spec = CloudResolver(self._cloud).component_spec(asset)
@@ -65,22 +68,20 @@ class CloudComponents:
         return component
 
 
-def read_cloud_job(
-    cloud: Cloud, name: str, workspace: Workspace | None = None, assets: CloudResolver | None = None
-) -> Job:
-    """Read a job of Azure ML, with the definitions of all its components.
+def job_of(cloud: Cloud, name: str, workspace: Workspace | None = None, assets: CloudResolver | None = None) -> Job:
+    """A job of the cloud, with every component in place.
 
     Args:
-        cloud: where the job is.
+        cloud: where it is.
         name: its name there.
-        workspace: gets snapshots of its code; without one, code stays a reference into Azure ML.
+        workspace: where its code is put as snapshots; without one, code stays a reference to the cloud's.
         assets: looks up its ids, and can be asked afterwards what it met.
 
     Raises:
         NotFound: there is no such job.
-        Unsupported: creditml can't read jobs of its type.
+        Unsupported: it is of a type that isn't read here.
     """
-    body = cloud.jobs.body(name)
+    body = cloud.job_body(name)
     try:
         return read_job_dict(wire.job_of(name, body, assets or CloudResolver(cloud, workspace)))
     except SpecError as error:
@@ -93,20 +94,20 @@ class CloudResolver:
     """Looks up the ids in the cloud's answers; see `creditml.wire.words.AssetResolver`."""
 
     def __init__(self, cloud: Cloud, workspace: Workspace | None = None) -> None:
-        """Take a workspace that gets snapshots of code, or none: code stays a reference into Azure ML then."""
+        """Nothing is asked yet. With a workspace, code is brought there."""
         self.environments: dict[str, Id] = {}
-        """The named environments that were looked up, by their references."""
+        """Environments with a name that were met, by their references."""
         self._cloud, self._workspace = cloud, workspace
         self._known: dict[str, Any] = {}
 
     def component(self, sent: str) -> Any:  # str or dict
-        """The definition of a component, so that the job can be read later without a connection."""
-        asset = parse_id(sent) or _component_named(sent if sent.startswith("azureml:") else f"azureml:{sent}")
+        """A component stands in place, since the job is to be read where the cloud can't be asked."""
+        asset = parse_id(sent) or _asset(named(sent))
         return sent if asset is None else self._once(sent, lambda: self.component_spec(asset))
 
     def component_spec(self, asset: Id) -> dict[str, Any]:
-        """The definition of a component in the terms of the spec language."""
-        body = self._cloud.assets.component_body(asset)
+        """A component in the terms of the spec language."""
+        body = self._cloud.component_body(asset)
         spec = wire.component_of({**body, "inputs": _declared(body.get("inputs"))}, self)
         if asset.name == ANONYMOUS_COMPONENT:
             spec.pop("name", None)
@@ -114,22 +115,22 @@ class CloudResolver:
         return {**spec, "name": asset.name, "version": body["version"]}
 
     def environment(self, sent: str) -> Any:  # str or dict
-        """The reference of an environment; the definition of an anonymous one."""
+        """An environment's reference; an anonymous one stands in place."""
         asset = parse_id(sent)
         if asset is None:
-            return sent if sent.startswith("azureml:") else f"azureml:{sent}"
+            return named(sent)
         if asset.name != ANONYMOUS_ENVIRONMENT:
             self.environments[asset.reference] = asset
             return asset.reference
-        return self._once(sent, lambda: environment_spec(self._cloud.assets.environment_body(asset)))
+        return self._once(sent, lambda: environment_spec(self._cloud.environment_body(asset)))
 
     def code(self, sent: str) -> str:
-        """The reference of a snapshot in the workspace, to which code is brought; code of a registry stays there."""
+        """Code is named by its content's hash, once it is here; that of a registry stays there."""
         asset = parse_id(sent)
         if asset is None or self._workspace is None or asset.registry:
-            return sent if sent.startswith("azureml:") else f"azureml:{sent}"
+            return named(sent)
         digest: str = self._once(sent, lambda: bring_code(self._cloud, asset, self._workspace))
-        return f"azureml:{digest}:1"
+        return code_reference(digest)
 
     def _once(self, key: str, ask: Any) -> Any:
         if key not in self._known:
@@ -138,7 +139,7 @@ class CloudResolver:
 
 
 def environment_spec(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The definition of an environment in the terms of the spec language, from its `properties`, without its name."""
+    """An environment's `properties` in the terms of the spec language, without name and version."""
     fields = snake(body)
     conda, build = fields.get("conda_file"), fields.get("build")
     system = str(fields.get("os_type") or "linux").lower()
@@ -154,19 +155,19 @@ def environment_spec(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bring_code(cloud: Cloud, asset: Id, workspace: Workspace) -> str:
-    """Make a snapshot of a code asset in the workspace, unless it has one already; returns its hash."""
-    body = cloud.assets.code_body(asset)
-    digest = str((body.get("properties") or {}).get("hash_sha256") or asset.name)
-    if _HASH.fullmatch(digest) and workspace.content.folder(digest).is_dir():
-        return digest
+    """Keep a code asset as a snapshot of the workspace, unless it is one already; returns its hash."""
+    body = cloud.code_body(asset)
+    told = str((body.get("properties") or {}).get("hash_sha256") or asset.name)
+    if _HASH.fullmatch(told) and workspace.content.folder(told).is_dir():
+        return told
     workspace.create()
     with TemporaryDirectory(dir=workspace.root) as folder:
-        cloud.data.copy_code(body["codeUri"], Path(folder))
+        cloud.download_code(body["codeUri"], Path(folder))
         return workspace.content.keep(Path(folder))
 
 
-def _component_named(reference: str) -> Id | None:
-    """The component that a reference of the spec language names; None if it is not a reference."""
+def _asset(reference: str) -> Id | None:
+    """What a reference in the spec language names; None if it is none."""
     found = parse_reference(reference)
     if found is None:
         return None
@@ -174,7 +175,7 @@ def _component_named(reference: str) -> Id | None:
 
 
 def _declared(inputs: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Declared inputs as the spec language has them: Azure ML sends `optional` as a text."""
+    """Declared inputs as the spec language has them: Azure ML sends what is true as a text."""
     if not inputs:
         return None
     return {name: {**spec, **_truth(spec)} for name, spec in inputs.items()}

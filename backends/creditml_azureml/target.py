@@ -1,4 +1,4 @@
-"""The workspace in Azure that is meant in a folder: by flags, settings, variables or a config.json."""
+"""Which workspace in Azure is meant."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.config import AZURE_WORKSPACE
 from creditml.errors import BackendError
+from creditml.references import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,29 +27,26 @@ class Target(NamedTuple):
     workspace_name: str
 
     def __str__(self) -> str:
-        """The workspace as messages name it."""
+        """As messages name it."""
         return f"'{self.workspace_name}' (resource group '{self.resource_group}')"
 
     @property
     def id(self) -> str:
         """Its ARM id."""
-        return (
-            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
-            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace_name}"
-        )
+        return Scope(*self).path
 
 
 def find_target(given: Mapping[str, Any]) -> Target:
     """The workspace that is meant in the current folder.
 
-    Each of its three names is looked for in this order: `given`, an environment variable (AZURE_SUBSCRIPTION_ID,
+    Each name is the first that there is of: what is given, an environment variable (AZURE_SUBSCRIPTION_ID,
     AZURE_RESOURCE_GROUP, AZURE_ML_WORKSPACE), the nearest config.json upward, as `MLClient.from_config` reads it.
 
     Args:
-        given: names from flags or settings, by the keys of `creditml.config.AZURE_WORKSPACE`; empty ones don't count.
+        given: names by `creditml.config.AZURE_WORKSPACE`, of flags or settings; those that are empty don't count.
 
     Raises:
-        BackendError: a name is found nowhere, or the config.json can't be read.
+        BackendError: a name is given nowhere, or the config.json can't be read.
     """
     found = dict(zip(AZURE_WORKSPACE, map(os.environ.get, _VARIABLES), strict=True))
     found |= {key: str(value) for key, value in given.items() if key in AZURE_WORKSPACE and value}

@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creditml.asset_kinds import title_of
 from creditml.cli import output
 from creditml.cli.job import add_archived_arguments
 from creditml.cli.job_flags import add_set_argument
 from creditml.cli.views import ASSET_COLUMNS, asset_view
 from creditml.errors import SpecError, UsageError
 from creditml.model import NOTHING
+from creditml.references import is_reference
 from creditml.workspace import Workspace
-from creditml.workspace.assets import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,7 +151,7 @@ def _create_other(workspace: Workspace, arguments: argparse.Namespace, given: di
         "path",
         "conda_file",
     ):  # what the command line names is relative to the current folder, not to the file's
-        if isinstance(given.get(key), str) and "://" not in given[key] and not given[key].startswith("azureml:"):
+        if isinstance(given.get(key), str) and "://" not in given[key] and not is_reference(given[key]):
             given[key] = str(Path(given[key]).absolute())
     if kind == "environment" and "build_context" in given:
         given["build"] = {"path": str(Path(given.pop("build_context")).absolute())}
@@ -203,7 +204,7 @@ def _archive(arguments: argparse.Namespace) -> int:
 
 
 def _create_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    parser.add_argument("-f", "--file", help=f"the {TITLES[kind]}'s YAML file")
+    parser.add_argument("-f", "--file", help=f"the {title_of(kind)}'s YAML file")
     parser.add_argument("-n", "--name", help="name, instead of the file's")
     parser.add_argument("-v", "--version", help="version, instead of the file's; by default the next one")
     parser.add_argument("-d", "--description", help="description")
@@ -216,7 +217,7 @@ def _create_flags(parser: argparse.ArgumentParser, kind: str) -> None:
 
 
 def _list_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    parser.add_argument("-n", "--name", help=f"all versions of this {TITLES[kind]}")
+    parser.add_argument("-n", "--name", help=f"all versions of this {title_of(kind)}")
     parser.add_argument("-r", "--max-results", type=output.count, metavar="N", help="at most so many")
     add_archived_arguments(parser)
     output.add_arguments(parser)
@@ -228,7 +229,7 @@ def _show_flags(parser: argparse.ArgumentParser, kind: str) -> None:
 
 
 def _name_flags(parser: argparse.ArgumentParser, kind: str, about_version: str) -> None:
-    parser.add_argument("-n", "--name", required=True, help=f"name of the {TITLES[kind]}")
+    parser.add_argument("-n", "--name", required=True, help=f"name of the {title_of(kind)}")
     parser.add_argument("-v", "--version", help=about_version)
     parser.add_argument("-l", "--label", help="label, as latest")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from creditml.errors import CreditMLError, UsageError, near_miss
 from creditml.language.yaml import scalar
+from creditml.references import is_reference
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -96,7 +97,7 @@ def _value(parameter: inspect.Parameter, text: str) -> Any:
     declared = getattr(parameter.annotation, "type", None)
     if declared in _DATA:
         return Input(type=declared, path=text)
-    if declared is None and (Path(text).exists() or text.startswith(("https://", "azureml:"))):
+    if declared is None and (Path(text).exists() or text.startswith("https://") or is_reference(text)):
         return Input(type="uri_folder" if Path(text).is_dir() else "uri_file", path=text)
     return text if parameter.annotation is str else scalar(text)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from creditml.cli import assets, output
 from creditml.cli.views import ASSET_COLUMNS, asset_view
 from creditml.errors import CreditMLError, NotFound, SpecError, UsageError
+from creditml.references import is_reference, reference, registry_uri
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -52,13 +53,12 @@ def _asked(arguments: argparse.Namespace) -> _Asked:
 
 def _reference(arguments: argparse.Namespace) -> str:
     name: str = arguments.name
-    if name.startswith("azureml:"):
+    if is_reference(name):
         return name
     version, label = arguments.version, arguments.label or "latest"
     if arguments.registry_name:
-        last = f"versions/{version}" if version else f"labels/{label}"
-        return f"azureml://registries/{arguments.registry_name}/environments/{name}/{last}"
-    return f"azureml:{name}:{version}" if version else f"azureml:{name}@{label}"
+        return registry_uri(arguments.registry_name, "environment", name, version, None if version else label)
+    return reference(name, version, label)
 
 
 def _from_file(file: str) -> Environment:
@@ -89,7 +89,7 @@ def _from_file(file: str) -> Environment:
 
 def _show(arguments: argparse.Namespace) -> int:
     _check_choice(arguments)
-    if not arguments.file and not arguments.drift and not arguments.name.startswith("azureml:"):
+    if not arguments.file and not arguments.drift and not is_reference(arguments.name):
         missing = _show_registered(arguments)
         if missing is None:
             return 0

@@ -22,6 +22,7 @@ from creditml.cli.streaming import DOWNLOADABLE, log_of, print_end, print_log, r
 from creditml.cli.views import JOB_COLUMNS, job_row, job_view
 from creditml.entry_points import AZURE, DEFAULT
 from creditml.errors import CreditMLError
+from creditml.references import output_uri
 from creditml.workspace import Workspace, tracking_page
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def main(command: str, words: list[str]) -> int:
 
 
 def _function(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    """The function for a subcommand; jobs of Azure ML (--backend azureml) have functions of their own."""
+    """What does it: for jobs of Azure ML, that is another one."""
     function: Callable[[argparse.Namespace], int] = arguments.function
     if function in _REMOTE:
         if arguments.backend == AZURE:
@@ -80,7 +81,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def add_archived_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags for archived entries of a list."""
+    """Which entries of a list are shown."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--archived-only", action="store_true", help="archived ones alone")
     group.add_argument("--include-archived", action="store_true", help="archived ones too")
@@ -101,7 +102,7 @@ def _create(arguments: argparse.Namespace) -> int:
     if executor.place:
         from creditml.cli.cloud_jobs import stream_remote
 
-        return stream_remote(executor, record.name, record.type, tracking_page(workspace.root, record))
+        return stream_remote(executor, record.name)
     return stream(workspace, record)
 
 
@@ -152,7 +153,7 @@ def _stream(arguments: argparse.Namespace) -> int:
 
 
 def stream(workspace: Workspace, record: JobRecord) -> int:
-    """Print a job's log as it grows, word for word as Azure ML's clients do; returns 0 if it is Completed, else 1."""
+    """Print a job's log as it comes, word for word as Azure ML's clients do; 1 unless it is Completed in the end."""
     from creditml.history.life import follow
 
     log = log_of(record.type)
@@ -177,7 +178,7 @@ def _download(arguments: argparse.Namespace) -> int:
     if not arguments.output_name:
         _put(workspace.jobs.folder(record) / "artifacts", target / "artifacts", copy_tree)
     for name in wanted:
-        place = workspace.data.locate(f"azureml://jobs/{record.name}/outputs/{name}")
+        place = workspace.data.locate(output_uri(record.name, name))
         folder = target / "named-outputs" / name
         _put(place, folder / place.name if place.is_file() else folder, copy_tree)
     print(f"Downloaded to {target.absolute()}", file=sys.stderr)
@@ -211,7 +212,7 @@ def _archive(arguments: argparse.Namespace) -> int:
 
 
 def _of_here(workspace: Workspace, name: str) -> JobRecord:
-    """The record of a job, unless it runs in Azure ML: running Azure ML jobs can't be handled locally."""
+    """A job that this machine can do something about: one of Azure ML that hasn't ended is not."""
     record = _settled(workspace, name)
     if record.backend == AZURE and not record.ended:
         message = f"'{name}' is a job of Azure ML: add --backend {AZURE}."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creditml.cli.live import duration, seconds
+from creditml.references import reference
 from creditml.workspace import UI_PORT
 from creditml.workspace.records import PAGE, now
 
@@ -28,7 +29,7 @@ def print_summary(workspace: Workspace, runner: Watched) -> None:
     if runner.measured:
         _metrics(workspace, record.root)
     for model in record.results.get("models", ()):
-        print(f"  model    {model['name']}:{model['version']}  (azureml:{model['name']}:{model['version']})")
+        print(f"  model    {model['name']}:{model['version']}  ({reference(model['name'], model['version'])})")
     for name, place in record.results.get("outputs", {}).items():
         print(f"  output   {name}: {_near(place)}")
     print(f"  logs     {_near(str(workspace.jobs.folder(record)))}")

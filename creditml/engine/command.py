@@ -30,7 +30,7 @@ from creditml.errors import BackendError, Canceled, CreditMLError
 from creditml.model import NOTHING, Literal
 from creditml.names import run_id
 from creditml.plan import Given
-from creditml.references import DEFAULT_DATASTORE
+from creditml.references import DEFAULT_DATASTORE, resource_name
 from creditml.seams.launcher import Exit, Running, Step
 from creditml.workspace.content import copy_tree
 
@@ -248,7 +248,7 @@ class CommandRun:
 
     def _make_outputs(self) -> None:
         runner, step = self.runner, self.step
-        datastore = (runner.plan.job.settings.default_datastore or DEFAULT_DATASTORE).removeprefix("azureml:")
+        datastore = resource_name(runner.plan.job.settings.default_datastore or DEFAULT_DATASTORE)
         self._targets = targets(step, runner.workspace, self.folder, self.run_id, datastore)
         self._outputs = make_outputs(self._targets, dict(step.outputs), self.root, self._see)
 

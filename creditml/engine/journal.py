@@ -12,6 +12,7 @@ from creditml import tracking
 from creditml.history.life import give_up
 from creditml.model import MODEL_TYPES
 from creditml.names import run_id as new_run_id
+from creditml.references import output_uri
 from creditml.workspace.records import JobRecord, now
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class Journal:
                 spec = {
                     "name": output.name,
                     "type": output.type,
-                    "path": f"azureml://jobs/{run.run_id}/outputs/{name}",
+                    "path": output_uri(run.run_id, name),
                     "properties": {"job_name": run.run_id},
                 }
                 self._workspace.assets.create(kind, output.name, output.version, spec)

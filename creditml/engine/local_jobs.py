@@ -10,6 +10,7 @@ from creditml.history.life import POLL, follow, settle
 from creditml.history.recorded import recorded_plan
 from creditml.history.steps import started_step
 from creditml.plan import plan
+from creditml.references import output_uri
 from creditml.seams.executor import Examined, JobState, StepState
 from creditml.submission.options import Options
 from creditml.submission.submit import Submitted, prepare, submit
@@ -81,7 +82,7 @@ class LocalJobs:
     def fetch(self, job: str, node: str | None, output: str, to: Path) -> Path:
         """Copy an output to a folder; returns the folder."""
         record = self._record(job, node or "")
-        place = self.workspace.data.locate(f"azureml://jobs/{record.name}/outputs/{output}")
+        place = self.workspace.data.locate(output_uri(record.name, output))
         target = to / place.name if place.is_file() else to
         copy_tree(place, target)
         return to

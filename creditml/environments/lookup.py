@@ -15,7 +15,7 @@ from creditml.environments.conda_file import CondaFile, read_conda_file
 from creditml.environments.wanted import Wanted
 from creditml.errors import CreditMLError, NotFound, near_miss
 from creditml.model import Build
-from creditml.references import Reference, parse_reference
+from creditml.references import Reference, bare, parse_reference, spellings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -108,8 +108,7 @@ def _image(image: str, images: Mapping[str, str]) -> str:
 
 def _keys(text: str, reference: Reference) -> list[str]:
     """What the settings may call a reference, the most particular first."""
-    short = f"{reference.name}:{reference.version}" if reference.version else f"{reference.name}@{reference.label}"
-    return [text, text.removeprefix("azureml:"), text.removeprefix("azureml://"), short, reference.name]
+    return [*spellings(text), reference.short, reference.name]
 
 
 def _known(names: Iterable[str], known: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -125,7 +124,7 @@ def _known(names: Iterable[str], known: Mapping[str, Mapping[str, Any]]) -> Mapp
 
 
 def _key(name: str) -> str:
-    return name.removeprefix("azureml:").lower()
+    return bare(name).lower()
 
 
 def _registered(
@@ -151,7 +150,7 @@ def _unknown(text: str, reference: Reference, workspace: Workspace, settings: En
     from creditml.environments import curated
 
     registered = [asset.name for asset in workspace.assets.entries("environment")] if workspace.exists else []
-    others = [name.removeprefix("azureml:").partition(":")[0] for name in settings.known]
+    others = [bare(name).partition(":")[0] for name in settings.known]
     names = [*registered, *others, *curated.names()]
     hint = near_miss(reference.name, (name for name in names if name != reference.name))
     if reference.name in registered and reason:  # another version of it is there

@@ -10,6 +10,7 @@ from creditml.expressions import Reference, parse_command
 from creditml.history.recorded import recorded_plan
 from creditml.model import Data, Job, JobInput, JobOutput, Literal
 from creditml.plan import Given, Plan, PlannedStep
+from creditml.references import output_uri
 from creditml.workspace.data import is_url
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 AGAIN = "creditml.again"
 """The property of such a job: `JOB/STEP`, which step it is."""
-_CODE_SCHEME = "azureml:"
 
 
 def step_job(workspace: Workspace, job: str, path: str, code: Path | None = None) -> Job:
@@ -128,7 +128,7 @@ class _Inputs:
             raise NotFound(message)
         kind = self._plan.steps[bound.step].outputs[bound.output].type or "uri_folder"
         rest = bound.suffix.strip("/")
-        path = f"azureml://jobs/{run.name}/outputs/{bound.output}" + (f"/paths/{rest}" if rest else "")
+        path = output_uri(run.name, bound.output, rest)
         self._see(name, path, kind)
         return Data(path, kind, bound.mode or spec.mode)
 

@@ -7,7 +7,6 @@ themselves: no two runs take the same.
 from __future__ import annotations
 
 import math
-import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +17,7 @@ from creditml.history.recorded import recorded_plan
 from creditml.language.writer import environment_value, settings_dict
 from creditml.model import Data, Literal, Pipeline
 from creditml.plan import Given, Plan
+from creditml.references import parse_output, parse_upload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
 
-_CODE_SCHEME = "azureml:"
 _USUAL = {"instance_count": 1, "shm_size": "2g"}
-_UPLOAD = re.compile(r"azureml://datastores/[^/]+/paths/LocalUpload/(?P<digest>[0-9a-f]+)/(?P<name>[^/]+)/?")
-_OUTPUT = re.compile(r"azureml://jobs/(?P<run>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths(?P<rest>/.*))?")
 _NODE_FIELDS = ("compute", "environment_variables", "limits", "distribution")
 
 
@@ -228,11 +225,12 @@ def _sources(workspace: Workspace, a: Side, b: Side) -> dict[str, Any]:
 
 def _source(workspace: Workspace, bound: Bound) -> Any:  # a text or dict
     if isinstance(bound, Given) and isinstance(bound.value, Data):
-        match = _OUTPUT.fullmatch(bound.value.path)
-        if match:
+        written = parse_output(bound.value.path)
+        if written:
             with suppress(NotFound):
-                run = workspace.jobs.get(match["run"])
-                return f"{run.path or run.name}.{match['output']}{match['rest'] or ''}"
+                run = workspace.jobs.get(written.job)
+                rest = f"/{written.path}" if written.path else ""
+                return f"{run.path or run.name}.{written.output}{rest}"
     return _bound(bound)
 
 
@@ -256,11 +254,11 @@ def _is_upload(workspace: Workspace, one: Any, other: Any) -> bool:
     if not isinstance(one, dict) or not isinstance(other, dict):
         return False
     local = Path(str(one.get("path", "")))
-    match = _UPLOAD.fullmatch(str(other.get("path", "")))
-    if match is None or match["name"] != local.name or not local.is_absolute() or not local.exists():
+    upload = parse_upload(str(other.get("path", "")))
+    if upload is None or upload.name != local.name or not local.is_absolute() or not local.exists():
         return False
     same = {**one, "path": ""} == {**other, "path": ""}
-    return same and workspace.content.upload_hash(local) == match["digest"]
+    return same and workspace.content.upload_hash(local) == upload.digest
 
 
 def _outputs(step: PlannedStep) -> dict[str, Any]:
@@ -272,7 +270,7 @@ def _code(workspace: Workspace, one: str | None, other: str | None, *, patch: bo
         return None
     if one is None or other is None:
         return {"a": one, "b": other}
-    folders = [workspace.content.folder(code.removeprefix(_CODE_SCHEME).partition(":")[0]) for code in (one, other)]
+    folders = [workspace.content.code_folder(code) for code in (one, other)]
     if not all(folder.is_dir() for folder in folders):
         return {"a": one, "b": other}
     return compare_code(*folders, patch=patch)

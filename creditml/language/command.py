@@ -27,6 +27,7 @@ from creditml.language.fields import (
 from creditml.language.io import component_inputs, component_outputs, job_inputs, job_outputs
 from creditml.language.yaml import List, Map, Node, Scalar
 from creditml.model import Command
+from creditml.references import is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +132,7 @@ def environment_variables(context: Context, node: Node) -> Any:  # dict or INVAL
 def code_path(context: Context, node: Node) -> Any:  # str or INVALID
     """A code folder, made absolute, or a reference to a code asset."""
     path = text(context, node)
-    if path is INVALID or path.startswith("azureml:"):
+    if path is INVALID or is_reference(path):
         return path
     if path.startswith(("http://", "https://", "git+", "git@")):
         return context.error(node, "Code from a URL is not supported here; clone it and give the local folder.")

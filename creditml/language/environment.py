@@ -23,6 +23,7 @@ from creditml.language.fields import (
 from creditml.language.requirements import with_requirements
 from creditml.language.yaml import Map, Node, Scalar, parse
 from creditml.model import Build, Environment
+from creditml.references import bare, is_reference, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +82,7 @@ ENVIRONMENT = Table(
 
 def versioned(context: Context, node: Node, reference: str) -> Any:  # str or INVALID
     """A reference to an asset, which needs a version or a label."""
-    name = reference.removeprefix("azureml:")
+    name = bare(reference)
     if "/" in name or ":" in name or "@" in name:
         return reference
     return context.error(node, f"{reference} has no version; write {reference}@latest or {reference}:<version>.")
@@ -112,14 +113,14 @@ def environment_value(context: Context, node: Node, files: Files) -> Any:  # Env
     if not (isinstance(node, Scalar) and isinstance(node.value, str)):
         return context.error(node, f"An environment is a reference or a mapping, not {describe(node)}.")
     reference = node.value
-    if reference.startswith("azureml:"):
+    if is_reference(reference):
         return versioned(context, node, reference)
     if reference.startswith("file:") or reference.endswith((".yml", ".yaml")):
         loaded = files.load(context, node, reference)
         return INVALID if loaded is None else files.once(loaded, environment)
     label = "" if ":" in reference else "@latest"
     message = (
-        f"'{reference}' is no environment; write azureml:{reference}{label} for a registered one, "
+        f"'{reference}' is no environment; write {named(reference)}{label} for a registered one, "
         f"file:<path> for a file, or 'image: {reference}'."
     )
     return context.error(node, message)

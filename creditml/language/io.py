@@ -20,6 +20,7 @@ from creditml.model import (
     JobOutput,
     Literal,
 )
+from creditml.references import is_reference, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 RESERVED = ("path", "ld_library_path", "user", "logname", "home", "pwd", "shell")
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _GROUPED = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")
-_REMOTE = re.compile(r"(azureml|https?|wasbs?|abfss?|adl|runs|s3|gs|dbfs):")
+_REMOTE = re.compile(r"(https?|wasbs?|abfss?|adl|runs|s3|gs|dbfs):")
 _BINDING = re.compile(r"\$\{\{\s*\S*\s*\}\}")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 # The SDK reads `name:version` and `name@label` without `azureml:` as the same reference.
@@ -38,7 +39,7 @@ _PORT_MODES = (*INPUT_MODES, "mount", "rw_mount", "upload", "link")
 
 def remote(path: str) -> bool:
     """Whether a path is a URI or a reference rather than a local path."""
-    return bool(_REMOTE.match(path)) or "${{" in path
+    return is_reference(path) or bool(_REMOTE.match(path)) or "${{" in path
 
 
 def input_path(context: Context, node: Node) -> Any:  # str or INVALID
@@ -47,7 +48,7 @@ def input_path(context: Context, node: Node) -> Any:  # str or INVALID
     if path is INVALID or remote(path) or os.path.isabs(path) or _WINDOWS.match(path) or path.startswith("file:"):
         return data_path(context, node)
     if _ASSET.fullmatch(path):
-        return f"azureml:{path}"
+        return named(path)
     if ":" in path or "@" in path:
         return context.error(
             node, f"Azure ML takes {path} for a reference, because of its ':' or '@'; rename what it leads to."

@@ -37,6 +37,7 @@ from creditml.model import (
     Node,
     Pipeline,
 )
+from creditml.references import is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,9 +176,7 @@ def _component_node(context: Context, name: str, tree: Map, files: Files, table:
 def _names_pipeline(context: Context, tree: Map, files: Files) -> bool:
     """Whether a node without a type has a pipeline component's file: Azure ML then takes it for a pipeline node."""
     component = tree.items.get("component")
-    if not (isinstance(component, Scalar) and isinstance(component.value, str)) or component.value.startswith(
-        "azureml:"
-    ):
+    if not (isinstance(component, Scalar) and isinstance(component.value, str)) or is_reference(component.value):
         return False
     if not context.exists(context.local(component.value)):
         return False
@@ -231,7 +230,7 @@ def component_value(context: Context, tree: Tree, files: Files, kind: str) -> An
     if not (isinstance(tree, Scalar) and isinstance(tree.value, str)):
         return context.error(tree, f"A component is a file, a reference or a mapping, not {describe(tree)}.")
     reference = tree.value
-    if reference.startswith("azureml:"):
+    if is_reference(reference):
         return versioned(context, tree, reference)
     if kind == "pipeline" and reference.startswith("file:"):
         context.warn(

@@ -18,6 +18,7 @@ from creditml.language.pipeline import LATER_NODE_TYPES, component_type, compone
 from creditml.language.yaml import Document, Map, Scalar, from_plain, parse
 from creditml.language.yaml import Node as Tree
 from creditml.model import NOTHING, Command, Component, ComponentOutput, Job, Node, Pipeline, Settings
+from creditml.references import is_arm_id, is_reference, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,18 +29,18 @@ _JOB_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 
 def _default_compute(context: Context, node: Tree) -> Any:  # str or INVALID
     value = text(context, node)
-    if value is INVALID or value.lower() == "serverless" or value.startswith(("azureml:", "/subscriptions/")):
+    if value is INVALID or value.lower() == "serverless" or is_reference(value) or is_arm_id(value):
         return value
     return context.error(
-        node, f"'{value}' is no default compute; write serverless, or azureml:{value} for a compute of the workspace."
+        node, f"'{value}' is no default compute; write serverless, or {named(value)} for a compute of the workspace."
     )
 
 
 def _default_datastore(context: Context, node: Tree) -> Any:  # str or INVALID
     value = text(context, node)
-    if value is INVALID or value.startswith(("azureml:", "/subscriptions/")):
+    if value is INVALID or is_reference(value) or is_arm_id(value):
         return value
-    return context.error(node, f"'{value}' is no default datastore; write azureml:{value}.")
+    return context.error(node, f"'{value}' is no default datastore; write {named(value)}.")
 
 
 _SETTINGS = Table(

@@ -13,6 +13,7 @@ from creditml.language.reader import open_document
 from creditml.language.yaml import Document, Map, Scalar, from_plain
 from creditml.language.yaml import Node as Tree
 from creditml.parity.table import IGNORED, LATER_JOB_TYPES, LATER_NODE_TYPES, SECTIONS, Fate
+from creditml.references import is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -134,7 +135,7 @@ class _Walk:
             return context, child
         if not (isinstance(child, Scalar) and isinstance(child.value, str)):
             return None
-        if child.value.startswith("azureml:"):
+        if is_reference(child.value):
             key = (kind, child.value)
             if key not in self._registered:
                 self._registered[key] = self._asset(context, child.value, kind)

@@ -8,8 +8,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from creditml.asset_kinds import ASSET_KINDS
 from creditml.errors import NotFound
-from creditml.references import Scope, parse_id
+from creditml.references import Scope, code_digest, code_reference, named, parse_id, parse_named
 from creditml.wire.resources import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT
 from creditml.workspace.assets import ANONYMOUS, MUTABLE
 
@@ -44,16 +45,16 @@ class WorkspaceResolver:
     def code(self, sent: str) -> str:
         """The reference of a snapshot, whose name is the hash of its content."""
         found = parse_id(sent)
-        name, version = (found.name, found.version) if found else (sent.removeprefix("azureml:").partition(":")[0], "1")
+        name, version = (found.name, found.version) if found else (code_digest(sent), "1")
         if _DIGEST.fullmatch(name):
-            return f"azureml:{name}:1"
+            return code_reference(name)
         assets = self._workspace.registry(found.registry if found else "")
-        return f"azureml:{assets.get('code', name, version).spec['digest']}:1"
+        return code_reference(assets.get("code", name, version).spec["digest"])
 
     def _resolved(self, kind: str, sent: str) -> Any:  # str or dict
         found = parse_id(sent)
         if found is None:
-            return sent if sent.startswith("azureml:") else f"azureml:{sent}"
+            return named(sent)
         if found.name in _ANONYMOUS:
             assets = self._workspace.registry(found.registry)
             spec = dict(assets.get(kind_of(kind, found.name), found.name, found.version).spec)
@@ -73,31 +74,32 @@ class WorkspaceIds:
 
     def component_id(self, value: Any) -> str:  # str or dict
         """The id of a component; a definition is registered as an anonymous version first."""
-        return self._id("components", ANONYMOUS_COMPONENT, value)
+        return self._id("component", ANONYMOUS_COMPONENT, value)
 
     def environment_id(self, value: Any) -> str:  # str or dict
         """The id of an environment; a definition is registered as an anonymous version first.
 
         A curated environment, which the workspace doesn't have, stays as it was written.
         """
-        return self._id("environments", ANONYMOUS_ENVIRONMENT, value)
+        return self._id("environment", ANONYMOUS_ENVIRONMENT, value)
 
     def code_id(self, value: str) -> str:
         """The id of a code asset."""
-        return self.scope.id("codes", value.removeprefix("azureml:").partition(":")[0], "1")
+        return self.scope.id("codes", code_digest(value), "1")
 
     def _id(self, kind: str, anonymous: str, value: Any) -> str:  # str or dict
+        plural = ASSET_KINDS[kind].plural
         if isinstance(value, str):
-            name, _, version = value.removeprefix("azureml:").partition(":")
-            if "/" in name or "@" in name or not version or not self._has(kind.removesuffix("s"), name, version):
+            found = parse_named(named(value))
+            if found is None or not found.version or not self._has(kind, found.name, found.version):
                 return value
-            return self.scope.id(kind, name, version)
+            return self.scope.id(plural, found.name, found.version)
         name, version = value.get("name"), value.get("version")
-        if name and version and self._is(kind.removesuffix("s"), name, version, value):
-            return self.scope.id(kind, name, version)
+        if name and version and self._is(kind, name, version, value):
+            return self.scope.id(plural, name, version)
         version = _version(value)
         self._assets.create(_ANONYMOUS[anonymous], anonymous, version, {**value})
-        return self.scope.id(kind, anonymous, version)
+        return self.scope.id(plural, anonymous, version)
 
     def _has(self, kind: str, name: str, version: str) -> bool:
         try:

@@ -21,7 +21,14 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from creditml import tracking
 from creditml.errors import NotFound
-from creditml.references import ARTIFACT_STORE, DEFAULT_DATASTORE, artifact_path, short_uri
+from creditml.references import (
+    ARTIFACT_STORE,
+    DEFAULT_DATASTORE,
+    artifact_path,
+    datastore_uri,
+    parse_artifact_path,
+    short_uri,
+)
 from creditml.service.keys import FOLDER
 from creditml.service.messages import Refusal
 
@@ -37,7 +44,6 @@ BLOBSTORE = "azureml-blobstore-local"
 CONTENT = "content"
 UPLOAD = "upload-"
 _OTHERS = "datastore-"
-_RUN = re.compile(r"ExperimentRun/dcid\.(?P<run>[^/]+)(?:/(?P<path>.*))?", re.DOTALL)
 _FORBIDDEN = re.compile(r"(?:^|/)\.{1,2}(?:/|$)|^/|//|[\\\0]|^[A-Za-z]:")
 
 
@@ -158,7 +164,7 @@ def local_uri(workspace: Workspace, path: str) -> str | None:
     jobs = workspace.root / "jobs"
     if not place.is_absolute() or not place.is_relative_to(jobs):
         return None
-    return f"azureml://datastores/{ARTIFACT_STORE}/paths/Jobs/{place.relative_to(jobs).as_posix()}"
+    return datastore_uri(ARTIFACT_STORE, f"Jobs/{place.relative_to(jobs).as_posix()}")
 
 
 def model_uri(workspace: Workspace, path: str, run: str | None) -> str | None:
@@ -168,7 +174,7 @@ def model_uri(workspace: Workspace, path: str, run: str | None) -> str | None:
             blob = artifact_path(run or "", model.name)
             try:
                 if (blob_file(workspace, ARTIFACTS, blob)[0] / "MLmodel").is_file():
-                    return f"azureml://datastores/{ARTIFACT_STORE}/paths/{blob}"
+                    return datastore_uri(ARTIFACT_STORE, blob)
             except Refusal:  # a run that no job is
                 break
     return local_uri(workspace, path)
@@ -194,10 +200,10 @@ def _base(workspace: Workspace, container: str, name: str) -> Base:
 def _artifacts(workspace: Workspace, name: str) -> Base:
     if name.startswith("Jobs/"):
         return Base(workspace.root / "jobs", "Jobs/", writable=False)
-    match = _RUN.fullmatch(name)
-    if match is None:
+    artifact = parse_artifact_path(name)
+    if artifact is None:
         raise Refusal(404, "BlobNotFound", f"The artifact store has only the artifacts of runs, and not '{name}'.")
-    record = _record(workspace, match["run"])
+    record = _record(workspace, artifact.run)
     return Base(workspace.jobs.folder(record) / "artifacts", artifact_path(record.name))
 
 

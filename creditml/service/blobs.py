@@ -13,6 +13,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from creditml.references import UPLOADS
 from creditml.service.blob_places import blob_file, blobs
 from creditml.service.keys import FOLDER
 from creditml.service.messages import Answer, Refusal
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
 
 _META = "x-ms-meta-"
-_UPLOADS = "LocalUpload/"
+_UPLOADS = f"{UPLOADS}/"
 """Where the SDK puts what it uploads, each under a hash of it."""
 _PAGE = 5000
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")

@@ -15,7 +15,7 @@ from azure.ai.ml import Input, MLClient
 
 from creditml.errors import CreditMLError
 from creditml.model import NOTHING, Command, Component, Data, Job, JobInput, Literal, Node, Pipeline
-from creditml.references import LOCAL
+from creditml.references import LOCAL, code_reference, is_arm_id, is_reference
 from creditml.service.credential import LocalCredential
 from creditml.service.service import Service
 from creditml.service.transport import control_plane, in_process, serve_blobs
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from creditml.workspace.records import JobRecord
-
-_UPLOADED = "azureml://datastores/workspaceblobstore/paths/LocalUpload/"
 
 
 def compiled(entity: Any) -> Job:
@@ -105,7 +103,7 @@ def _local_paths(entity: Any) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     component = getattr(entity, "component", None)
     base = getattr(component, "base_path", None) or getattr(entity, "base_path", None) or Path.cwd()
     code = getattr(component, "code", None)
-    if isinstance(code, str | os.PathLike) and not str(code).startswith(("azureml:", "/subscriptions/")):
+    if isinstance(code, str | os.PathLike) and not is_reference(str(code)) and not is_arm_id(str(code)):
         includes = getattr(component, "additional_includes", None) or ()
         yield "code", _at(base, code), tuple(_at(base, include) for include in includes)
     for value in (getattr(entity, "inputs", None) or {}).values():
@@ -131,7 +129,7 @@ def _uploads(
             continue
         if kind == "code":
             digest = workspace.content.snapshot_code(Path(place), [Path(include) for include in includes])
-            yield f"azureml:{digest}:1", (place, includes)
+            yield code_reference(digest), (place, includes)
         else:
             yield workspace.data.keep(place, "uri_folder" if os.path.isdir(place) else "uri_file"), (place, ())
 
@@ -161,7 +159,7 @@ class _Homecoming:
         return component._replace(jobs={name: self.node(child) for name, child in component.jobs.items()})
 
     def _input(self, value: JobInput) -> JobInput:
-        if isinstance(value, Literal) or not value.path.startswith(_UPLOADED):
+        if isinstance(value, Literal):
             return value
         place, _ = self._origins.get(value.path.rstrip("/"), (value.path, ()))
         return Data(**{**value._asdict(), "path": place})

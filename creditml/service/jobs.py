@@ -10,7 +10,7 @@ from creditml.errors import NotFound, SpecError
 from creditml.history.life import settle
 from creditml.language.reader import read_job_document
 from creditml.language.yaml import Document, from_plain
-from creditml.references import ARTIFACT_STORE, artifact_path
+from creditml.references import artifacts_uri
 from creditml.service.asset_ids import WorkspaceIds, WorkspaceResolver
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.submission.options import Options
@@ -130,8 +130,8 @@ def _resource(call: Call, record: JobRecord) -> dict[str, Any]:
     if record.parent:
         return resource(call.scope, place, record.name, {}, made) | {"properties": None}
     properties = job_properties(record.spec, WorkspaceIds(call.scope, call.workspace))
-    artifacts = f"azureml://datastores/{ARTIFACT_STORE}/{artifact_path(record.name)}".rstrip("/")
-    properties["outputs"] = {"default": {"jobOutputType": "uri_folder", "uri": artifacts}, **properties["outputs"]}
+    artifacts = {"jobOutputType": "uri_folder", "uri": artifacts_uri(record.name)}
+    properties["outputs"] = {"default": artifacts, **properties["outputs"]}
     services = {
         "Studio": {"jobServiceType": "Studio", "endpoint": studio(call, record), "status": "Running"},
         "Tracking": {"jobServiceType": "Tracking", "endpoint": call.tracking_uri(), "status": "Running"},

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import CreditMLError
+from creditml.references import Scope, is_arm_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,9 +37,7 @@ def workspace_id(client: MLClient) -> str:
     names = (client.subscription_id, client.resource_group_name, client.workspace_name)
     if not all(names):
         return ""
-    return "/subscriptions/{}/resourcegroups/{}/providers/microsoft.machinelearningservices/workspaces/{}/".format(
-        *(str(name).lower() for name in names)
-    )
+    return f"{Scope(*map(str, names)).path}/".lower()
 
 
 def _restoring(submit: Callable[..., Any], home: str) -> Callable[..., Any]:
@@ -54,7 +53,7 @@ def _restoring(submit: Callable[..., Any], home: str) -> Callable[..., Any]:
 def _refuse_stranger(entity: Any, home: str) -> None:
     """What another workspace has answered with is full of its ids."""
     own = str(getattr(entity, "id", None) or "")
-    if home and own.startswith("/subscriptions/") and not own.lower().startswith(home):
+    if home and is_arm_id(own) and not own.lower().startswith(home):
         message = (
             f"'{getattr(entity, 'name', own)}' is of another workspace ({own}), and what it names is there. "
             "Submit the object that was made from your own code or file, not the one that a client has returned."

@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from creditml.references import PROVIDER, Scope
+from creditml.references import REGISTRY_PATTERN, WORKSPACE_PATTERN, WORKSPACES_PATTERN, Scope
 from creditml.service import codes, jobs, runs, versions, workspaces
 
 if TYPE_CHECKING:
@@ -16,19 +16,8 @@ if TYPE_CHECKING:
 
     Handler = Callable[..., Answer]
 
-_WORKSPACE = (
-    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
-    rf"/providers/{re.escape(PROVIDER)}/workspaces/(?P<workspace>[^/]+)"
-)
 # What the discovery of a registry leads to has a path of its own before it.
-_REGISTRY = (
-    r"(?:/mferp/managementfrontend)?/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
-    rf"/providers/{re.escape(PROVIDER)}/registries/(?P<registry>[^/]+)"
-)
-_LISTS = (
-    r"/subscriptions/(?P<subscription>[^/]+)(?:/resourceGroups/(?P<group>[^/]+))?"
-    rf"/providers/{re.escape(PROVIDER)}/workspaces"
-)
+_REGISTRY = rf"(?:/mferp/managementfrontend)?{REGISTRY_PATTERN}"
 _PLACE = ("subscription", "group", "workspace")
 _DATA_PLANE = r"/(?:history|data|modelregistry)/v[\d.]+"
 
@@ -69,27 +58,27 @@ def _routes() -> Iterator[Route]:
 def _paths() -> Iterator[tuple[str, str, Handler]]:
     yield "GET", "/discovery", workspaces.discovery
     yield "GET", r"/registrymanagement/v[\d.]+/registries/{registry}/discovery", workspaces.discover_registry
-    yield "GET", _LISTS, workspaces.list_workspaces
-    yield "GET", _WORKSPACE, workspaces.get_workspace
-    yield from _assets(_WORKSPACE)
-    compute = f"{_WORKSPACE}/computes"
+    yield "GET", WORKSPACES_PATTERN, workspaces.list_workspaces
+    yield "GET", WORKSPACE_PATTERN, workspaces.get_workspace
+    yield from _assets(WORKSPACE_PATTERN)
+    compute = f"{WORKSPACE_PATTERN}/computes"
     yield "GET", compute, workspaces.list_computes
     yield "GET", f"{compute}/{{name}}", workspaces.get_compute
     yield "PUT", f"{compute}/{{name}}", workspaces.put_compute
     yield "DELETE", f"{compute}/{{name}}", workspaces.delete_compute
-    store = f"{_WORKSPACE}/datastores"
+    store = f"{WORKSPACE_PATTERN}/datastores"
     yield "GET", store, workspaces.list_datastores
     yield "GET", f"{store}/{{name}}", workspaces.get_datastore
     yield "PUT", f"{store}/{{name}}", workspaces.put_datastore
     yield "POST", f"{store}/{{name}}/listSecrets", workspaces.list_secrets
-    job = f"{_WORKSPACE}/jobs"
+    job = f"{WORKSPACE_PATTERN}/jobs"
     yield "GET", job, jobs.list_jobs
     yield "GET", f"{job}/{{name}}", jobs.get_job
     yield "PUT", f"{job}/{{name}}", jobs.put_job
     yield "DELETE", f"{job}/{{name}}", jobs.delete_job
     yield "POST", f"{job}/{{name}}/cancel", jobs.cancel_job
     yield "GET", f"{job}/{{name}}/cancelOperation", jobs.cancel_operation
-    plane = _DATA_PLANE + _WORKSPACE
+    plane = _DATA_PLANE + WORKSPACE_PATTERN
     yield "GET", f"{plane}/runs/{{run}}", runs.get_run
     yield "GET", f"{plane}/runs/{{run}}/details", runs.get_details
     yield "GET", f"{plane}/runs/{{run}}/children", runs.get_children

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from creditml import tracking
 from creditml.errors import NotFound
 from creditml.history.life import settle
-from creditml.references import artifact_path, stored_output_uri
+from creditml.references import artifact_path, output_asset_id, parse_output_asset_id, stored_output_uri
 from creditml.service.blob_places import ARTIFACTS, blobs
 from creditml.service.jobs import studio
 from creditml.service.messages import Answer, Refusal, answer
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from creditml.workspace.records import JobRecord
 
 _SHOWN = re.compile(r"user_logs/|logs/azureml/|azureml-logs/")
-_OUTPUT_ID = re.compile(r"azureml://locations/local/data/(?P<run>.+)/versions/(?P<output>[^/]+)")
 
 
 def get_run(call: Call, run: str) -> Answer:
@@ -91,11 +90,11 @@ def resolve_data(call: Call) -> Answer:
     """Where outputs of runs lie."""
     values = {}
     for asset in call.request.json().get("values") or ():
-        match = _OUTPUT_ID.fullmatch(str(asset))
-        if match is None:
+        named = parse_output_asset_id(str(asset))
+        if named is None:
             raise Refusal(404, "UserError", f"There is no data asset {asset}.")
-        record = _record(call, match["run"])
-        uri = _output_uri(record, match["output"])
+        record = _record(call, named.job)
+        uri = _output_uri(record, named.output)
         values[asset] = {"uri": call.scope.uri(uri), "type": "UriFolder" if uri.endswith("/") else "UriFile"}
     return answer({"values": values})
 
@@ -134,10 +133,7 @@ def _run(call: Call, record: JobRecord) -> dict[str, Any]:
         "services": {"Studio": {"type": "Studio", "endpoint": studio(call, record), "status": "Running"}},
         "error": _error(record),
         # the type is that of data for models too: the SDK can't resolve those (1.35: `model_uris.values`)
-        "outputs": {
-            name: {"assetId": f"azureml://locations/local/data/{record.name}/versions/{name}", "type": "uri_folder"}
-            for name in outputs
-        },
+        "outputs": {name: {"assetId": output_asset_id(record.name, name), "type": "uri_folder"} for name in outputs},
     }
 
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import NotFound
-from creditml.references import ARTIFACT_STORE, DEFAULT_DATASTORE
+from creditml.references import ARTIFACT_STORE, DEFAULT_DATASTORE, PROVIDER
 from creditml.service.blob_places import container_of
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.wire.resources import resource
@@ -55,7 +55,7 @@ def discover_registry(call: Call) -> Answer:
 
 def _workspace(call: Call) -> dict[str, Any]:
     scope = call.scope
-    storage = f"/subscriptions/{scope.subscription}/resourceGroups/{scope.group}/providers/Microsoft.Storage"
+    storage = f"{scope.group_path}/providers/Microsoft.Storage"
     properties = {
         "friendlyName": scope.workspace,
         "description": f"creditml's local workspace {call.workspace.root}",
@@ -71,7 +71,7 @@ def _workspace(call: Call) -> dict[str, Any]:
     made = resource(scope, "", scope.workspace, properties, (at, at))
     return made | {
         "id": scope.path,
-        "type": "Microsoft.MachineLearningServices/workspaces",
+        "type": f"{PROVIDER}/workspaces",
         "location": LOCATION,
         "kind": "Default",
         "tags": {},

@@ -13,15 +13,12 @@ from creditml.model import (
     Node,
     Pipeline,
 )
-from creditml.references import code_reference, is_reference
+from creditml.references import code_reference, is_long, is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from creditml.workspace import Workspace
-
-_ELSEWHERE = ("azureml:/subscriptions/", "azureml://registries/", "azureml:azureml://registries/")
-"""Code with an id of Azure ML's is there, and never was here."""
 
 
 def freeze_component(component: Component, workspace: Workspace) -> Component:
@@ -51,7 +48,7 @@ def _snapshot(component: Command, workspace: Workspace) -> str:
     if component.code is None:
         files = [file for include in includes for file in workspace.content.code_files(include)]
         return code_reference(workspace.content.store(files))
-    if component.code.startswith(_ELSEWHERE):
+    if is_long(component.code):  # it is in Azure ML, and never was here
         return component.code
     if is_reference(component.code):
         if not workspace.content.code_folder(component.code).is_dir():

@@ -24,14 +24,12 @@ from creditml.model import (
     Node,
     Pipeline,
 )
-from creditml.references import DEFAULT_DATASTORE
+from creditml.references import DEFAULT_DATASTORE, is_reference
 from creditml.workspace.data import is_url
 
 if TYPE_CHECKING:
     from creditml.errors import Place
     from creditml.workspace import Workspace
-
-_CODE_SCHEME = "azureml:"
 
 
 class Elsewhere(Protocol):
@@ -139,7 +137,7 @@ class _Resolver:
     def _code(self, component: Command, path: tuple[str, ...]) -> None:
         """Azure ML refuses a code folder of which nothing is left, and additional includes that are in it already."""
         key = (component.code or "", component.additional_includes)
-        if key in self._codes or component.code is None or component.code.startswith(_CODE_SCHEME):
+        if key in self._codes or component.code is None or is_reference(component.code):
             return
         self._codes.add(key)
         code = Path(component.code)

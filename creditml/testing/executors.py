@@ -19,6 +19,7 @@ import pytest
 
 from creditml.errors import NotFound, SpecError
 from creditml.model import Command, ComponentInput, ComponentOutput, Job, JobOutput, Literal, Node, Pipeline
+from creditml.references import reference
 from creditml.statuses import TERMINAL
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from creditml.seams.executor import Executor, JobState
 
-_ENVIRONMENT = "azureml:any@latest"
+_ENVIRONMENT = reference("any", label="latest")
 
 
 def node(name: str, command: str, *, needs: str | None = None, writes: str = "", timeout: int | None = None) -> Node:

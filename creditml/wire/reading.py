@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from creditml.references import ARTIFACT_STORE, parse_id, short_uri
+from creditml.references import bare, is_artifacts_uri, parse_id, reference, short_uri
 from creditml.wire.words import (
     DISTRIBUTIONS,
     HUMP,
@@ -34,7 +34,6 @@ _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?
 _PARENT_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.(\S+?)\s*\}\}")
 _PYTHON = "DSL"
 _SERVERLESS = "serverless"
-_OWN_ARTIFACTS = f"azureml://datastores/{ARTIFACT_STORE}/ExperimentRun/"
 
 
 def job_of(name: str, properties: Mapping[str, Any], assets: AssetResolver) -> dict[str, Any]:
@@ -143,7 +142,7 @@ def _input(sent: Any) -> Any:  # dict or literal
 
 def _told(name: str, sent: Any) -> bool:  # dict, str or None
     """Whether an output is what every job's answer tells: where its artifacts are. Submitted again, it says nothing."""
-    return name == "default" and isinstance(sent, dict) and str(sent.get("uri") or "").startswith(_OWN_ARTIFACTS)
+    return name == "default" and isinstance(sent, dict) and is_artifacts_uri(str(sent.get("uri") or ""))
 
 
 def _output(sent: Any) -> Any:  # dict, str or None
@@ -176,8 +175,8 @@ def data_path(uri: str) -> str:
 def _resource(sent: str) -> str:
     """A compute or datastore."""
     found = parse_id(sent)
-    name = found.name if found else sent.removeprefix("azureml:")
-    return name if name == _SERVERLESS else f"azureml:{name}"
+    name = found.name if found else bare(sent)
+    return name if name == _SERVERLESS else reference(name)
 
 
 def _limits(sent: Mapping[str, Any] | None) -> dict[str, Any] | None:

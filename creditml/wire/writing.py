@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from creditml.references import bare, named, parse_named, prefixed
 from creditml.wire.words import DISTRIBUTIONS, IDENTITIES, MODES, PLAIN, PRIORITIES, SERVICES, TIERS, camel, some
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def component_spec(spec: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
     """The `componentSpec` of a component that the workspace keeps in the terms of the spec language."""
     sent = {key: value for key, value in spec.items() if key not in ("jobs", "code", "environment", "distribution")}
     sent |= some(
-        code=f"azureml:{ids.code_id(spec['code'])}" if spec.get("code") else None,
+        code=prefixed(ids.code_id(spec["code"])) if spec.get("code") else None,
         environment=_environment(spec.get("environment"), ids),
         distribution=_sent_distribution(spec.get("distribution"), humped=False),
     )
@@ -73,7 +74,7 @@ def component_spec(spec: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
 
 def _environment(value: Any, ids: AssetIds) -> str | None:  # str or dict
     sent = ids.environment_id(value) if value else None
-    return None if sent is None else sent if sent.startswith("azureml:") else f"azureml:{sent}"
+    return None if sent is None else named(sent)
 
 
 def node_sent(name: str, node: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def _compute_id(value: str | None, scope: Scope) -> str | None:
 
 
 def _resource_id(kind: str, value: str, scope: Scope) -> str:
-    return scope.id(kind, value.removeprefix("azureml:"))
+    return scope.id(kind, bare(value))
 
 
 def _sent_input(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  # dict or literal
@@ -120,11 +121,10 @@ def _sent_input(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  #
 
 def sent_path(path: str, kind: str, scope: Scope) -> str:
     """A path of data as it is answered: assets by their ids, datastores in the long form."""
-    if path.startswith("azureml:") and not path.startswith("azureml://"):
-        name, _, version = path.removeprefix("azureml:").partition(":")
-        kinds = "models" if kind.endswith("_model") else "data"
-        return scope.id(kinds, name, version) if version else path
-    return scope.uri(path)
+    found = parse_named(path)
+    if found is None or found.version is None:
+        return scope.uri(path)
+    return scope.id("models" if kind.endswith("_model") else "data", found.name, found.version)
 
 
 def _sent_output(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  # dict, str or None

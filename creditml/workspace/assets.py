@@ -14,8 +14,9 @@ import re
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from creditml.asset_kinds import title_of
 from creditml.errors import Conflict, CreditMLError, NotFound, near_miss
-from creditml.references import parse_reference
+from creditml.references import parse_reference, registry_uri
 from creditml.workspace.records import Asset, now
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _COUNTED_DIGITS = 18
 _VERSION = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,29}"
 _CURRENT_FIRST = "ORDER BY created_at DESC, seq DESC"
 _KEY = "registry=? AND kind=? AND name=? AND version=?"
-TITLES = {"data": "data asset", "environment": "environment", "component": "component", "model": "model"}
 _SHOWN = 60  # characters of a value in a message
 
 
@@ -63,7 +63,7 @@ class Assets:
         """
         if not re.fullmatch(_NAME, name):
             message = (
-                f"'{name}' can't be the name of any {TITLES[kind]}: "
+                f"'{name}' can't be the name of any {title_of(kind)}: "
                 "letters, digits, '_', '-' and '.', at most 255 of them."
             )
             raise CreditMLError(message)
@@ -100,7 +100,7 @@ class Assets:
         versions = [a for a in self.entries(kind, name, archived=True) if version is None or a.version == version]
         if version is None:
             if label not in (None, "latest", "default"):
-                message = f"The {TITLES[kind]} '{name}' has no label '{label}'; only 'latest' exists here."
+                message = f"The {title_of(kind)} '{name}' has no label '{label}'; only 'latest' exists here."
                 raise NotFound(message)
             versions = [a for a in versions if not a.archived]
         if versions:
@@ -116,11 +116,10 @@ class Assets:
         """
         reference = parse_reference(text)
         if reference is None or reference.kind not in (None, kind):
-            plural = kind if kind == "data" else f"{kind}s"
             form = "azureml:<name>:<version> or azureml:<name>@latest"
             if "://" in text:
-                form = f"azureml://registries/<registry>/{plural}/<name>/versions/<version> or …/labels/latest"
-            message = f"'{text}' refers to no {TITLES[kind]}; write {form}."
+                form = f"{registry_uri('<registry>', kind, '<name>', '<version>')} or …/labels/latest"
+            message = f"'{text}' refers to no {title_of(kind)}; write {form}."
             raise CreditMLError(message)
         assets = Assets(self._database, registry=reference.registry) if reference.registry else self
         return assets.get(kind, reference.name, reference.version, reference.label)
@@ -129,7 +128,7 @@ class Assets:
         """Versions of one name, or the latest version of each; newest first.
 
         Args:
-            kind: one of `KINDS`.
+            kind: one of `ASSET_KINDS`.
             name: all versions of that name.
             archived: True for all, False for those that are not archived, None for archived ones alone.
         """
@@ -221,7 +220,7 @@ class Assets:
         values = existing.spec.get(first), spec.get(first)
         there, here = _short(*values), _short(*reversed(values))
         return (
-            f"{TITLES[existing.kind]} {existing.name}:{existing.version} exists and versions are immutable. {rule}"
+            f"{title_of(existing.kind)} {existing.name}:{existing.version} exists and versions are immutable. {rule}"
             f"It differs in {', '.join(changed)} ({first}: {there} there, {here} here). "
             f"Use another version, for example {self.next_version(existing.kind, existing.name)}."
         )
@@ -230,22 +229,21 @@ class Assets:
         flag = f" --registry-name {self._registry}" if self._registry else ""
         versions = [a.version for a in self.entries(kind, name, archived=True)]
         if versions and version is not None:
-            return (
-                f"There is no {TITLES[kind]} '{name}' with version '{version}'; there are: {', '.join(versions[:10])}."
-            )
+            known = ", ".join(versions[:10])
+            return f"There is no {title_of(kind)} '{name}' with version '{version}'; there are: {known}."
         if versions:
             return (
-                f"All versions of the {TITLES[kind]} '{name}' are archived; "
+                f"All versions of the {title_of(kind)} '{name}' are archived; "
                 f"`creditml {kind} restore -n {name}{flag}` brings them back."
             )
         hint = near_miss(name, (a.name for a in self.entries(kind)))
         if self._registry:
             return (
-                f"There is no {TITLES[kind]} named '{name}' in the registry '{self._registry}' here.{hint} "
+                f"There is no {title_of(kind)} named '{name}' in the registry '{self._registry}' here.{hint} "
                 f"Put it there with `creditml {kind} create -f FILE{flag}`."
             )
         return (
-            f"There is no {TITLES[kind]} named '{name}' in this workspace.{hint} "
+            f"There is no {title_of(kind)} named '{name}' in this workspace.{hint} "
             f"Create it with `creditml {kind} create -f FILE`."
         )
 

@@ -22,11 +22,13 @@ from creditml.errors import CreditMLError, NotFound, Unsupported, near_miss
 from creditml.model import MODEL_TYPES
 from creditml.references import (
     DEFAULT_DATASTORE,
-    datastore_uri,
+    SCHEME_NAME,
+    UPLOADS,
     is_reference,
     parse_datastore,
     parse_output,
     parse_reference,
+    upload_uri,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ class DataPaths:
         if scheme in _REMOTE:
             message = f"{path}: {scheme} storage can't be read from here. Download it and use the local path."
             raise Unsupported(message)
-        if scheme in ("azureml", "runs"):
+        if scheme in (SCHEME_NAME, "runs"):
             return self._azureml(path, type)
         return path
 
@@ -115,8 +117,8 @@ class DataPaths:
         if folder and not any(self._content.code_files(source)):
             message = f"{path} is empty; Azure ML refuses that."
             raise CreditMLError(message)
-        upload = self._content.upload(source, self.datastore(DEFAULT_DATASTORE) / "LocalUpload")
-        return datastore_uri(DEFAULT_DATASTORE, f"LocalUpload/{upload}/{source.name}")
+        upload = self._content.upload(source, self.datastore(DEFAULT_DATASTORE) / UPLOADS)
+        return upload_uri(upload, source.name)
 
     def keep_context(self, path: str) -> str:
         """The folder that an environment records as its build context: it is uploaded as data is; URLs stay.
@@ -160,7 +162,7 @@ class DataPaths:
             rest = found.path.removeprefix(output.prefix).strip("/")
             return str(output.place / rest if rest and output.place.is_dir() else output.place)
         if written := parse_output(path):
-            return str(self._output(*written))
+            return str(self._output(written.job, written.output, written.path))
         if match := re.fullmatch(_RUN, path):
             return str(self._output(match["job"], "artifacts", match["path"]))
         reference = parse_reference(path)

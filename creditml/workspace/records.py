@@ -6,12 +6,11 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.model import NOTHING
+from creditml.references import reference, registry_uri
 from creditml.statuses import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-KINDS = ("data", "environment", "component", "model")
 
 PAGE = "creditml.studio"
 """The property of a job that ran elsewhere: its page in Azure ML's studio."""
@@ -36,9 +35,8 @@ class Asset(NamedTuple):
     def id(self) -> str:
         """`azureml:name:version`, or the URI of an asset of a registry."""
         if self.registry:
-            plural = self.kind if self.kind == "data" else f"{self.kind}s"
-            return f"azureml://registries/{self.registry}/{plural}/{self.name}/versions/{self.version}"
-        return f"azureml:{self.name}:{self.version}"
+            return registry_uri(self.registry, self.kind, self.name, self.version)
+        return reference(self.name, self.version)
 
 
 class JobRecord(NamedTuple):

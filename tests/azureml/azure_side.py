@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import os
 import shlex
-from contextlib import redirect_stderr, redirect_stdout
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import pytest
-from project import Done, Project
+from project import Project
 
-from creditml.cli import main
 from creditml.service.certificates import certificates
-from creditml.service.variables import UNSET
 
 if TYPE_CHECKING:
-    from project import Json
+    from collections.abc import Sequence
 
 
 class Served(Project):
@@ -35,23 +29,5 @@ class Served(Project):
 class Inside(Project):
     """A project whose commands run in this process, where the SDK is imported once."""
 
-    def creditml(self, *words: str, code: int | None = 0, **_options: Json) -> Done:
-        """Run a command; see `Project.creditml`."""
-        out, err = io.StringIO(), io.StringIO()
-        wanted = self.environment()
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            for name in {*os.environ, *UNSET} - wanted.keys():
-                patch.setenv(name, "")  # or what the SDK makes of it (AZUREML_CURRENT_CLOUD) would stay afterwards
-                patch.delenv(name)
-            for name, value in wanted.items():
-                patch.setenv(name, value)
-            patch.chdir(self.folder)
-            try:
-                ended = main(words)
-            except SystemExit as error:
-                ended = int(error.code or 0)
-        done = Done(ended, out.getvalue(), err.getvalue())
-        assert "Traceback" not in done.err, done.err
-        assert "defect" not in done.err, done.err
-        assert code is None or done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"
-        return done
+    def needs_a_process(self, _words: Sequence[str]) -> bool:
+        return False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from azure_side import Served
 from cutting import Wire
+from polling import ask_often
 from project import Project
 
 from creditml.service.variables import UNSET
@@ -31,17 +32,21 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served.creditml("down")
 
 
+@pytest.fixture(autouse=True)
+def _asking_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask_often(monkeypatch)
+
+
 @pytest.fixture
 def signed_in(azure: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """This process as a user of that workspace in Azure, in a folder of its own, which is returned."""
     logging.getLogger("azure").setLevel(logging.ERROR)
-    own = [name for name in os.environ if name.startswith(("CREDITML_", "AZURE_", "ARM_", "MLFLOW_"))]
+    own = [name for name in os.environ if name.startswith(("CREDITML_", "AZURE", "ARM_", "MLFLOW_"))]
     for name in {*own, *UNSET}:
         monkeypatch.setenv(name, "")  # or what the SDK makes of it (AZUREML_CURRENT_CLOUD) would stay afterwards
         monkeypatch.delenv(name)
     for name, value in azure.given.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AZUREML_RUN_POLLING_INTERVAL_MIN", "0.2")
     names = {"AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555", "AZURE_RESOURCE_GROUP": "team"}
     for name, value in (names | {"AZURE_ML_WORKSPACE": "credit"}).items():
         monkeypatch.setenv(name, value)

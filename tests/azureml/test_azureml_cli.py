@@ -28,7 +28,7 @@ WORKSPACE = {
 @pytest.fixture
 def project(azure: Served, tmp_path: Path) -> Project:
     """A user's folder, in a shell where Azure is the service."""
-    variables = {**azure.given, **WORKSPACE, "AZUREML_RUN_POLLING_INTERVAL_MIN": "0.2", "CREDITML_BACKEND": "azureml"}
+    variables = {**azure.given, **WORKSPACE, "CREDITML_BACKEND": "azureml"}
     return Inside(tmp_path / "mine", HOME=str(tmp_path), **variables)
 
 
@@ -112,6 +112,7 @@ def test_jobs_are_listed_shown_streamed_and_downloaded(project: Project) -> None
 
 def test_interrupting_cancels_the_job(project: Project) -> None:
     project.write("pipeline.yml", steps(slow="echo up; sleep 300"))
+    project.variables["AZUREML_RUN_POLLING_INTERVAL_MIN"] = "0.2"
     with project.start("run", "pipeline.yml") as process:
         assert process.stdout
         deadline = time.monotonic() + PATIENCE

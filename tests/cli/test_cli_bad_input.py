@@ -293,7 +293,7 @@ SCRAPS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10 * settings.default.max_examples, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lines=st.lists(st.sampled_from(LINES), min_size=1, max_size=6),
     scraps=st.lists(st.tuples(st.integers(0, 400), SCRAPS), max_size=4),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from project import Project, pipeline, step
@@ -31,8 +31,7 @@ registry.data.create_or_update(Data(name="words", version="1", path="words.txt",
 registry.models.create_or_update(Model(name="net", version="1", path="net", type="custom_model"))
 registry.models.create_or_update(Model(name="file", version="1", path="words.txt", type="custom_model"))
 """
-LOOK = f"""
-{HEAD}
+LOOK = """
 for kind in ("environments", "components", "data", "models"):
     operations = getattr(registry, kind)
     names = sorted(asset.name for asset in operations.list())
@@ -56,13 +55,12 @@ job = ml.jobs.create_or_update(flow())
 ml.jobs.stream(job.name)
 print("name:", job.name)
 """
-SHARE = f"""
-{HEAD}
+SHARE = """
 ml.data.create_or_update(Data(name="words", version="3", path="words.txt", type="uri_file"))
 ml.models.create_or_update(Model(name="net", version="3", path="net", type="custom_model"))
 ml.environments.create_or_update(Environment(name="python", version="3", image="python:3.12"))
 for operations, name in ((ml.data, "words"), (ml.models, "net"), (ml.environments, "python")):
-    names = {{"share_with_name": "given", "share_with_version": "7", "registry_name": "shared"}}
+    names = {"share_with_name": "given", "share_with_version": "7", "registry_name": "shared"}
     print(operations.share(name=name, version="3", **names).id)
 """
 CONNECTED = SUBMIT.replace("credential = DefaultAzureCredential()\n", "import creditml\n").replace(
@@ -79,15 +77,32 @@ HELLO = {
 }
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    made = Project(tmp_path / "project", HOME=str(tmp_path / "home"), AZUREML_RUN_POLLING_INTERVAL_MIN="1")
+def project_in(folder: Path) -> Project:
+    made = Project(folder / "project", HOME=str(folder / "home"), AZUREML_RUN_POLLING_INTERVAL_MIN="1")
     made.write("src/main.py", "import sys; print('hello', open(sys.argv[1]).read())")
     made.write("hello.yml", HELLO)
     made.write("words.txt", "a b c")
     made.write("net/weights", "1 2 3")
     made.write("context/Dockerfile", "FROM scratch")
     return made
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return project_in(tmp_path)
+
+
+class Filled(NamedTuple):
+    """A project whose registry the SDK filled, looked at and shared something with; what it said of that."""
+
+    project: Project
+    said: str
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    project = project_in(tmp_path_factory.mktemp("registry"))
+    return Filled(project, script(project, PUT + LOOK + SHARE))
 
 
 def script(project: Project, content: str) -> str:
@@ -107,9 +122,9 @@ def registered(project: Project) -> Project:
     return project
 
 
-def test_what_the_sdk_puts_into_a_registry_is_there(project: Project) -> None:
-    assert f"next: {REGISTRY}/components/hello/versions/2" in script(project, PUT)
-    said = script(project, LOOK)
+def test_what_the_sdk_puts_into_a_registry_is_there(filled: Filled) -> None:
+    project, said = filled
+    assert f"next: {REGISTRY}/components/hello/versions/2" in said
     assert f"environments ['{REGISTRY}/environments/built/versions/1', '{REGISTRY}/environments/python/ver" in said
     assert f"components ['{REGISTRY}/components/hello/versions/2']" in said
     assert f"data ['{REGISTRY}/data/words/versions/1']" in said
@@ -174,8 +189,8 @@ def test_what_isnt_there_is_told_with_its_place(project: Project, node: dict[str
     assert error.startswith("job.yml:")
 
 
-def test_an_asset_is_shared_with_a_registry(project: Project) -> None:
-    said = script(project, SHARE)
+def test_an_asset_is_shared_with_a_registry(filled: Filled) -> None:
+    project, said = filled
     for kind in ("data", "models", "environments"):
         assert f"{REGISTRY}/{kind}/given/versions/7" in said
     words = {"type": "uri_file", "path": f"{REGISTRY}/data/given/versions/7"}

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from project import Project, eventually
@@ -26,6 +26,13 @@ print("name:", job.name)
 """
 
 
+class Script(NamedTuple):
+    """A script's project, and what it printed."""
+
+    project: Project
+    out: str
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project", HOME=str(tmp_path / "home"))
@@ -38,60 +45,79 @@ def served(project: Project) -> Iterator[Project]:
     project.creditml("down")
 
 
-def test_a_script_that_makes_its_own_client_runs_unchanged(project: Project) -> None:
-    project.write("submit.py", SUBMIT)
-    done = project.creditml("exec", "--", sys.executable, "submit.py")
-    name = done.out.rpartition("name:")[2].strip()
-    assert project.json("job", "show", "-n", name)["status"] == "Completed"
-    assert "hello" in (project.workspace / f"jobs/{name}/artifacts/user_logs/std_log.txt").read_text()
-
-
-def test_a_registry_is_looked_for_here_and_nowhere_else(project: Project) -> None:
-    project.write(
-        "registry.py",
-        """
-        from azure.ai.ml import MLClient
-        from azure.core.exceptions import ResourceNotFoundError
-        from azure.identity import DefaultAzureCredential
-        registry = MLClient(DefaultAzureCredential(), registry_name="azureml")
-        try:
-            registry.environments.get("sklearn-1.5", version="1")
-        except ResourceNotFoundError as error:
-            print(error.message)
-        """,
-    )
-    said = project.creditml("exec", "--", sys.executable, "registry.py").out
-    assert "There is no environment named 'sklearn-1.5' in the registry 'azureml' here" in said
-    assert "creditml environment create -f FILE --registry-name azureml" in said
-
-
-TOKEN = """
-import os, sys
-from azure import identity
-from azure.core.exceptions import ClientAuthenticationError
-given = {{"tenant_id": "t", "client_id": "c", "client_secret": "s"}} if "Secret" in "{0}" else {{}}
+REGISTRY = """
+from azure.core.exceptions import ResourceNotFoundError
+registry = MLClient(DefaultAzureCredential(), registry_name="azureml")
 try:
-    print("token", len(identity.{0}(**given).get_token("https://management.azure.com/.default").token) > 100)
-except ClientAuthenticationError as error:
+    registry.environments.get("sklearn-1.5", version="1")
+except ResourceNotFoundError as error:
     print(error.message)
 """
 
 
-@pytest.mark.parametrize("credential", ["DefaultAzureCredential", "AzureCliCredential", "ManagedIdentityCredential"])
-def test_credentials_that_ask_nobody_get_a_token(project: Project, credential: str) -> None:
-    project.write("login.py", TOKEN.format(credential))
-    assert project.creditml("exec", "--", sys.executable, "login.py").out == "token True\n"
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Script:
+    """A script that submits a job, and looks for what is in a registry; it makes its own clients."""
+    folder = tmp_path_factory.mktemp("script")
+    project = Project(folder / "project", HOME=str(folder / "home"))
+    project.write("submit.py", SUBMIT + REGISTRY)
+    return Script(project, project.creditml("exec", "--", sys.executable, "submit.py").out)
 
 
-@pytest.mark.parametrize(
-    "credential", ["InteractiveBrowserCredential", "DeviceCodeCredential", "ClientSecretCredential"]
-)
-def test_credentials_that_log_somebody_in_say_at_once_what_to_use(project: Project, credential: str) -> None:
-    project.write("login.py", TOKEN.format(credential))
-    project.variables["BROWSER"] = "touch opened %s"
-    said = project.creditml("exec", "--", sys.executable, "login.py").out
-    assert "Nobody logs in to creditml's local workspace: use DefaultAzureCredential" in said
-    assert not (project.folder / "opened").exists()
+def test_a_script_that_makes_its_own_client_runs_unchanged(script: Script) -> None:
+    name = script.out.rpartition("name:")[2].split()[0]
+    assert script.project.json("job", "show", "-n", name)["status"] == "Completed"
+    log = script.project.workspace / f"jobs/{name}/artifacts/user_logs/std_log.txt"
+    assert "hello" in log.read_text()
+
+
+def test_a_registry_is_looked_for_here_and_nowhere_else(script: Script) -> None:
+    assert "There is no environment named 'sklearn-1.5' in the registry 'azureml' here" in script.out
+    assert "creditml environment create -f FILE --registry-name azureml" in script.out
+
+
+ASKING_NOBODY = ("DefaultAzureCredential", "AzureCliCredential", "ManagedIdentityCredential")
+LOGGING_IN = ("InteractiveBrowserCredential", "DeviceCodeCredential", "ClientSecretCredential")
+TOKENS = """
+import json
+from azure import identity
+from azure.core.exceptions import ClientAuthenticationError
+said = {}
+for name in NAMES:
+    given = {"tenant_id": "t", "client_id": "c", "client_secret": "s"} if "Secret" in name else {}
+    try:
+        token = getattr(identity, name)(**given).get_token("https://management.azure.com/.default").token
+        said[name] = f"token {len(token) > 100}"
+    except ClientAuthenticationError as error:
+        said[name] = error.message
+print(json.dumps(said))
+"""
+
+
+class Said(NamedTuple):
+    """What each credential says when it is asked for a token, and the folder in which it was asked."""
+
+    by: dict[str, str]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
+    folder = tmp_path_factory.mktemp("credentials")
+    project = Project(folder / "project", HOME=str(folder / "home"), BROWSER="touch opened %s")
+    project.write("login.py", TOKENS.replace("NAMES", str(ASKING_NOBODY + LOGGING_IN)))
+    return Said(json.loads(project.creditml("exec", "--", sys.executable, "login.py").out), project.folder)
+
+
+@pytest.mark.parametrize("credential", ASKING_NOBODY)
+def test_credentials_that_ask_nobody_get_a_token(said: Said, credential: str) -> None:
+    assert said.by[credential] == "token True"
+
+
+@pytest.mark.parametrize("credential", LOGGING_IN)
+def test_credentials_that_log_somebody_in_say_at_once_what_to_use(said: Said, credential: str) -> None:
+    assert "Nobody logs in to creditml's local workspace: use DefaultAzureCredential" in said.by[credential]
+    assert not (said.folder / "opened").exists()
 
 
 def test_other_commands_of_az_are_the_real_ones(project: Project, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_a_valid_job_has_no_errors_and_is_planned_as_the_naive_reading_says(job:
 
 
 @given(graph_jobs())
-@settings(UNSHRUNK, max_examples=500)
+@settings(UNSHRUNK, max_examples=6 * settings.default.max_examples)
 def test_whatever_passes_the_check_is_planned_as_the_naive_reading_says(job: Job) -> None:
     checked = check(job)
 

@@ -3,51 +3,34 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from project import Project
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "valid"
 CASES = sorted(path.name for path in CORPUS.iterdir() if (path / "expected.json").exists())
 
 
-class Case:
+class Case(Project):
     """A copy of a case, with a workspace of its own."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.folder = folder / "case"
-        shutil.copytree(CORPUS / name, self.folder, symlinks=True)
+        self.home = folder / "home"
+        super().__init__(
+            Path(shutil.copytree(CORPUS / name, folder / "case", symlinks=True)), CREDITML_HOME=str(self.home)
+        )
         self.expected: dict[str, Any] = json.loads((self.folder / "expected.json").read_text(encoding="utf-8"))
         (self.folder / "expected.json").unlink()
-        self.home = folder / "home"
         for path, text in self.expected.get("make", {}).items():
-            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / path).write_text(text, encoding="utf-8")
-
-    def creditml(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line in the case's folder."""
-        environment = {**os.environ, "CREDITML_HOME": str(self.home)}
-        command = [sys.executable, "-m", "creditml.cli", *words]
-        return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=60
-        )
+            self.write(path, text.encode())
 
     def register(self) -> None:
         """Register the assets that the case needs."""
         for asset in self.expected.get("register", ()):
-            done = self.creditml(asset["kind"], "create", "-f", asset["file"])
-            assert done.returncode == 0, done.stderr
-
-    def json(self, *words: str) -> Any:  # any JSON value
-        """The JSON that a command prints."""
-        done = self.creditml(*words)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+            self.creditml(asset["kind"], "create", "-f", asset["file"])
 
 
 def place_of(recorded: dict[str, str], wanted: str) -> Path:
@@ -63,16 +46,16 @@ def test_the_job_ends_as_expected(name: str, tmp_path: Path) -> None:
     case.register()
     overrides = [word for key, value in case.expected.get("set", {}).items() for word in ("--set", f"{key}={value}")]
 
-    run = case.creditml("run", case.expected["file"], *overrides)
+    run = case.creditml("run", case.expected["file"], *overrides, code=None)
 
     (job,) = case.json("job", "list")
     shown = case.json("job", "show", "-n", job["name"])
-    assert job["status"] == case.expected["status"], run.stdout + run.stderr
-    assert run.returncode == (0 if job["status"] == "Completed" else 1)
+    assert job["status"] == case.expected["status"], run.out + run.err
+    assert run.code == (0 if job["status"] == "Completed" else 1)
     for wanted, text in case.expected["outputs"].items():
         assert place_of(shown["results"]["outputs"], wanted).read_text(encoding="utf-8") == text, wanted
     for path, step in case.expected["steps"].items():
-        check_step(case, job["name"], path, step, run.stdout)
+        check_step(case, job["name"], path, step, run.out)
     for asset in case.expected.get("assets", ()):
         check_asset(case, asset)
 

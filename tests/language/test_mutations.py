@@ -91,7 +91,7 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(cases())
-@settings(max_examples=200, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=8 * settings.default.max_examples, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_a_mutated_file_is_read_or_has_problems_at_their_places(files: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, value in files.items():

@@ -51,7 +51,7 @@ def test_our_job_is_what_the_sdk_sends(file: Path, load_job: Callable[[Path], An
 
 
 @given(jobs())
-@settings(max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @pytest.mark.filterwarnings("ignore")
 def test_random_jobs_are_what_the_sdk_sends(load_job: Callable[[Path], Any], job: Job) -> None:
     job = acceptable(job)

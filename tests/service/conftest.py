@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from capturing import ENTRY_POINT
+from polling import ask_often
 from sides import Sides
 
 import creditml
@@ -30,7 +31,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in [name for name in os.environ if name.startswith(("CREDITML_", "AZURE", "ARM_", "MLFLOW_"))]:
             patch.delenv(name)
         patch.setenv("CREDITML_HOME", str(folder))
-        patch.setenv("AZUREML_RUN_POLLING_INTERVAL_MIN", "1")
+        ask_often(patch)
         patch.chdir(tmp_path_factory.mktemp("project"))
         yield folder
 

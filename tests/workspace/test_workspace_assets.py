@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from creditml.errors import Conflict, CreditMLError, NotFound
-from creditml.references import Reference, parse_reference
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -89,37 +88,6 @@ def test_of_two_processes_one_gets_a_given_version(tmp_path: Path) -> None:
 
     assert sorted(["initial" in one, "initial" in other]) == [False, True]
     assert any("immutable" in line for line in one + other)
-
-
-@pytest.mark.parametrize(
-    ("text", "reference"),
-    [
-        ("azureml:d:1", Reference("d", "1")),
-        ("azureml:d@latest", Reference("d", None, "latest")),
-        ("azureml:d", Reference("d")),
-        ("azureml:my-data.v2:2024-01-01", Reference("my-data.v2", "2024-01-01")),
-        (
-            "/subscriptions/0-0/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/data/d/versions/1",
-            Reference("d", "1"),
-        ),
-        (
-            "azureml:/subscriptions/0/resourceGroups/g/providers/x/workspaces/w/models/m/labels/latest",
-            Reference("m", None, "latest"),
-        ),
-        ("azureml://datastores/workspaceblobstore/paths/x", None),
-        ("azureml://registries/r/models/m/versions/1", Reference("m", "1", None, "r", "model")),
-        ("azureml://registries/r/data/d/labels/latest", Reference("d", None, "latest", "r", "data")),
-        ("azureml://registries/r/data/d", None),
-        ("azureml://registries/r/codes/c/versions/1", None),
-        ("azureml::1", None),
-        ("azureml:d:", None),
-        ("azureml:d:1:2", None),
-        ("d:1", None),
-        ("", None),
-    ],
-)
-def test_references_are_read_as_azure_does(text: str, reference: Reference | None) -> None:
-    assert parse_reference(text) == reference
 
 
 @given(

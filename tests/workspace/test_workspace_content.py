@@ -224,7 +224,7 @@ def test_a_name_that_is_no_text_is_told(workspace: Workspace, tmp_path: Path) ->
 NAMES = st.text(st.sampled_from("aAbBzZ019._-# äÄ"), min_size=1, max_size=4).filter(lambda name: name.strip(".") != "")
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(NAMES, st.binary(max_size=20), min_size=1, max_size=8))
 def test_a_snapshot_is_what_was_there(tmp_path: Path, tree: dict[str, bytes]) -> None:
     top = tmp_path / str(len(list(tmp_path.iterdir())))
