@@ -1,6 +1,29 @@
-"""Azure ML's statuses of jobs and steps (SDK: `_run_history_constants`)."""
+"""The statuses of jobs and steps, by Azure ML's words (SDK: `_run_history_constants`), and MLflow's words for them."""
 
 from __future__ import annotations
 
-# Azure ML's job statuses (SDK: _run_history_constants).
-TERMINAL = ("Completed", "Failed", "Canceled", "NotResponding", "Paused")
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Literal
+
+    MLflowStatus = Literal["FINISHED", "FAILED", "KILLED"]
+
+NOT_STARTED = "NotStarted"
+QUEUED = "Queued"
+PREPARING = "Preparing"
+RUNNING = "Running"
+FINALIZING = "Finalizing"
+CANCEL_REQUESTED = "CancelRequested"
+COMPLETED = "Completed"
+FAILED = "Failed"
+CANCELED = "Canceled"
+NOT_RESPONDING = "NotResponding"
+PAUSED = "Paused"
+
+TERMINAL = (COMPLETED, FAILED, CANCELED, NOT_RESPONDING, PAUSED)
+"""Statuses of what has ended, and can be downloaded. Jobs and steps of this machine end in one of the first three."""
+
+MLFLOW: Mapping[str, MLflowStatus] = {COMPLETED: "FINISHED", FAILED: "FAILED", CANCELED: "KILLED"}
+"""The statuses of MLflow's runs, for those in which jobs and steps of this machine end."""

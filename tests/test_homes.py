@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from creditml import statuses
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -82,3 +84,51 @@ def test_what_takes_references_apart_is_found(code: str) -> None:
 )
 def test_what_only_speaks_of_references_may_stay(code: str) -> None:
     assert not any(makes_references(text) for _, text in texts(code))
+
+
+STATUSES = {value for name, value in vars(statuses).items() if name.isupper() and isinstance(value, str)}
+
+
+def named_statuses(source: str) -> Iterator[int]:
+    """The lines on which a module compares with a status, or sets one, by its word instead of its name."""
+    for node in ast.walk(ast.parse(source)):
+        values: list[ast.expr | None] = []
+        if isinstance(node, ast.Compare):
+            values = [node.left, *node.comparators]
+            values += [item for value in values if isinstance(value, ast.Tuple) for item in value.elts]
+        elif isinstance(node, ast.keyword) and node.arg == "status":
+            values = [node.value]
+        elif isinstance(node, ast.Assign) and any("status" in ast.unparse(target).lower() for target in node.targets):
+            values = [part for part in ast.walk(node.value) if isinstance(part, ast.expr)]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".transit", "Outcome")):
+            values = [*node.args[: 1 if isinstance(node.func, ast.Name) else None]]
+        if any(isinstance(value, ast.Constant) and value.value in STATUSES for value in values):
+            yield node.value.lineno if isinstance(node, ast.keyword) else node.lineno
+
+
+def test_statuses_are_named_in_one_module() -> None:
+    """The contract suites of `creditml.testing` are tests, and say the words that they expect."""
+    found = [
+        f"{name}:{line}"
+        for name, file in SOURCES.items()
+        for line in named_statuses(file.read_text(encoding="utf-8"))
+        if not name.startswith(("creditml/statuses", "creditml/testing/"))
+    ]
+
+    assert not found, "creditml/statuses.py has names for these"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'if run.status == "Completed": ...',
+        'if run.status in ("Completed", "Failed"): ...',
+        'record._replace(status="Failed")',
+        'self.status = "Canceled"',
+        '_FINAL_STATUSES = ("Completed", "Failed")',
+        'jobs.transit(name, "Queued")',
+        'Outcome("Canceled", "Why", "Canceled")',
+    ],
+)
+def test_words_of_statuses_are_found(code: str) -> None:
+    assert list(named_statuses(code)) == [1]

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import BackendError, Conflict, NotFound
-from creditml.statuses import TERMINAL
+from creditml.statuses import COMPLETED, TERMINAL
 from creditml_azureml.errors import mapped
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def fetch_output(cloud: Cloud, job: str, output: str, to: Path) -> Path:
         message = f"The job '{job}' has no output '{output}'."
         raise NotFound(message)
     if not _fetch(cloud, uri, to, doing):
-        if cloud.run(name).status != "Completed":
+        if cloud.run(name).status != COMPLETED:
             message = f"The job '{job}' wrote nothing into its output '{output}'."
             raise NotFound(message)
         to.mkdir(parents=True, exist_ok=True)

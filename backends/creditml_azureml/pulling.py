@@ -16,7 +16,7 @@ from creditml.history.recorded import recorded_plan
 from creditml.model import MODEL_TYPES, Data
 from creditml.plan import Given, Plan, Produced, plan
 from creditml.references import is_named, parse_datastore, reference
-from creditml.statuses import TERMINAL
+from creditml.statuses import COMPLETED, TERMINAL
 from creditml.submission.submit import new_record
 from creditml.workspace.data import is_url
 from creditml.workspace.records import PAGE, TARGET
@@ -147,7 +147,7 @@ class _Puller:
                 spec = step.component.inputs[name]
                 if isinstance(bound, Produced):
                     key = (bound.step, bound.output)
-                    ended = bound.step in self._runs and self._runs[bound.step].status == "Completed"
+                    ended = bound.step in self._runs and self._runs[bound.step].status == COMPLETED
                     if key not in done and (ended or not spec.optional):
                         self._output(bound)
                     done.add(key)

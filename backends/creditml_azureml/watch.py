@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from creditml.errors import CreditMLError, NotFound
 from creditml.seams.executor import StepState
 from creditml.signals import Signals
-from creditml.statuses import TERMINAL
+from creditml.statuses import CANCEL_REQUESTED, COMPLETED, FAILED, TERMINAL
 from creditml_azureml.download import fetch_artifacts, fetch_output
 from creditml_azureml.metrics import metrics_of
 from creditml_azureml.poller import PIPELINE_LOG, Poller, Seen
@@ -104,7 +104,7 @@ class Watch:
                 self.warnings.append(f"{how} --backend azureml`.")
                 return
             self.interrupted = True
-            self.status = "CancelRequested"
+            self.status = CANCEL_REQUESTED
             self._poller.cancel()
 
     def _on_news(self) -> None:
@@ -125,7 +125,7 @@ class Watch:
             self._show("", seen.root, self._recorded.put("", seen.root), seen.logs.get(""))
         if not self.interrupted or seen.root.status in TERMINAL:
             self.status = seen.root.status
-        if seen.root.status == "Failed" and not any(state.error for state in self.states.values()):
+        if seen.root.status == FAILED and not any(state.error for state in self.states.values()):
             self.reason = seen.root.error or None
 
     def _show(self, path: str, run: Run, record: JobRecord, log: str | None) -> None:
@@ -163,7 +163,7 @@ class Watch:
             self._keep(record, metrics=metrics.get(record.name))
             self._bring(partial(fetch_artifacts, self.cloud, record.name, self._folder(record) / "artifacts"))
         outputs: dict[str, str] = {}
-        for name in self.plan.job.root.outputs if self.status == "Completed" else ():
+        for name in self.plan.job.root.outputs if self.status == COMPLETED else ():
             to = self._folder(root) / "outputs" / name
             place = self._bring(partial(fetch_output, self.cloud, root.name, name, to))
             if place is not None:

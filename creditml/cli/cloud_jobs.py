@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from creditml.cli import output
 from creditml.cli.job_flags import azure_of
 from creditml.cli.output import timestamp
-from creditml.cli.streaming import DOWNLOADABLE, log_of, print_end, print_log, refuse_both
+from creditml.cli.streaming import log_of, print_end, print_log, refuse_both
 from creditml.cli.views import JOB_COLUMNS
 from creditml.entry_points import AZURE
 from creditml.errors import CreditMLError
+from creditml.statuses import TERMINAL
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ def _download(arguments: argparse.Namespace) -> int:
     refuse_both(arguments)
     executor, target = _executor(arguments), Path(arguments.download_path)
     status = executor.cloud.run(arguments.name).status
-    if status not in DOWNLOADABLE:
-        message = f"This job is in state {status}. Download is allowed only in states {list(DOWNLOADABLE)}"
+    if status not in TERMINAL:
+        message = f"This job is in state {status}. Download is allowed only in states {list(TERMINAL)}"
         message += f". `creditml job stream -n {arguments.name}{_AGAIN}` waits for its end."
         raise CreditMLError(message)
     if arguments.output_name:
@@ -98,7 +99,7 @@ def _download(arguments: argparse.Namespace) -> int:
 def _cancel(arguments: argparse.Namespace) -> int:
     executor = _executor(arguments)
     status = executor.cloud.run(arguments.name).status
-    if status in DOWNLOADABLE:
+    if status in TERMINAL:
         print(f"The job '{arguments.name}' is {status} already.", file=sys.stderr)
     executor.cancel(arguments.name)
     return 0

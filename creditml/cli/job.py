@@ -18,11 +18,12 @@ from creditml.cli.job_flags import (
     prepared_job,
     refuse_strangers,
 )
-from creditml.cli.streaming import DOWNLOADABLE, log_of, print_end, print_log, refuse_both
+from creditml.cli.streaming import log_of, print_end, print_log, refuse_both
 from creditml.cli.views import JOB_COLUMNS, job_row, job_view
 from creditml.entry_points import AZURE, DEFAULT
 from creditml.errors import CreditMLError
 from creditml.references import output_uri
+from creditml.statuses import TERMINAL
 from creditml.workspace import Workspace, tracking_page
 
 if TYPE_CHECKING:
@@ -168,8 +169,8 @@ def _download(arguments: argparse.Namespace) -> int:
     refuse_both(arguments)
     workspace = Workspace.existing()
     record = _of_here(workspace, arguments.name)
-    if record.status not in DOWNLOADABLE:
-        message = f"This job is in state {record.status}. Download is allowed only in states {list(DOWNLOADABLE)}"
+    if record.status not in TERMINAL:
+        message = f"This job is in state {record.status}. Download is allowed only in states {list(TERMINAL)}"
         message += f". `creditml job stream -n {record.root}` waits for its end."
         raise CreditMLError(message)
     target = Path(arguments.download_path)

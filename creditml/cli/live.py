@@ -8,6 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from creditml.statuses import CANCEL_REQUESTED, CANCELED, COMPLETED, FAILED, NOT_STARTED, RUNNING
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
 
     from creditml.seams.executor import StepState, Watched
 
-_COLOURS = {"Completed": "green", "Failed": "bold red", "Canceled": "yellow", "Running": "cyan", "NotStarted": "dim"}
-_MARKS = {"Completed": "✓", "Failed": "✗", "Canceled": "■", "Running": "●", "NotStarted": "·"}
+_COLOURS = {COMPLETED: "green", FAILED: "bold red", CANCELED: "yellow", RUNNING: "cyan", NOT_STARTED: "dim"}
+_MARKS = {COMPLETED: "✓", FAILED: "✗", CANCELED: "■", RUNNING: "●", NOT_STARTED: "·"}
 _TAIL_BYTES = 2048
 _CONTROL = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 _IDLE = 3600.0
@@ -97,7 +99,7 @@ class PlainLines:
 
     def refresh(self) -> None:
         """Print what has changed."""
-        if self._runner.status == "CancelRequested" and not self._canceling:
+        if self._runner.status == CANCEL_REQUESTED and not self._canceling:
             self._canceling = True
             print(f"CancelRequested: {self._runner.last_words}", flush=True)
         for line in self._runner.told():
@@ -150,7 +152,7 @@ class LiveTable:
             box=None,
             pad_edge=False,
             title=f"{runner.record.name}  {runner.status}"
-            + (f": {runner.last_words}" if runner.status == "CancelRequested" else ""),
+            + (f": {runner.last_words}" if runner.status == CANCEL_REQUESTED else ""),
             title_justify="left",
             title_style="bold",
         )
@@ -187,7 +189,7 @@ class LiveTable:
         states = self._runner.states
         if len(states) <= room:
             return list(states)
-        rank = {"Running": 0, "Failed": 1, "Canceled": 1, "NotStarted": 2, "Completed": 3}
+        rank = {RUNNING: 0, FAILED: 1, CANCELED: 1, NOT_STARTED: 2, COMPLETED: 3}
         chosen = sorted(states, key=lambda path: rank.get(states[path].status, 2))[:room]
         keep = set(chosen)
         return [path for path in states if path in keep]

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from creditml.cli.job_flags import add_file_arguments, executor_of, overrides_of, prepared_job
+from creditml.statuses import COMPLETED
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -63,4 +64,4 @@ def run(executor: Jobs, prepared: Prepared) -> int:
     print_summary(executor.workspace, runner)
     if interrupted:
         return _INTERRUPTED
-    return 0 if runner.status == "Completed" else 1
+    return 0 if runner.status == COMPLETED else 1

@@ -7,13 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from creditml.errors import UsageError
+from creditml.statuses import COMPLETED, FAILED
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
-
-
-DOWNLOADABLE = ("Completed", "Failed", "Canceled", "NotResponding", "Paused")
 
 
 def log_of(kind: str) -> str:
@@ -41,9 +39,9 @@ def print_log(name: str, page: str, log: str, lines: Iterable[str], *, again: st
 
 def print_end(status: str, error: object) -> int:
     """Say why a job failed, if it did; returns the exit code."""
-    if status == "Failed":
+    if status == FAILED:
         print(f"Exception : \n {json.dumps({'error': error}, indent=4)} ", file=sys.stderr)
-    return 0 if status == "Completed" else 1
+    return 0 if status == COMPLETED else 1
 
 
 def refuse_both(arguments: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from creditml.cli.live import duration, seconds
 from creditml.references import reference
+from creditml.statuses import CANCELED, FAILED
 from creditml.workspace import UI_PORT
 from creditml.workspace.records import PAGE, now
 
@@ -72,8 +73,8 @@ def _failures(runner: Watched) -> None:
         print(f"\n{runner.record.name} failed: {runner.reason}", file=sys.stderr)
     for state in runner.states.values():
         # what is canceled with its job needs no reason; what ran too long does
-        if state.status == "Failed" or (state.status == "Canceled" and "limits.timeout" in state.error):
-            how = "failed" if state.status == "Failed" else "was canceled"
+        if state.status == FAILED or (state.status == CANCELED and "limits.timeout" in state.error):
+            how = "failed" if state.status == FAILED else "was canceled"
             print(
                 f"\n{state.path or runner.record.name} {how}: {state.error}\n  log: {_near(state.log)}",
                 file=sys.stderr,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from creditml.engine.queue import Queue
 from creditml.engine.runner_start import NONE, OPTIONS_VARIABLE, Start, submitters
 from creditml.errors import NotFound
+from creditml.statuses import QUEUED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ def start_runner(executor: LocalJobs, record: JobRecord, hold: RunnerLock) -> Jo
         options=options.dump(),
     )
     _launch(start, workspace.jobs.root / record.name / "runner.log")
-    return record._replace(status="Queued") if position else record
+    return record._replace(status=QUEUED) if position else record
 
 
 def _arrive(record: JobRecord, workspace: Workspace, queue: Queue) -> tuple[int, str]:
@@ -52,7 +53,7 @@ def _arrive(record: JobRecord, workspace: Workspace, queue: Queue) -> tuple[int,
     place = queue.enter()
     if place is not None:
         return place, ""
-    workspace.jobs.transit(record.name, "Queued")
+    workspace.jobs.transit(record.name, QUEUED)
     position = queue.line_up(record.name)
     return position.descriptor, position.name
 

@@ -32,6 +32,7 @@ from creditml.names import run_id
 from creditml.plan import Given
 from creditml.references import DEFAULT_DATASTORE, resource_name
 from creditml.seams.launcher import Exit, Running, Step
+from creditml.statuses import CANCELED, COMPLETED, FAILED
 from creditml.workspace.content import copy_tree
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class CommandRun:
             self.began = time.time_ns()
             self._running = self.runner.launcher.start(step)
         except Canceled:
-            return self._failed(Outcome("Canceled", "The step was canceled.", "Canceled"))
+            return self._failed(Outcome(CANCELED, "The step was canceled.", "Canceled"))
         except (CreditMLError, OSError) as error:
             return self._failed(not_started(error, self.folder))
         self._descriptor = self._running.fileno()
@@ -214,7 +215,7 @@ class CommandRun:
         if self._problem is not None:
             left = {**left_outputs(self._targets, self.root), **self._places}
             return self._failed(self._problem._replace(outputs=left, metrics=self._found))
-        return Outcome("Completed", exit_code=0, outputs=self._places, metrics=self._found)
+        return Outcome(COMPLETED, exit_code=0, outputs=self._places, metrics=self._found)
 
     def _failed(self, outcome: Outcome) -> Outcome:
         with suppress(OSError):  # there are some, or it was never made
@@ -314,13 +315,13 @@ class CommandRun:
         if self._asked == "timeout":
             limit = self.step.node.timeout
             return Outcome(
-                "Canceled",
+                CANCELED,
                 f"The step was canceled since it ran longer than its limits.timeout of {limit:g} s.",
                 "Timeout",
                 end.code,
             )
         if self._asked:  # one that heeds SIGTERM by ending well has not done what it was to do
-            return Outcome("Canceled", "The step was canceled.", "Canceled", end.code)
+            return Outcome(CANCELED, "The step was canceled.", "Canceled", end.code)
         if not end.ok:
             shared = self.runner.preparations.of(self.step).folder
             return kept_out(failed(end, self.step.component.command, self.log), shared)
@@ -332,7 +333,7 @@ class CommandRun:
             return None
         which = ", ".join(touched[:3])
         message = f"The step changed its input: {which}. Inputs are read-only; write to an output."
-        return Outcome("Failed", message, "InputChanged", 0)
+        return Outcome(FAILED, message, "InputChanged", 0)
 
     def _is_much(self) -> bool:
         """Whether taking what the step wrote may hold up the others."""

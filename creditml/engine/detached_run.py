@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creditml.history.recorded import recorded_plan
+from creditml.statuses import CANCEL_REQUESTED, CANCELED, COMPLETED
 from creditml.submission.options import Options
 from creditml.workspace import Workspace
 from creditml.workspace.records import now
@@ -47,13 +48,13 @@ def run_detached(start: Start, hold: RunnerLock, place: int | None) -> int:
         os.close(place)
         _wake_first(workspace, start.queue)
     workspace.close()
-    return 0 if runner.status == "Completed" else 1
+    return 0 if runner.status == COMPLETED else 1
 
 
 def _cancel(workspace: Workspace, job: str) -> None:
     """The end of a job that never began."""
     error = {"code": "Canceled", "message": "The job was canceled."}
-    workspace.jobs.transit(job, "CancelRequested", "Canceled", ended_at=now(), error=error)
+    workspace.jobs.transit(job, CANCEL_REQUESTED, CANCELED, ended_at=now(), error=error)
 
 
 def _wake_first(workspace: Workspace, queue: Queue) -> None:

@@ -13,6 +13,7 @@ from creditml.history.life import give_up
 from creditml.model import MODEL_TYPES
 from creditml.names import run_id as new_run_id
 from creditml.references import output_uri
+from creditml.statuses import COMPLETED, FAILED, FINALIZING, MLFLOW, PREPARING, RUNNING
 from creditml.workspace.records import JobRecord, now
 
 if TYPE_CHECKING:
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
     from creditml.model import Node
     from creditml.plan import Plan
     from creditml.seams.executor import StepState
-    from creditml.tracking.outbox import Status
     from creditml.workspace import Workspace
 
-_MLFLOW_STATUS: Mapping[str, Status] = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 _GATHERING = 0.05  # seconds: to write down several short steps at once takes hardly longer than one
 _EXECUTION_LOG = "logs/azureml/executionlogs.txt"
 
@@ -55,7 +54,7 @@ class Journal:
         """The job runs."""
         self._folder.joinpath("artifacts").mkdir(parents=True, exist_ok=True)
         with self._workspace.transaction() as db:
-            self._jobs.transit(self._record.name, "Preparing", "Running", started_at=now())
+            self._jobs.transit(self._record.name, PREPARING, RUNNING, started_at=now())
             self._begin_run(db, self._record, "")
         if self._record.type == "pipeline":
             log = self._folder / "artifacts" / _EXECUTION_LOG
@@ -105,7 +104,7 @@ class Journal:
 
     def _end_step(self, db: sqlite3.Connection, run: CommandRun, outcome: Outcome) -> None:
         at = now()
-        statuses = ("Finalizing", "Completed") if outcome.status == "Completed" else (outcome.status,)
+        statuses = (FINALIZING, COMPLETED) if outcome.status == COMPLETED else (outcome.status,)
         error = {"code": outcome.code, "message": outcome.message} if outcome.message else None
         results = {"outputs": dict(outcome.outputs), "metrics": dict(outcome.metrics)}
         if not run.path:  # the job is the step: `end` records both
@@ -114,7 +113,7 @@ class Journal:
         self._jobs.transit(
             run.run_id, *statuses, ended_at=at, exit_code=outcome.exit_code, error=error, results=results
         )
-        tracking.end_run(db, run.run_id, _MLFLOW_STATUS[outcome.status], at)
+        tracking.end_run(db, run.run_id, MLFLOW[outcome.status], at)
         self._settle(db, run.path, outcome.status)
 
     def skipped(self, paths: Sequence[str], status: str) -> None:
@@ -150,8 +149,8 @@ class Journal:
         error = {"code": "EnvironmentFailed", "message": reason} if reason else self._error(status, states)
         if places and self._plan.steps.keys() != {""}:
             self._link(places)
-        statuses = ("Finalizing", "Completed") if status == "Completed" else (status,)
-        if status == "Failed":
+        statuses = (FINALIZING, COMPLETED) if status == COMPLETED else (status,)
+        if status == FAILED:
             self.note("Execution of experiment failed, update experiment status and cancel running nodes.")
         if self._log is not None:
             self._log.close()
@@ -160,7 +159,7 @@ class Journal:
             self._jobs.transit(
                 self._record.name, *statuses, ended_at=at, exit_code=self._exit_code, error=error, results=results
             )
-            tracking.end_run(db, self._record.name, _MLFLOW_STATUS[status], at)
+            tracking.end_run(db, self._record.name, MLFLOW[status], at)
 
     def places(self) -> list[str]:
         """Where the outputs of all steps are that are recorded."""
@@ -192,8 +191,8 @@ class Journal:
                 states[path] = state._replace(
                     status=record.status, ended_at=state.ended_at or record.ended_at, error=said
                 )
-            elif state.status == "Running":  # too new to be recorded
-                states[path] = state._replace(status="Failed", ended_at=now(), error=error["message"])
+            elif state.status == RUNNING:  # too new to be recorded
+                states[path] = state._replace(status=FAILED, ended_at=now(), error=error["message"])
         return job.status
 
     def register(self, run: CommandRun, taken: Mapping[str, str]) -> None:
@@ -260,7 +259,7 @@ class Journal:
             path=path,
             parent=parent,
             experiment_name=self._record.experiment_name,
-            status="Running",
+            status=RUNNING,
             created_at=at,
             started_at=at,
             display_name=node.display_name or node.name,
@@ -278,12 +277,12 @@ class Journal:
         for depth in range(len(names) - 1, 0, -1):
             group = ".".join(names[:depth])
             self._groups[group] -= 1
-            if ended != "Completed" and self._trouble.get(group) != "Failed":
+            if ended != COMPLETED and self._trouble.get(group) != FAILED:
                 self._trouble[group] = ended
             if self._groups[group] == 0 and group in self._group_runs:
-                status = self._trouble.get(group, "Completed")
+                status = self._trouble.get(group, COMPLETED)
                 self._jobs.transit(self._group_runs[group], status, ended_at=now())
-                tracking.end_run(db, self._group_runs[group], _MLFLOW_STATUS[status], now())
+                tracking.end_run(db, self._group_runs[group], MLFLOW[status], now())
 
     def _models(self) -> list[dict[str, str]]:
         found = tracking.registered_models(self._workspace.root, run_ids=self._jobs.names(self._record.name))
@@ -291,14 +290,14 @@ class Journal:
 
     @staticmethod
     def _error(status: str, states: Mapping[str, StepState]) -> dict[str, str] | None:
-        if status == "Completed":
+        if status == COMPLETED:
             return None
-        failed = next((state for state in states.values() if state.status == "Failed"), None)
+        failed = next((state for state in states.values() if state.status == FAILED), None)
         if failed is None:  # canceled by somebody, or by a limit
             failed = next((state for state in states.values() if "limits.timeout" in state.error), None)
         if failed is None:
             return {"code": status, "message": "The job was canceled."}
-        where = f"The step '{failed.path}' failed: " if failed.path and failed.status == "Failed" else ""
+        where = f"The step '{failed.path}' failed: " if failed.path and failed.status == FAILED else ""
         return {"code": "UserError", "message": where + failed.error}
 
     def _link(self, places: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import OutputMissing
 from creditml.model import NOTHING
+from creditml.statuses import FAILED
 from creditml.workspace.disk import disk_words, full_disk, is_full
 
 if TYPE_CHECKING:
@@ -34,13 +35,13 @@ class Outcome(NamedTuple):
 def not_started(error: Exception, folder: Path) -> Outcome:
     """The command didn't run; `folder` is the step's."""
     code = "OutputMissing" if isinstance(error, OutputMissing) else "PreparationFailed"
-    return Outcome("Failed", f"The step could not be started: {full_disk(error, folder) or error}", code)
+    return Outcome(FAILED, f"The step could not be started: {full_disk(error, folder) or error}", code)
 
 
 def not_kept(error: Exception, folder: Path) -> Outcome:
     """The command ended well, and what it wrote is lost; `folder` is the step's."""
     return Outcome(
-        "Failed", f"The step's outputs could not be kept: {full_disk(error, folder) or error}", "OutputFailed", 0
+        FAILED, f"The step's outputs could not be kept: {full_disk(error, folder) or error}", "OutputFailed", 0
     )
 
 
@@ -63,7 +64,7 @@ def failed(end: Exit, command: str, log: Path) -> Outcome:
         f"Execution failed. User process '{program}' {how}. "
         f"Please check log file 'user_logs/std_log.txt' for error details.{error}"
     )
-    return Outcome("Failed", message, "ExecutionFailed", end.code)
+    return Outcome(FAILED, message, "ExecutionFailed", end.code)
 
 
 def kept_out(outcome: Outcome, shared: str) -> Outcome:

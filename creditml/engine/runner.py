@@ -25,6 +25,7 @@ from creditml.engine.step_view import step_base
 from creditml.errors import CreditMLError
 from creditml.seams.executor import StepState
 from creditml.signals import Signals
+from creditml.statuses import CANCEL_REQUESTED, CANCELED, COMPLETED, FAILED, NOT_STARTED, RUNNING, TERMINAL
 from creditml.workspace.disk import full_disk
 from creditml.workspace.records import now
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
 
 _SYNC = 20.0
-_FINAL = ("Completed", "Failed", "Canceled")
 
 
 class Runner:
@@ -50,7 +50,7 @@ class Runner:
         record, plan = job.record, job.plan
         self.workspace, self.record, self.plan, self.launcher, self.options = workspace, record, plan, launcher, options
         self.states = {path: StepState(path) for path in plan.steps}
-        self.status = "NotStarted"
+        self.status = NOT_STARTED
         self.warnings: list[str] = []
         self.interrupted = False
         self.tracking = tracking.Tracking(workspace.root, allowed_hosts=launcher.hosts)
@@ -92,7 +92,7 @@ class Runner:
         try:
             if full:
                 self._abandon(full)
-            elif self.status not in _FINAL:
+            elif self.status not in TERMINAL:
                 self.cancel(force=True)
                 while self._running or self._flusher.pending:
                     self.advance(1.0)
@@ -103,7 +103,7 @@ class Runner:
 
     def advance(self, timeout: float = 3600.0) -> bool:
         """Start what can be started and wait at most `timeout` seconds for an event; False when the job has ended."""
-        if self.status in _FINAL:
+        if self.status in TERMINAL:
             return False
         began = self._fill()
         if self._schedule.done and not self._flusher.pending:
@@ -146,7 +146,7 @@ class Runner:
         """End the job: steps are asked to end, and killed after a grace, or at once by force."""
         if not self._canceled:
             self._canceled = True
-            self.status = "CancelRequested"
+            self.status = CANCEL_REQUESTED
             self.workspace.jobs.transit(self.record.name, self.status)
             self.journal.note("Experiment cancel requested, checking remained jobs...")
             self.preparations.cancel()
@@ -167,7 +167,7 @@ class Runner:
     def _begin(self) -> None:
         self.workspace.reserve.make()
         self.journal.begin()
-        self.status = "Running"
+        self.status = RUNNING
         try:
             self.preparations.begin(self._selector)
         except CreditMLError as error:
@@ -177,15 +177,15 @@ class Runner:
     def _end(self) -> None:
         statuses = [state.status for state in self.states.values()]
         if self._canceled:
-            self.status = "Canceled"
+            self.status = CANCELED
         elif self.reason:
-            self.status = "Failed"
-        elif all(status == "Completed" for status in statuses):
-            self.status = "Completed"
+            self.status = FAILED
+        elif all(status == COMPLETED for status in statuses):
+            self.status = COMPLETED
         elif list(self.plan.steps) == [""]:
             self.status = statuses[0]
         else:
-            self.status = "Failed"
+            self.status = FAILED
         self._look_ahead()
         closing = threading.Thread(target=self._tidy)  # takes as long as the record to reach the disk
         closing.start()
@@ -259,7 +259,7 @@ class Runner:
             if run is not None:
                 run.give_up()
             run = CommandRun(self, self.plan.steps[path])
-        self.states[path] = StepState(path, "Running", run.run_id, now(), log=str(run.log))
+        self.states[path] = StepState(path, RUNNING, run.run_id, now(), log=str(run.log))
         self._changed.append(path)
         if self.tracking.started or self.preparations.serving:  # the run must be known before its step can ask for it
             self._note(run)
@@ -313,7 +313,7 @@ class Runner:
         if run.threaded:
             self._unwatch(run)
             self._abandoned = True
-            self._finish(run, Outcome("Canceled", "The step was canceled.", "Canceled"))
+            self._finish(run, Outcome(CANCELED, "The step was canceled.", "Canceled"))
 
     def _finish(self, run: CommandRun, outcome: Outcome) -> None:
         path = run.path
@@ -323,7 +323,7 @@ class Runner:
         state = self.states[path]
         self.states[path] = state._replace(status=outcome.status, ended_at=now(), error=outcome.message)
         self._changed.append(path)
-        well = outcome.status == "Completed"
+        well = outcome.status == COMPLETED
         if well:
             self._used.append(run)
         if well and outcome.outputs:
@@ -337,14 +337,14 @@ class Runner:
         self._schedule.ended(path, well=well)
         if self._schedule.stopped and self._running and not self._canceled:
             self._stop()
-        self.journal.skipped(self._schedule.skipped[skipped_before:], "Canceled" if self._canceled else "Failed")
+        self.journal.skipped(self._schedule.skipped[skipped_before:], CANCELED if self._canceled else FAILED)
 
     def _on_flushed(self) -> None:
         for run, outcome, error in self._flusher.done():
             kept = outcome
             if error is not None:
                 lost = not_kept(error, run.folder)
-                self.states[run.path] = self.states[run.path]._replace(status="Failed", error=lost.message)
+                self.states[run.path] = self.states[run.path]._replace(status=FAILED, error=lost.message)
                 kept = lost._replace(outputs=outcome.outputs, metrics=outcome.metrics)
             self._unrecorded.append((run, kept))
         self._record()
@@ -357,7 +357,7 @@ class Runner:
     def _stop(self) -> None:
         skipped_before = len(self._schedule.skipped)
         self._schedule.stop()
-        self.journal.skipped(self._schedule.skipped[skipped_before:], "Canceled" if self._canceled else "Failed")
+        self.journal.skipped(self._schedule.skipped[skipped_before:], CANCELED if self._canceled else FAILED)
         for run in list(self._running.values()):
             run.terminate()
 

@@ -15,6 +15,7 @@ from creditml.expressions import placeholders
 from creditml.model import Data
 from creditml.plan import Produced
 from creditml.seams.launcher import Mount
+from creditml.statuses import COMPLETED
 from creditml.workspace.content import copy_tree
 from creditml.workspace.data import DEFAULT_ARTIFACTS, is_url
 
@@ -99,7 +100,7 @@ def find_inputs(
     for name, bound in step.inputs.items():
         spec = step.component.inputs[name]
         if isinstance(bound, Produced):
-            if spec.optional and states[bound.step].status != "Completed":
+            if spec.optional and states[bound.step].status != COMPLETED:
                 continue
             place = outputs.get((bound.step, bound.output))
             if place is None or not os.path.lexists(place + bound.suffix):

@@ -11,6 +11,7 @@ from creditml.history.recorded import recorded_plan
 from creditml.model import Data, Job, JobInput, JobOutput, Literal
 from creditml.plan import Given, Plan, PlannedStep
 from creditml.references import output_uri
+from creditml.statuses import COMPLETED
 from creditml.workspace.data import is_url
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class _Inputs:
     def _produced(self, name: str, bound: Produced) -> JobInput | None:
         spec = self._step.component.inputs[name]
         run = self._runs.get(bound.step)
-        if spec.optional and (run is None or run.status != "Completed"):
+        if spec.optional and (run is None or run.status != COMPLETED):
             return None
         if run is None:
             message = (

@@ -18,6 +18,7 @@ from creditml.language.writer import environment_value, settings_dict
 from creditml.model import Data, Literal, Pipeline
 from creditml.plan import Given, Plan
 from creditml.references import parse_output, parse_upload
+from creditml.statuses import NOT_STARTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -336,7 +337,7 @@ def _exit_codes(one: JobRecord | None, other: JobRecord | None) -> tuple[int | N
 
 
 def _status(run: JobRecord | None) -> str:
-    return run.status if run else "NotStarted"
+    return run.status if run else NOT_STARTED
 
 
 def _errors(one: JobRecord | None, other: JobRecord | None) -> tuple[str | None, str | None]:

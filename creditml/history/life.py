@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from creditml import tracking
+from creditml.statuses import FAILED, MLFLOW
 from creditml.workspace.records import now
 from creditml.workspace.runner_lock import is_held
 
@@ -60,5 +61,5 @@ def give_up(workspace: Workspace, root: JobRecord, error: Mapping[str, str]) -> 
     with workspace.transaction() as db:
         for lost in [*workspace.jobs.steps(root.name), workspace.jobs.get(root.name)]:
             if not lost.ended:
-                workspace.jobs.transit(lost.name, "Failed", ended_at=now(), error=error)
-                tracking.end_run(db, lost.name, "FAILED", now())
+                workspace.jobs.transit(lost.name, FAILED, ended_at=now(), error=error)
+                tracking.end_run(db, lost.name, MLFLOW[FAILED], now())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from creditml.statuses import NOT_STARTED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -24,7 +26,7 @@ class StepState(NamedTuple):
     """
 
     path: str
-    status: str = "NotStarted"
+    status: str = NOT_STARTED
     run_id: str = ""
     started_at: int | None = None
     ended_at: int | None = None

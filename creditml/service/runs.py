@@ -13,6 +13,7 @@ from creditml.references import artifact_path, output_asset_id, parse_output_ass
 from creditml.service.blob_places import ARTIFACTS, blobs
 from creditml.service.jobs import studio
 from creditml.service.messages import Answer, Refusal, answer
+from creditml.statuses import FAILED
 from creditml.wire.resources import stamp, user
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _output_uri(record: JobRecord, output: str) -> str:
 
 
 def _error(record: JobRecord) -> dict[str, Any] | None:
-    if record.status != "Failed" or not record.error:
+    if record.status != FAILED or not record.error:
         return None
     error = {"code": "UserError", "message": record.error.get("message", ""), "details": []}
     return {"error": error, "environment": "local", "location": "local"}

@@ -11,6 +11,7 @@ from creditml.errors import Conflict, Problem, SpecError
 from creditml.language.writer import job_dict
 from creditml.names import job_name
 from creditml.seams.executor import Prepared
+from creditml.statuses import NOT_STARTED
 from creditml.submission.freezing import freeze
 from creditml.submission.resolving import resolve
 from creditml.workspace.records import JobRecord, now
@@ -101,7 +102,7 @@ def new_record(job: Job, name: str, backend: str) -> JobRecord:
         type=root.type,
         root=name,
         experiment_name=job.experiment_name or default_experiment(),
-        status="NotStarted",
+        status=NOT_STARTED,
         created_at=now(),
         display_name=root.display_name or _display_name(root) or name,
         spec=job_dict(job._replace(name=name)),

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    Status = Literal["FINISHED", "FAILED", "KILLED"]
+    from creditml.statuses import MLflowStatus
 
 OUTBOX_DDL = "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, op TEXT NOT NULL, payload TEXT NOT NULL)"
 
@@ -54,7 +54,7 @@ def begin_run(db: sqlite3.Connection, run: Run) -> None:
     _append(db, "begin", {**run._asdict(), "tags": dict(run.tags)})
 
 
-def end_run(db: sqlite3.Connection, run_id: str, status: Status, end_time: int) -> None:
+def end_run(db: sqlite3.Connection, run_id: str, status: MLflowStatus, end_time: int) -> None:
     """Ask for a run's final status, in the caller's transaction.
 
     It wins over what the script set, and runs below it that are still going end likewise. Its name, parent and root
@@ -63,7 +63,7 @@ def end_run(db: sqlite3.Connection, run_id: str, status: Status, end_time: int) 
     Args:
         db: workspace.db.
         run_id: The run.
-        status: MLflow's word; Azure ML's Completed is FINISHED, Canceled is KILLED.
+        status: MLflow's word, see `creditml.statuses.MLFLOW`.
         end_time: Milliseconds since the epoch.
     """
     _append(db, "end", {"run_id": run_id, "status": status, "end_time": end_time})
