@@ -1,19 +1,37 @@
 """Jobs in Azure ML, submitted and watched through the genuine SDK.
 
-target       which workspace is meant
-cloud        that workspace through the SDK's client
-entity       from a `Job` to what the SDK submits
-sending      notes of submissions, so that one that was cut off is taken up and not made twice
-watch        a job of the cloud while it runs, and its record in the local workspace
-download     its logs and outputs
-reading      jobs and components of the cloud as our own
-pulling      a job of the cloud, brought into the local workspace
-registering  local assets that the cloud lacks
-comparing    whether an asset here and there is the same
-sent         from a local asset to what the SDK registers
-checking     what Azure ML would refuse
-errors       what the SDK raises, as our errors
-secrets      texts without what lets somebody in
+azureml_jobs    the executor, as backends and the command line use it
+
+Azure, through the SDK
+    target          which workspace is meant
+    connection      its client, and those of registries
+    cloud           the workspace: its jobs (`cloud_jobs`), assets (`cloud_assets`) and data (`cloud_data`)
+    runs            how jobs and steps stand, from the SDK's objects
+    steps           which runs belong to which steps of a job
+    metrics         what steps have logged
+    errors          the SDK's errors as creditml's
+
+Before a submission
+    offline_checks  what Azure ML would refuse, as the job alone shows
+    online_checks   what the workspace in Azure lacks
+    uploads         surprises in what is uploaded
+
+A submission
+    submitting      from a job that is ready to one in Azure ML
+    attempts        notes of submissions, so that no job is submitted twice
+    sdk_jobs        the SDK's object for a job
+    registering     local assets that Azure ML lacks
+    sdk_assets      the SDK's object for an asset
+    comparing       whether an asset has the same content here and in Azure
+
+Afterwards
+    watch           a job while it runs
+    poller          asks how it stands, in a thread
+    record          its records in the local workspace
+    bringing        what it has left: logs, metrics, outputs
+    download        copies files from Azure
+    reading         jobs and components of Azure ML, read as creditml's own
+    pulling         a whole job of Azure ML, brought into the local workspace
 """
 
 from creditml_azureml.azureml_jobs import AzureMLExecutor

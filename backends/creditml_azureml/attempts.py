@@ -1,9 +1,11 @@
-"""Submissions that may be cut off: a job's name is on disk before it is sent, so that none is sent twice.
+"""Notes of submissions, so that a submission that was cut off is continued and no job is submitted twice.
 
-    <workspace>/azureml/<digest>-<name>.json     a submission whose end isn't known
+A job's name is written down before the job is sent, under a digest of what is submitted to which workspace:
 
-Whoever submits holds a lock on its note. One that nobody holds was cut off: the next submission of the same job, with
-the same code and data, to the same workspace takes it up.
+    <workspace>/azureml/<digest>-<name>.json     a submission whose outcome isn't known
+
+The process that submits holds a lock on its note. A note that nobody holds belongs to a submission that was cut off:
+the next submission of the same job, with the same code and data, to the same workspace continues it under that name.
 """
 
 from __future__ import annotations
@@ -28,25 +30,23 @@ if TYPE_CHECKING:
     from creditml.model import Job, Node
 
 _FOLDER = "azureml"
-_FORGOTTEN = 24 * 3600.0  # seconds after which nobody means the same submission any more
+_FORGOTTEN = 24 * 3600.0  # seconds after which an equal job is a new submission
 
 
 class Attempt:
-    """A submission: under which name, and whether an earlier one, which was cut off, is taken up.
+    """A submission: the job's name, and whether it continues an earlier one (`resumed`) that was cut off.
 
     `sent` says that the job may have arrived, so that the note must stay whatever happens.
     """
 
     def __init__(self, name: str, *, resumed: bool) -> None:
-        """Nothing is sent yet."""
         self.name, self.resumed, self.sent = name, resumed, False
 
 
 class Interrupted(KeyboardInterrupt):
-    """Somebody has interrupted the submission when the job may have arrived already."""
+    """The user has interrupted the submission (Ctrl-C) when the job may have arrived already."""
 
     def __init__(self, name: str) -> None:
-        """Say how to find out."""
         super().__init__(
             f"It isn't known whether the job '{name}' has reached Azure ML. `creditml job show -n {name} --backend "
             "azureml` tells, and `job cancel` ends it; the same command again takes it up."
@@ -55,15 +55,15 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def attempt(root: Path, target: str, job: Job) -> Iterator[Attempt]:
-    """Submit within this context.
+    """A context for one submission, with a note on disk.
 
-    The note stays if the connection is lost, the sign-in expires, the process ends, or anything happens after the job
-    was sent; it goes with any other end.
+    The note is removed at the end, unless the connection was lost, the sign-in has expired, the process was ended, or
+    the job may have arrived when something else went wrong.
 
     Args:
-        root: the workspace's folder.
+        root: the folder of the local workspace.
         target: the id of the workspace in Azure.
-        job: its code as snapshots, so that other code makes another job.
+        job: the job, with its code as snapshots, so that a job with other code is another one.
     """
     folder = root / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,15 +94,15 @@ def _cut_off(folder: Path, digest: str) -> Iterator[tuple[int, str]]:
             continue
         try:
             fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            told = json.loads(os.read(note, 4096))
-        except (OSError, ValueError):  # somebody submits it now, or was ended while writing
+            noted = json.loads(os.read(note, 4096))
+        except (OSError, ValueError):  # another process submits it now, or was ended while it wrote
             os.close(note)
             continue
-        if time.time() - told["at"] > _FORGOTTEN or not file.exists():
+        if time.time() - noted["at"] > _FORGOTTEN or not file.exists():
             file.unlink(missing_ok=True)
             os.close(note)
             continue
-        yield note, told["name"]
+        yield note, noted["name"]
         return
 
 
@@ -121,7 +121,7 @@ def _digest(target: str, job: Job) -> str:
 
 
 def _data(node: Node) -> Iterator[Any]:
-    """How the local data of a job looks."""
+    """The local files of a job's inputs, with sizes and times, so that changed data makes another job."""
     for value in node.inputs.values():
         if isinstance(value, Data) and os.path.isabs(value.path):
             for file in sorted([Path(value.path), *Path(value.path).rglob("*")]):

@@ -1,6 +1,6 @@
-"""What an asset is made of, here and there, so that it can be told whether it is the same.
+"""The content of an asset, in the local workspace and in Azure, to tell whether it is the same.
 
-Uploads of Azure's clients lie under a hash of their content (`LocalUpload/<hash>/<name>`), and code is named by one.
+Azure's clients upload to a path with a hash of the content (`LocalUpload/<hash>/<name>`), and name code by its hash.
 """
 
 from __future__ import annotations
@@ -14,56 +14,55 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from creditml.references import code_digest, parse_reference, parse_upload, short_uri
 from creditml.wire.resources import ANONYMOUS_ENVIRONMENT
 from creditml.workspace.assets import MUTABLE
-from creditml_azureml.sdk_assets import located
+from creditml_azureml.sdk_assets import upload_hash, with_local_paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from creditml.workspace import Workspace
     from creditml.workspace.records import Asset
-    from creditml_azureml.cloud import Cloud
 
 _DIGEST = r"[0-9a-f]{64}"
 _COMPARED = ("type", "command", "is_deterministic", "distribution", "resources")
 
 
-class Made(NamedTuple):
-    """What an asset is made of; `digest` stands for all that is here.
+class Content(NamedTuple):
+    """The content of an asset, by aspects. `digest` is that of a local asset's whole content.
 
-    An aspect that is None, or told of one side only, can't be compared.
+    An aspect can't be compared if it is None, or if only one side has it.
     """
 
     aspects: Mapping[str, str | None]
     digest: str = ""
 
 
-def here(asset: Asset, workspace: Workspace, cloud: Cloud) -> Made:
-    """Of an asset of the local workspace."""
-    spec = located(asset, workspace)
+def local_content(asset: Asset, workspace: Workspace) -> Content:
+    """The content of an asset of the local workspace."""
+    spec = with_local_paths(asset, workspace)
     aspects: dict[str, str | None]
     if asset.kind == "data":
-        aspects = {"type": str(spec.get("type")), **_place(str(spec["path"]), cloud)}
+        aspects = {"type": str(spec.get("type")), **_place(str(spec["path"]))}
     elif asset.kind == "environment":
         build = spec.get("build") or {}
-        context = _place(str(build["path"]), cloud).get("content", "").partition("/")[0] if build else ""
+        context = _place(str(build["path"])).get("content", "").partition("/")[0] if build else ""
         aspects = _environment(spec.get("image"), spec.get("conda_file"), build.get("dockerfile_path"), context)
     else:
         aspects = _component({**asset.spec})
     lasting = {key: value for key, value in asset.spec.items() if key not in (*MUTABLE, "name", "version", "path")}
-    said = lasting if asset.kind == "component" else aspects
-    return Made(aspects, sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest())
+    hashed = lasting if asset.kind == "component" else aspects
+    return Content(aspects, sha256(json.dumps(hashed, sort_keys=True, default=str).encode()).hexdigest())
 
 
-def there(kind: str, asset: Any) -> Made:
-    """Of an asset of the cloud."""
+def cloud_content(kind: str, asset: Any) -> Content:
+    """The content of an asset in Azure, from the SDK's object for it."""
     if kind == "data":
-        return Made({"type": str(asset.type), **_uploaded(str(asset.path))})
+        return Content({"type": str(asset.type), **_uploaded(str(asset.path))})
     if kind == "environment":
         build = asset.build
         upload = parse_upload(str(build.path)) if build else None
         context = "" if build is None else upload.digest if upload else None
-        return Made(_environment(asset.image, asset.conda_file, build and build.dockerfile_path, context))
-    return Made(_component(_plain(asset)))
+        return Content(_environment(asset.image, asset.conda_file, build and build.dockerfile_path, context))
+    return Content(_component(_fields(asset)))
 
 
 def _environment(image: Any, conda: Any, dockerfile: Any, context: str | None) -> dict[str, str | None]:
@@ -76,7 +75,7 @@ def _environment(image: Any, conda: Any, dockerfile: Any, context: str | None) -
 
 
 def _component(spec: Mapping[str, Any]) -> dict[str, str | None]:
-    """Of a component's values as YAML has them."""
+    """The aspects of a component, from its fields as YAML has them."""
     defaults = {"is_deterministic": True, "type": "command"}
     aspects: dict[str, str | None] = {
         key: json.dumps(spec.get(key) or defaults.get(key), sort_keys=True, default=str) for key in _COMPARED
@@ -99,7 +98,7 @@ def _type(port: Any) -> str:
     return str(port.get("type") if isinstance(port, dict) else port)
 
 
-def _plain(asset: Any) -> dict[str, Any]:
+def _fields(asset: Any) -> dict[str, Any]:
     names = (*_COMPARED, "environment", "code", "jobs")
     values = {name: getattr(asset, name, None) for name in names}
     ports = {
@@ -109,9 +108,9 @@ def _plain(asset: Any) -> dict[str, Any]:
     return values | ports
 
 
-def _place(path: str, cloud: Cloud) -> dict[str, str]:
+def _place(path: str) -> dict[str, str]:
     if os.path.exists(path):
-        return {"content": f"{cloud.upload_hash(path)}/{os.path.basename(path.rstrip('/'))}"}
+        return {"content": f"{upload_hash(path)}/{os.path.basename(path.rstrip('/'))}"}
     return {"uri": short_uri(path)}
 
 

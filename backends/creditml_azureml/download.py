@@ -1,12 +1,12 @@
-"""Logs and outputs of the cloud's jobs, brought here: whole files only, and again where it was cut off.
+"""Downloads of logs, outputs and data from Azure: whole files only, and continued where one was cut off.
 
-Beside the target lies, until all of it is there,
+Until everything has arrived, a folder beside the target holds it:
 
-    .<target>.<digest>.partial/whole/…       files that are whole, at their places
-    .<target>.<digest>.partial/parts/…       what has come so far of others
+    .<target>.<digest>.partial/whole/…       whole files, at their places
+    .<target>.<digest>.partial/parts/…       the beginnings of others
 
-A whole file bears the time at which its blob was changed, so that the next call knows it again. One call at a time
-works in it: it holds a lock on the folder, which ends with its process.
+A whole file has the time of its blob's last change, by which the next call recognizes it. Only one call at a time may
+use the folder: it holds a lock on it, which the system releases when its process ends.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from typing import TYPE_CHECKING, Any
 
 from creditml.errors import BackendError, Conflict, NotFound
 from creditml.statuses import COMPLETED, TERMINAL
+from creditml_azureml.cloud_jobs import ARTIFACTS
 from creditml_azureml.errors import mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from creditml_azureml.cloud import Cloud, Stored
+    from creditml_azureml.cloud import Cloud
+    from creditml_azureml.cloud_data import StoredBlobs
 
-_ARTIFACTS = "default"
-"""What the SDK calls the output that holds logs and other artifacts."""
 _REUSED, _ORIGINAL = "azureml.isreused", "azureml.reusedrunid"
 
 
 def fetch_output(cloud: Cloud, job: str, output: str, to: Path) -> Path:
     """Copy an output of an ended job, or of a step by its run's name, into a folder, and return the folder.
 
-    An output that is one file lies in the folder under its own name. Of a job that was reused the original's is taken.
+    An output that is one file is put into the folder under its own name. A reused job has the output of its original.
 
     Raises:
         NotFound: there is no such output.
         BackendError: the job hasn't ended.
-        BackendUnavailable: the connection was lost; another call goes on where it was.
+        BackendUnavailable: the connection was lost; another call continues where this one stopped.
     """
     name = _original(cloud, job)
     doing = f"downloading the output '{output}' of the job '{job}'"
-    uri = cloud.output_uri(name, output)
+    uri = cloud.jobs.output_uri(name, output)
     if uri is None:
         message = f"The job '{job}' has no output '{output}'."
         raise NotFound(message)
     if not _fetch(cloud, uri, to, doing):
-        if cloud.run(name).status != COMPLETED:
+        if cloud.jobs.get_run(name).status != COMPLETED:
             message = f"The job '{job}' wrote nothing into its output '{output}'."
             raise NotFound(message)
         to.mkdir(parents=True, exist_ok=True)
@@ -63,17 +63,17 @@ def fetch_artifacts(cloud: Cloud, job: str, to: Path) -> Path:
     Raises:
         BackendError: as for `fetch_output`.
     """
-    uri = cloud.output_uri(_original(cloud, job), _ARTIFACTS)
+    uri = cloud.jobs.output_uri(_original(cloud, job), ARTIFACTS)
     if uri is not None:
         _fetch(cloud, uri, to, f"downloading the logs of the job '{job}'")
     return to
 
 
 def fetch_data(cloud: Cloud, uri: str, to: Path) -> Path:
-    """Copy what an `azureml://datastores/…` path names into a folder, a file under its own name.
+    """Copy the data of an `azureml://datastores/…` path into a folder, a single file under its own name.
 
     Raises:
-        NotFound: nothing lies there.
+        NotFound: there is nothing.
         BackendError, BackendUnavailable: as for `fetch_output`.
     """
     if not _fetch(cloud, uri, to, f"downloading {uri}"):
@@ -83,10 +83,10 @@ def fetch_data(cloud: Cloud, uri: str, to: Path) -> Path:
 
 
 def _original(cloud: Cloud, job: str) -> str:
-    """The run whose files are meant (SDK: `JobOperations.download`)."""
-    run = cloud.run(job)
+    """The run that wrote a job's files: that of the original if the job was reused (SDK: `JobOperations.download`)."""
+    run = cloud.jobs.get_run(job)
     if run.properties.get(_REUSED) == "true" and run.properties.get(_ORIGINAL):
-        run = cloud.run(run.properties[_ORIGINAL])
+        run = cloud.jobs.get_run(run.properties[_ORIGINAL])
     if run.status not in TERMINAL:
         message = f"This job is in state {run.status}. Download is allowed only in states {list(TERMINAL)}"
         raise BackendError(message)
@@ -94,12 +94,12 @@ def _original(cloud: Cloud, job: str) -> str:
 
 
 def _fetch(cloud: Cloud, uri: str, to: Path, doing: str) -> bool:
-    """Bring all that is stored below a URI; False if there is nothing."""
+    """Download everything that is stored below a URI; False if there is nothing."""
     with mapped(doing), _partial(to, f"{cloud.target.id} {uri}") as partial:
-        stored = cloud.stored(uri)
+        stored = cloud.data.find(uri)
         whole = partial / "whole"
         if stored is None:
-            cloud.copy(uri, _emptied(whole))
+            cloud.data.copy(uri, _emptied(whole))
         else:
             _bring(stored, partial)
         found = whole.exists() and any(whole.iterdir())
@@ -135,8 +135,8 @@ def _emptied(folder: Path) -> Path:
     return folder
 
 
-def _bring(stored: Stored, partial: Path) -> None:
-    """Make `whole` what is stored, with what is there of it already."""
+def _bring(stored: StoredBlobs, partial: Path) -> None:
+    """Make `whole` hold exactly what is stored; what earlier calls brought is used."""
     whole, parts = partial / "whole", partial / "parts"
     wanted: dict[Path, Any] = {}
     for blob in stored.blobs():
@@ -145,7 +145,7 @@ def _bring(stored: Stored, partial: Path) -> None:
             message = f"Two files of the output have the same place, '{file.relative_to(whole)}'."
             raise BackendError(message)
     for file in [file for file in whole.rglob("*") if file.is_file() and file not in wanted]:
-        file.unlink()  # of an earlier call; it isn't stored any more
+        file.unlink()  # an earlier call brought it, and it isn't stored any more
     for file, blob in wanted.items():
         if not _is(file, blob):
             parts.mkdir(exist_ok=True)
@@ -154,11 +154,11 @@ def _bring(stored: Stored, partial: Path) -> None:
             part.replace(file)
 
 
-def _place(stored: Stored, name: str) -> Path:
-    """Where a blob belongs, relative to the target.
+def _place(stored: StoredBlobs, name: str) -> Path:
+    """The place of a blob's file, relative to the target.
 
     Raises:
-        BackendError: it would lie outside.
+        BackendError: it would be outside of the target.
     """
     below = name[len(stored.path.rstrip("/")) :].lstrip("/") or PurePosixPath(name).name
     place = PurePosixPath(below)
@@ -169,7 +169,7 @@ def _place(stored: Stored, name: str) -> Path:
 
 
 def _is(file: Path, blob: Any) -> bool:
-    """Whether a file is that blob, brought by an earlier call."""
+    """Whether a file is this blob, brought by an earlier call."""
     try:
         found = file.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -177,11 +177,11 @@ def _is(file: Path, blob: Any) -> bool:
     return found.st_size == blob.size and int(found.st_mtime) == int(blob.last_modified.timestamp())
 
 
-def _part(stored: Stored, blob: Any, parts: Path) -> Path:
-    """All of a blob, from where an earlier call ended.
+def _part(stored: StoredBlobs, blob: Any, parts: Path) -> Path:
+    """A file with a blob's whole content; continues where an earlier call stopped.
 
     Raises:
-        BackendError: what came isn't what was announced.
+        BackendError: the content isn't the one that was announced.
     """
     part = parts / sha256(f"{blob.name}\n{blob.etag}\n{blob.size}".encode()).hexdigest()[:32]
     with part.open("ab") as out:
@@ -202,7 +202,7 @@ def _part(stored: Stored, blob: Any, parts: Path) -> Path:
 
 
 def _md5(file: Path) -> bytes:
-    digest = md5(usedforsecurity=False)  # Azure's, of what was uploaded
+    digest = md5(usedforsecurity=False)  # Azure keeps that of an upload
     with file.open("rb") as stream:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
@@ -210,10 +210,10 @@ def _md5(file: Path) -> bytes:
 
 
 def _publish(whole: Path, to: Path) -> None:
-    """Give the folder its final name; into one that has files already, file by file, each of them whole."""
+    """Give the folder its final name. If there is one that has files already, each file is moved into it as a whole."""
     try:
         whole.rename(to)
-    except OSError:  # there is a folder with something in it
+    except OSError:  # the target has files already
         for file in sorted(file for file in whole.rglob("*") if file.is_file()):
             target = to / file.relative_to(whole)
             target.parent.mkdir(parents=True, exist_ok=True)

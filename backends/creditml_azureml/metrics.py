@@ -16,10 +16,10 @@ _SCOPE = "https://management.azure.com/.default"
 
 
 def metrics_of(cloud: Cloud, runs: Iterable[str]) -> Mapping[str, Mapping[str, float]]:
-    """The last value of each metric, by run; runs without any are left out.
+    """The last value of each metric, by run; runs without metrics are left out.
 
-    MLflow's own REST API is asked, which `azureml://` addresses stand for (azureml-mlflow: the same host and path under
-    https).
+    This asks MLflow's own REST API, which a workspace has at its tracking URI with https instead of azureml
+    (azureml-mlflow does the same).
     """
     from azure.core import PipelineClient
     from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
@@ -29,8 +29,8 @@ def metrics_of(cloud: Cloud, runs: Iterable[str]) -> Mapping[str, Mapping[str, f
         uri = str(cloud.client.workspaces.get(cloud.target.workspace_name).mlflow_tracking_uri or "")
         base = tracking_url(uri)
         policies: list[Any] = [RetryPolicy()]
-        if base.startswith("https://"):  # a token goes nowhere else
-            policies.append(BearerTokenCredentialPolicy(cloud.client._credential, _SCOPE))  # noqa: SLF001  the one it uses
+        if base.startswith("https://"):  # a token is only sent over TLS
+            policies.append(BearerTokenCredentialPolicy(cloud.client._credential, _SCOPE))  # noqa: SLF001  the client's own
         found = {}
         client: PipelineClient[Any, Any] = PipelineClient(base, policies=policies)
         with client:

@@ -1,4 +1,4 @@
-"""What Azure ML would refuse: what shows in the job alone, and what only its workspace can tell."""
+"""What Azure ML would refuse of a job, as far as the job alone shows it: no connection is needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from creditml.findings import Findings
 from creditml.model import Command, Data, Environment, Pipeline
 from creditml.references import is_reference, parse_reference
-from creditml_azureml.online_checks import Asking
 from creditml_azureml.uploads import code_problems, context_problems
 
 if TYPE_CHECKING:
@@ -17,27 +16,26 @@ if TYPE_CHECKING:
     from creditml.errors import Problem
     from creditml.model import Job, Node
     from creditml.workspace import Workspace
-    from creditml_azureml.cloud import Cloud
 
 
-class Nowhere:
-    """No other place to ask for components; see `creditml.submission.resolving.Elsewhere`."""
+class NoCloud:
+    """Stands for Azure ML where it can't be asked for components; see `creditml.submission.resolving.Elsewhere`."""
 
     def component(self, reference: str) -> None:
-        """Nothing is known of it."""
+        """Leave a reference as it is: nothing is known of the component."""
 
 
 _LONGEST = 255
-"""Characters of most names in Azure ML. What it takes of these two isn't documented, so that more is a warning."""
+"""Characters of most names in Azure ML. The limit of these two isn't documented, so that exceeding it is a warning."""
 
 
-def as_there(problems: Sequence[Problem]) -> list[Problem]:
-    """Problems as severe as they are there: what Azure ML refuses is an error, though nothing hinders it here."""
+def as_severe_as_azure(problems: Sequence[Problem]) -> list[Problem]:
+    """Problems with Azure ML's severity: what it refuses is an error, though it would run on this machine."""
     return [problem._replace(warning=problem.warning and not problem.refused) for problem in problems]
 
 
 def unresolved(node: Node) -> bool:
-    """Whether a component of it, at any depth, is but a reference: it couldn't be asked for."""
+    """Whether a component of a node, at any depth, is still a reference, since it couldn't be asked for."""
     component = node.component
     if isinstance(component, Pipeline):
         return any(map(unresolved, component.jobs.values()))
@@ -45,13 +43,11 @@ def unresolved(node: Node) -> bool:
 
 
 def offline_problems(job: Job, workspace: Workspace) -> list[Problem]:
-    """What shows without a connection, besides what the reader and the check have found.
-
-    Of that, `as_there` says how severe it is.
+    """Problems that only Azure ML has with a job; those of the reader and the check are not repeated.
 
     Args:
-        job: its references to components resolved as far as they are known.
-        workspace: the local one, which is no part of what is uploaded.
+        job: the job, its references to components resolved as far as they are known.
+        workspace: the local one, which is left out of uploads.
     """
     findings = Findings(job)
     _names(findings, job)
@@ -71,23 +67,6 @@ def offline_problems(job: Job, workspace: Workspace) -> list[Problem]:
     return findings.problems
 
 
-def live_problems(job: Job, workspace: Workspace, cloud: Cloud) -> list[Problem]:
-    """What the workspace in Azure lacks of what the job names; each thing is asked for once.
-
-    Args:
-        job: as for `offline_problems`.
-        workspace: the local one: what is registered there will be registered in Azure on the way.
-        cloud: the one in Azure.
-
-    Raises:
-        BackendUnavailable: it can't be reached.
-        AuthenticationFailed: nobody is signed in.
-    """
-    asking = Asking(job, workspace, cloud)
-    asking.everything()
-    return asking.findings.problems
-
-
 def _names(findings: Findings, job: Job) -> None:
     for key, value in (("experiment_name", job.experiment_name), ("display_name", job.display_name)):
         if value and len(value) > _LONGEST:
@@ -95,7 +74,7 @@ def _names(findings: Findings, job: Job) -> None:
 
 
 def _versions(findings: Findings, node: Node, path: tuple[str, ...], seen: set[int]) -> None:
-    """Data is named with a version or a label: the SDK refuses it otherwise."""
+    """Data without a version or a label, which the SDK refuses."""
     for name, value in node.inputs.items():
         reference = parse_reference(value.path) if isinstance(value, Data) else None
         if isinstance(value, Data) and reference and not reference.version and not reference.label:
@@ -109,7 +88,7 @@ def _versions(findings: Findings, node: Node, path: tuple[str, ...], seen: set[i
 
 
 def _commands(node: Node, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[Command, tuple[str, ...]]]:
-    """The command components of a job, each once, and where they stand."""
+    """The command components of a job, each once, with their key paths."""
     component, here = node.component, (*path, "component")
     if isinstance(component, str) or id(component) in seen:
         return

@@ -1,4 +1,4 @@
-"""What a job names, asked of the workspace in Azure: each thing once."""
+"""What the workspace in Azure lacks of the things that a job names; it is asked for each thing once."""
 
 from __future__ import annotations
 
@@ -23,45 +23,60 @@ from creditml_azureml.errors import mapped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from creditml.errors import Problem
     from creditml.model import Job, Node
     from creditml.references import Reference
     from creditml.workspace import Workspace
     from creditml_azureml.cloud import Cloud
 
 _SERVERLESS = ("serverless", "local")
-"""No names of computes: for `local` the check has had its word."""
+"""Words that are not names of computes; the check has reported `local`."""
 _FORBIDDEN = 403
 _MISSING = 404
 _READY = "Succeeded"
 _STOPPED = ("stopped", "stopping")
-
-
-_SHOWN = 9
+_SHOWN = 9  # names of a hint
 
 
 class _Listing(NamedTuple):
-    """What is there instead of the `name` that isn't."""
+    """How to list what Azure has, for a hint if it lacks `name`."""
 
     name: str
     ask: Callable[[], Iterable[Any]]
 
 
 class Forbidden(AuthenticationFailed):
-    """Somebody is signed in who may not do that."""
+    """The account that is signed in may not do that."""
 
 
-class Asking:
-    """Asks for what a job names; what it finds goes to `findings`."""
+def online_problems(job: Job, workspace: Workspace, cloud: Cloud) -> list[Problem]:
+    """Problems of a job that only the workspace in Azure can tell: what it lacks of the things that the job names.
+
+    Args:
+        job: the job, its references to components resolved as far as they are known.
+        workspace: the local one; its assets will be registered in Azure before the submission.
+        cloud: the one in Azure.
+
+    Raises:
+        BackendUnavailable: it can't be reached.
+        AuthenticationFailed: nobody is signed in.
+    """
+    check = OnlineCheck(job, workspace, cloud)
+    check.everything()
+    return check.findings.problems
+
+
+class OnlineCheck:
+    """Asks for the things that a job names; problems go to `findings`."""
 
     def __init__(self, job: Job, workspace: Workspace, cloud: Cloud) -> None:
-        """Nothing is asked yet."""
         self.findings = Findings(job)
         self._job, self._workspace, self._cloud = job, workspace, cloud
         self._asked: dict[str, Any] = {}
         self._components: set[int] = set()
 
     def everything(self) -> None:
-        """Ask for the workspace, and if it is there for all that the job names."""
+        """Ask for the workspace, and if there is one for each thing that the job names."""
         target = self._cloud.target
         workspaces = self._cloud.client.workspaces
         if self._get((), f"workspace {target}", lambda: workspaces.get(target.workspace_name)) is None:
@@ -102,7 +117,7 @@ class Asking:
             if isinstance(component.environment, str):
                 self._asset(component.environment, "environment", (*here, "environment"))
 
-    # -- what there is to ask for
+    # -- the kinds of things
 
     def _compute(self, text: str, path: tuple[str, ...]) -> None:
         name = _compute_name(text)
@@ -113,11 +128,11 @@ class Asking:
         state = _READY if found is None else _state(found)
         if state.lower() != _READY.lower():
             self.findings.warn(path, f"The compute '{name}' is not ready: it is {state}. The job waits until it is.")
-        elif str(getattr(found, "state", None) or "").lower() in _STOPPED:  # a compute instance, of one person
+        elif str(getattr(found, "state", None) or "").lower() in _STOPPED:  # compute instances alone have a `state`
             self.findings.warn(path, f"The compute instance '{name}' is stopped. The job waits until it is started.")
 
     def _instances(self, node: Node, component: Command, path: tuple[str, ...]) -> None:
-        """Whether the compute of a step has as many nodes, and the subscription as many cores, as it asks for."""
+        """Check that a step's compute has as many nodes, and the subscription as many cores, as the step asks for."""
         name = _compute_name(node.compute or self._job.root.compute or self._job.settings.default_compute or "")
         found = self._asked.get(f"compute '{name}'", (None, ""))[0]
         resources = node.resources or component.resources or {}
@@ -140,21 +155,21 @@ class Asking:
                 )
 
     def _quota(self, compute: Any) -> Iterator[tuple[str, int, int]]:
-        """The family of a cluster's machines, the quota of cores for it, and the cores of one; nothing if untold."""
+        """The family of a cluster's machines, its quota of cores, and the cores of one machine; none if unknown."""
         size = str(getattr(compute, "size", None) or "").lower()
         if not size or str(getattr(compute, "tier", "") or "").lower().startswith("low"):
-            return  # what is of low priority has another quota
+            return  # machines of low priority have another quota
         computes: Any = self._cloud.client.compute
-        sizes = self._told("sizes of machines", computes.list_sizes)
-        usages = self._told("quota", computes.list_usage) if sizes else []
+        sizes = self._known_list("sizes of machines", computes.list_sizes)
+        usages = self._known_list("quota", computes.list_usage) if sizes else []
         for machine in sizes:
             for usage in usages:
                 family, name = str(machine.family), getattr(usage.name, "value", None)
                 if str(machine.name).lower() == size and str(name).lower() == family.lower():
                     yield family, int(usage.limit), int(machine.v_cp_us)
 
-    def _told(self, title: str, ask: Callable[[], Iterable[Any]]) -> list[Any]:
-        """What is told, if anything is: not everybody may ask for it."""
+    def _known_list(self, title: str, ask: Callable[[], Iterable[Any]]) -> list[Any]:
+        """A list that Azure has; an empty one if the account may not ask for it."""
         if title not in self._asked:
             try:
                 self._asked[title] = _asked(f"asking for the {title}", lambda: list(ask())), ""
@@ -182,16 +197,16 @@ class Asking:
     def _asset(self, text: str, kind: str, path: tuple[str, ...]) -> None:
         reference = parse_reference(text)
         if reference is None or self._is_here(text, kind):
-            return  # what is registered here is registered there on the way
+            return  # a local asset: it will be registered in Azure
         if reference.registry:
             self._in_registry(reference, kind, path)
             return
         if is_arm_id(bare(text)) and self._cloud.target.id.lower() not in text.lower():
-            return  # another workspace's
+            return  # an asset of another workspace
         asked, given, name = _operations(self._cloud.client, kind), _version(reference), reference.name
         said = bare(text)
         known = _Listing(said, lambda: _versions(asked, name))
-        curated = kind == "environment" and find(name) is not None  # Azure ML has had it
+        curated = kind == "environment" and find(name) is not None  # Azure ML may have removed it since
         title = f"{title_of(kind)} {said}"
         found = self._get(path, title, lambda: asked.get(name, **given), known, warning=curated)
         if found is not None and kind == "environment":
@@ -200,7 +215,7 @@ class Asking:
                 self.findings.warn(path, f"The environment {said} failed to build in Azure. Look at its build log.")
 
     def _in_registry(self, reference: Reference, kind: str, path: tuple[str, ...]) -> None:
-        """Whether a registry has it. One that can't be asked may still be there for Azure ML: no finding then."""
+        """Check that a registry has an asset; without a finding if the registry can't be asked, since Azure ML may."""
         name, registry = reference.name, reference.registry
         title = f"{title_of(kind)} {name}:{reference.version or reference.label} in the registry '{registry}'"
 
@@ -234,7 +249,7 @@ class Asking:
             return False
         return True
 
-    # -- asking
+    # -- requests
 
     def _get(
         self,
@@ -272,7 +287,7 @@ class Asking:
 
 def _hint(known: _Listing) -> str:
     try:
-        names = _asked("listing what there is", lambda: [_called(item) for item in known.ask()])
+        names = _asked("listing what there is", lambda: [_name_of(item) for item in known.ask()])
     except (BackendError, NotFound):
         return ""
     few = names[:_SHOWN]
@@ -292,42 +307,42 @@ def _asked(doing: str, ask: Callable[[], Any]) -> Any:
             if error.status_code == _FORBIDDEN:
                 raise Forbidden(doing) from None
             raise
-        except MlException as error:  # so it says that nothing has a label
+        except MlException as error:  # the SDK's error if no version has the label
             if "does not exist" in str(error) or "not found" in str(error).lower():
                 raise NotFound(doing) from None
             raise
 
 
 def _versions(asked: Any, name: str) -> list[Any]:
-    """The versions of an asset; if it has none, all assets of that kind."""
+    """The versions of an asset, for a hint; if it has none, all assets of its kind."""
     try:
         found = list(asked.list(name=name))
-    except Exception:  # noqa: BLE001  whatever it is, the names may still be had
+    except Exception:  # noqa: BLE001  whatever it is, the list of all names may still work
         found = []
     return [f"{name}:{item.version}" for item in found] or list(asked.list())
 
 
 def _compute_name(text: str) -> str:
-    """The name of a compute of the workspace; empty if none is named."""
+    """The name of a compute of the workspace; empty if the text names none."""
     name = resource_name(text)
     return "" if name.lower() in _SERVERLESS or "${{" in text else name
 
 
 def _operations(client: Any, kind: str) -> Any:
-    """What a client has for assets of that kind."""
+    """The operations of an SDK's client for assets of a kind."""
     return getattr(client, ASSET_KINDS[kind].plural)
 
 
 def _version(reference: Reference) -> dict[str, str]:
-    """How the SDK is told which one; without either, the last one."""
+    """The SDK's arguments for a version or a label; without either, for the latest version."""
     return {"version": reference.version} if reference.version else {"label": reference.label or "latest"}
 
 
 def _state(found: Any) -> str:
-    """How far the making of something has come: a word, or one of an enumeration."""
+    """The provisioning state of an SDK's object: a word, or a member of an enumeration."""
     state = getattr(found, "provisioning_state", None) or _READY
     return str(getattr(state, "value", state))
 
 
-def _called(item: Any) -> str:
+def _name_of(item: Any) -> str:
     return item if isinstance(item, str) else str(item.name)

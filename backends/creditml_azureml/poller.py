@@ -1,4 +1,4 @@
-"""Asks, in a thread of its own, how a job of the cloud stands, so that whoever looks on isn't kept waiting."""
+"""Asks Azure ML, in a thread of its own, how a job stands, so that a slow answer doesn't block the caller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple, Union
 
 from creditml.errors import AuthenticationFailed, BackendError, BackendUnavailable, CreditMLError
 from creditml.statuses import TERMINAL
-from creditml_azureml.errors import mapped
 from creditml_azureml.steps import steps_of
 
 if TYPE_CHECKING:
@@ -20,21 +19,21 @@ if TYPE_CHECKING:
 
     from creditml.plan import Plan
     from creditml_azureml.cloud import Cloud
-    from creditml_azureml.runs import Run
+    from creditml_azureml.runs import CloudRun
 
 PIPELINE_LOG = "logs/azureml/executionlogs.txt"
 STEP_LOG = re.compile(r"user_logs/std_log[\D]*[0]*(?:_ps)?\.txt")
-"""The log that is followed of a step (SDK: `JobLogPattern`)."""
+"""The names of a step's log that is followed (SDK: `JobLogPattern`)."""
 MOST_PAUSE = 10.0
 _LEAST_PAUSE = 2.0
-_PATIENCE = 600.0  # seconds without an answer after which nobody waits for one
+_PATIENCE = 600.0  # seconds without an answer after which the poller gives up
 
 
 class Seen(NamedTuple):
-    """What was seen at one time: the job, its steps by path, and what the logs of some say."""
+    """How a job stood at one time: its own run, the runs of its steps by path, and the texts of logs by path."""
 
-    root: Run
-    steps: list[tuple[str, Run]]
+    root: CloudRun
+    steps: list[tuple[str, CloudRun]]
     logs: dict[str, str]
 
 
@@ -42,10 +41,9 @@ News = Union[Seen, str, CreditMLError]
 
 
 class Poller:
-    """Has a descriptor to select on, and then `news`: what was seen, what is to be said, or why it has given up."""
+    """Has a descriptor to select on, and `news`: how the job stands, messages, and the error if it has given up."""
 
     def __init__(self, cloud: Cloud, job: str, plan: Plan) -> None:
-        """Nothing is asked before `start`."""
         self._cloud, self._job, self._plan = cloud, job, plan
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._read, self._write = os.pipe()
@@ -55,11 +53,11 @@ class Poller:
         self._canceling: threading.Thread | None = None
         self._canceled = False
         self._unread = False
-        self._followed: set[str] = set()  # to their end
+        self._followed: set[str] = set()  # runs whose logs were followed to their end
         self._silent = 0.0
 
     def fileno(self) -> int:
-        """Readable when there is news."""
+        """A descriptor that is readable when there is news."""
         return self._read
 
     def start(self) -> None:
@@ -67,32 +65,31 @@ class Poller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask no more; a question that is under way is not waited for."""
+        """Stop asking, without waiting for a request that is in progress."""
         self._stopped.set()
         self._hurry.set()
 
     def cancel(self) -> None:
-        """Ask for the job's end, whatever else is being asked."""
+        """Ask Azure ML to end the job, at once and whatever other request is in progress."""
         self._canceling = threading.Thread(target=self._cancel, daemon=True)
         self._canceling.start()
 
     def canceled(self, patience: float) -> bool:
-        """Whether the job's end was asked for; waits so many seconds for it."""
+        """Whether Azure ML was asked to end the job; waits at most so many seconds for that request."""
         if self._canceling is not None:
             self._canceling.join(patience)
         return self._canceled
 
     def _cancel(self) -> None:
         try:
-            with mapped(f"canceling the job '{self._job}'"):
-                self._cloud.client.jobs.begin_cancel(self._job)
+            self._cloud.jobs.cancel(self._job)
             self._canceled = True
-        except CreditMLError as error:  # it may have ended just now: that shows
+        except CreditMLError as error:  # the job may have ended just now, which the next poll shows
             self._tell(str(error))
         self._hurry.set()
 
     def news(self) -> list[News]:
-        """What there is since the last call."""
+        """All news since the last call."""
         os.read(self._read, 4096)
         found = []
         with suppress(queue.Empty):
@@ -102,7 +99,7 @@ class Poller:
 
     def _tell(self, news: News) -> None:
         self._news.put(news)
-        with suppress(OSError):  # full, or nobody looks any more
+        with suppress(OSError):  # the pipe is full, or nobody reads it any more
             os.write(self._write, b"!")
 
     def _work(self) -> None:
@@ -116,7 +113,7 @@ class Poller:
             os.close(self._write)
 
     def _ask(self) -> bool:
-        """Ask once; whether there will be more to ask."""
+        """Ask once; False if that was the last time."""
         try:
             seen = self._look()
         except (BackendUnavailable, AuthenticationFailed) as error:
@@ -125,13 +122,13 @@ class Poller:
                 self._tell(f"No answer from Azure ML; the job goes on there, and it is asked again. {error}")
             if time.monotonic() - self._silent < _PATIENCE:
                 return True
-            self._tell(_gone(self._job, error))
+            self._tell(_given_up(self._job, error))
             return False
         except CreditMLError as error:
-            self._tell(_gone(self._job, error))
+            self._tell(_given_up(self._job, error))
             return False
-        except Exception as error:  # noqa: BLE001  who waits must hear of it
-            self._tell(_gone(self._job, BackendError(f"{type(error).__name__} while asking for the job: {error}.")))
+        except Exception as error:  # noqa: BLE001  the caller waits for it in another thread
+            self._tell(_given_up(self._job, BackendError(f"{type(error).__name__} while asking for the job: {error}.")))
             return False
         if self._silent:
             self._silent = 0.0
@@ -140,14 +137,14 @@ class Poller:
         return seen.root.status not in TERMINAL
 
     def _look(self) -> Seen:
-        root = self._cloud.run(self._job)  # before its steps, so that these have ended if it has
+        root = self._cloud.jobs.get_run(self._job)  # asked before its steps, so that they have ended if the job has
         steps = list(steps_of(self._cloud, self._job, self._plan)) if self._plan.job.type == "pipeline" else []
         logs = {}
         for path, run in [("", root), *steps]:
             if run.started_at is None or run.name in self._followed:
                 continue
-            found = self._cloud.run(run.name) if path else root
-            log = followed(found.logs)
+            found = self._cloud.jobs.get_run(run.name) if path else root
+            log = followed_log(found.logs)
             if log and (text := self._read_log(found.logs[log])) is not None:
                 logs[path] = text
             if found.status in TERMINAL:
@@ -155,9 +152,9 @@ class Poller:
         return Seen(root, steps, logs)
 
     def _read_log(self, url: str) -> str | None:
-        """What a log says; a storage that doesn't let one read is no reason to look at the job no more."""
+        """The text of a log; None if it can't be read, which is told once: the job is watched all the same."""
         try:
-            return self._cloud.text(url)
+            return self._cloud.jobs.log_text(url)
         except CreditMLError as error:
             if not self._unread:
                 self._unread = True
@@ -165,19 +162,19 @@ class Poller:
             return None
 
 
-def followed(logs: Mapping[str, str]) -> str | None:
-    """The log that is followed, of those that a job or step has."""
+def followed_log(logs: Mapping[str, str]) -> str | None:
+    """The name of the log to follow, of all logs that a job or step has; None if it isn't there yet."""
     return next((name for name in sorted(logs) if STEP_LOG.match(name) or name == PIPELINE_LOG), None)
 
 
 def poll_pause() -> float:
-    """Seconds between two questions at first (SDK: AZUREML_RUN_POLLING_INTERVAL_MIN)."""
+    """Seconds between the first two polls (SDK: AZUREML_RUN_POLLING_INTERVAL_MIN)."""
     try:
         return float(os.environ.get("AZUREML_RUN_POLLING_INTERVAL_MIN", _LEAST_PAUSE))
     except ValueError:
         return _LEAST_PAUSE
 
 
-def _gone(job: str, error: CreditMLError) -> CreditMLError:
+def _given_up(job: str, error: CreditMLError) -> CreditMLError:
     again = f"creditml job stream -n {job} --backend azureml"
     return type(error)(f"{error}\nThe job '{job}' goes on in Azure ML; to watch it again: {again}")

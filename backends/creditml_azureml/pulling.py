@@ -1,6 +1,7 @@
-"""A job of the cloud, brought into the local workspace: graph, code, environments, statuses, logs, and data on demand.
+"""A job of Azure ML, pulled into the local workspace: graph, code, environments, statuses, logs, and data on demand.
 
-What is brought is whole or not there, and recorded after that; pulling again goes on where it was cut off.
+Each part is either here as a whole or not at all, and is recorded when it is here; a second pull continues where the
+first one was cut off.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from creditml.statuses import COMPLETED, TERMINAL
 from creditml.submission.submit import new_record
 from creditml.workspace.data import is_url
 from creditml.workspace.records import PAGE, TARGET
-from creditml_azureml.download import fetch_artifacts, fetch_data, fetch_output
-from creditml_azureml.metrics import metrics_of
-from creditml_azureml.reading import CloudResolver, environment_spec, job_of
-from creditml_azureml.record import Recorded, see_free
+from creditml_azureml.bringing import Bringing
+from creditml_azureml.download import fetch_data
+from creditml_azureml.reading import CloudResolver, environment_spec, read_cloud_job
+from creditml_azureml.record import Recorder, refuse_taken_name
 from creditml_azureml.steps import steps_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
     from creditml_azureml.cloud import Cloud
-    from creditml_azureml.runs import Run
+    from creditml_azureml.runs import CloudRun
 
 
 def pull(
@@ -44,38 +45,37 @@ def pull(
     inputs: bool = False,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> JobRecord:
-    """Bring a job here, and return its record; one that is here already is brought up to date.
+    """Pull a job, and return its record; one that is here already is brought up to date.
 
     Args:
-        cloud: where it ran.
-        workspace: where it is put.
-        name: its name.
-        step: the path of a step; logs and data of that alone are brought.
-        inputs: bring what the step, or every step, was given: outputs of earlier steps, data assets.
-        tell: hears what is done.
+        cloud: where the job ran.
+        workspace: the local workspace.
+        name: the job's name.
+        step: the path of a step; only its logs and data are brought.
+        inputs: bring the inputs of the step, or of every step, too: outputs of earlier steps, data assets.
+        tell: takes a line of text for each thing that is brought.
 
     Raises:
         NotFound: there is no such job or step.
         Conflict: another job of that name ran here.
     """
-    see_free(workspace, name, cloud.target)
-    run = cloud.run(name)
+    refuse_taken_name(workspace, name, cloud.target)
+    run = cloud.jobs.get_run(name)
     assets = CloudResolver(cloud, workspace)
-    job = job_of(cloud, name, workspace, assets)
+    job = read_cloud_job(cloud, name, workspace, assets)
     planned = plan(job)
     if step and step not in planned.steps:
         message = f"The job '{name}' has no step '{step}'.{near_miss(step, planned.steps)}"
         raise NotFound(message)
     workspace.create()
     root = new_record(job, name, AZURE)
-    page = str(cloud.job(name)["services"]["Studio"]["endpoint"] or "")
-    home = {PAGE: page, TARGET: cloud.target.id}
+    home = {PAGE: cloud.jobs.page(name), TARGET: cloud.target.id}
     root = root._replace(created_at=run.started_at or root.created_at, properties={**root.properties, **home})
     runs = {"": run, **(dict(steps_of(cloud, name, planned)) if root.type == "pipeline" else {})}
     puller = _Puller(cloud, workspace, planned, root, runs, tell)
     _environments(cloud, workspace, assets)
     puller.logs(step)
-    puller.record()  # when what it names is here
+    puller.record()  # now that everything that the record names is here
     puller.metrics()
     if inputs:
         puller.inputs([step] if step else list(planned.steps))
@@ -83,7 +83,7 @@ def pull(
 
 
 class _Puller:
-    """Brings one job; `runs` are its runs by the path of their nodes, its own under an empty one."""
+    """Brings one job; `runs` are its runs by the paths of their nodes, the job's own under an empty path."""
 
     def __init__(
         self,
@@ -91,23 +91,23 @@ class _Puller:
         workspace: Workspace,
         planned: Plan,
         root: JobRecord,
-        runs: Mapping[str, Run],
+        runs: Mapping[str, CloudRun],
         tell: Callable[[str], None],
     ) -> None:
         self._cloud, self._workspace, self._plan, self._tell = cloud, workspace, planned, tell
         self._root, self._runs = root, runs
+        self._bringing = Bringing(cloud, workspace)
 
     def logs(self, step: str) -> None:
-        """Logs and other artifacts of what has ended."""
+        """Bring logs and other artifacts of the runs that have ended."""
         for path, run in self._runs.items():
             if run.status in TERMINAL and (not step or path in ("", step)):
-                place = self._workspace.jobs.folder(self._root._replace(path=path)) / "artifacts"
                 self._tell(f"logs of {path or self._root.name}")
-                with suppress(NotFound):  # what never began has none
-                    fetch_artifacts(self._cloud, run.name, place)
+                with suppress(NotFound):  # a run that never began has none
+                    self._bringing.artifacts(run.name, self._root._replace(path=path))
 
     def record(self) -> None:
-        """Write down how everything stands, at once."""
+        """Record how the job and its steps stand, in one transaction."""
         with self._workspace.transaction():
             try:
                 known = self._workspace.jobs.get(self._root.name)
@@ -116,30 +116,25 @@ class _Puller:
             else:
                 if not self._has_code(known):
                     self._workspace.jobs.transit(known.name, spec=self._root.spec)
-            recorded = Recorded(self._workspace, self._root)
+            recorder = Recorder(self._workspace, self._root)
             for path, run in self._runs.items():
                 step = self._plan.steps.get(path)
-                recorded.put(path, run, step.node if step else self._plan.pipelines.get(path))
+                recorder.put(path, run, step.node if step else self._plan.pipelines.get(path))
 
     def _has_code(self, record: JobRecord) -> bool:
-        """Whether all code is here that a record names; that of a job that was submitted here may be the cloud's."""
+        """Whether the workspace has all code that a record names; a job submitted from here may name code in Azure."""
         codes = {step.component.code for step in recorded_plan(record).steps.values()}
         return all(self._workspace.content.code_folder(code).is_dir() for code in codes if code)
 
     def metrics(self) -> None:
-        """Metrics that were logged; without them the rest is of use, too."""
-        names = [run.name for run in self._runs.values()]
+        """Bring the metrics that steps have logged; a failure is a warning, since the rest is of use without them."""
         try:
-            found = metrics_of(self._cloud, names)
+            self._bringing.metrics([run.name for run in self._runs.values()])
         except CreditMLError as error:
             self._tell(f"warning: metrics aren't brought: {error}")
-            return
-        for name, metrics in found.items():
-            results = {**self._workspace.jobs.get(name).results, "metrics": dict(metrics)}
-            self._workspace.jobs.transit(name, results=results)
 
     def inputs(self, paths: list[str]) -> None:
-        """What steps were given."""
+        """Bring the inputs of steps."""
         done: set[tuple[str, str]] = set()
         for path in paths:
             step = self._plan.steps[path]
@@ -156,7 +151,7 @@ class _Puller:
                     self._data(bound)
 
     def _output(self, bound: Produced) -> None:
-        """An output of an earlier step, where it would lie had that one run here."""
+        """Bring an output of an earlier step to the place where it would lie if that step had run here."""
         run = self._runs.get(bound.step)
         if run is None or run.status not in TERMINAL:
             message = f"The step '{bound.step}' has not ended in Azure ML; what it writes can't be brought yet."
@@ -165,25 +160,18 @@ class _Puller:
         known = record.results.get("outputs") or {}
         if bound.output in known and Path(known[bound.output]).exists():
             return
-        place = self._workspace.jobs.folder(record) / "outputs" / bound.output
         self._tell(f"output {bound.step}.{bound.output}")
-        if not place.exists():
-            fetch_output(self._cloud, run.name, bound.output, place)
-        kind = self._plan.steps[bound.step].outputs[bound.output].type
-        files = list(place.iterdir())
-        final = files[0] if kind == "uri_file" and len(files) == 1 else place
-        results = {**record.results, "outputs": {**known, bound.output: str(final)}}
-        self._workspace.jobs.transit(record.name, results=results)
+        self._bringing.output(record, bound.output, self._plan.steps[bound.step].outputs[bound.output].type)
 
     def _data(self, bound: Given) -> None:
-        """Data that the job was given: to the place that its path names here."""
+        """Bring data that the job was given to the place that its path names on this machine."""
         value = bound.value
-        assert isinstance(value, Data)  # noqa: S101  whoever calls has looked
+        assert isinstance(value, Data)  # noqa: S101  the caller has looked
         path = value.path
         if is_named(path):
             path = self._asset(value)
         if parse_datastore(path) is None:
-            return  # a public URL: whoever needs it downloads it
+            return  # a public URL: steps that need it download it
         place = Path(self._workspace.data.source(path))
         if place.exists() or is_url(str(place)):
             return
@@ -196,10 +184,10 @@ class _Puller:
         shutil.rmtree(folder)
 
     def _asset(self, value: Data) -> str:
-        """Register an asset here as it is there, and return where its data lies."""
+        """Register an asset in the local workspace as it is in Azure, and return the URI of its data."""
         model = value.type in MODEL_TYPES
         kind = "model" if model else "data"
-        name, version, path = self._cloud.data_path(value.path, model=model)
+        name, version, path = self._cloud.assets.data_location(value.path, model=model)
         spec = {"name": name, "version": version, "type": value.type, "path": path}
         try:
             self._workspace.assets.create(kind, name, version, spec)
@@ -209,13 +197,13 @@ class _Puller:
 
 
 def _environments(cloud: Cloud, workspace: Workspace, assets: CloudResolver) -> None:
-    """Environments with a name that the job's steps run in: registered here, if they aren't."""
+    """Register the named environments of the job's steps in the local workspace, unless it has them."""
     for asset in assets.environments.values():
         if asset.registry or not asset.version:
             continue
         try:
             workspace.assets.get("environment", asset.name, asset.version)
         except NotFound:
-            with suppress(BackendError, NotFound):  # curated ones aren't everybody's to ask for
-                spec = environment_spec(cloud.environment_body(asset))
+            with suppress(BackendError, NotFound):  # not everybody may read curated ones
+                spec = environment_spec(cloud.assets.environment_body(asset))
                 workspace.assets.create("environment", asset.name, asset.version, {"name": asset.name, **spec})

@@ -1,4 +1,4 @@
-"""Jobs and components of the cloud, as our own."""
+"""Jobs and components of Azure ML, read as creditml's own."""
 
 from __future__ import annotations
 
@@ -29,23 +29,20 @@ _TRUE = "true"
 _LATEST = "latest"
 
 
-class Components:
-    """Registered components of the cloud; see `creditml.submission.resolving.Elsewhere`."""
+class CloudComponents:
+    """Components that are registered in Azure ML; see `creditml.submission.resolving.Elsewhere`."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Nothing is asked yet."""
         self._cloud = cloud
 
     def component(self, reference: str) -> Component | None:
-        """A registered component.
-
-        Its code stays a reference to the cloud's.
+        """A registered component, whose code stays a reference into Azure ML; None if this isn't a reference.
 
         Raises:
-            NotFound: the cloud has none.
-            Unsupported: it is of a type that isn't read here.
+            NotFound: Azure ML has no such component.
+            Unsupported: creditml can't read components of its type.
         """
-        asset = _asset(reference)
+        asset = _component_named(reference)
         if asset is None:
             return None
         if asset.label not in (None, _LATEST):
@@ -68,20 +65,22 @@ class Components:
         return component
 
 
-def job_of(cloud: Cloud, name: str, workspace: Workspace | None = None, assets: CloudResolver | None = None) -> Job:
-    """A job of the cloud, with every component in place.
+def read_cloud_job(
+    cloud: Cloud, name: str, workspace: Workspace | None = None, assets: CloudResolver | None = None
+) -> Job:
+    """Read a job of Azure ML, with the definitions of all its components.
 
     Args:
-        cloud: where it is.
+        cloud: where the job is.
         name: its name there.
-        workspace: where its code is put as snapshots; without one, code stays a reference to the cloud's.
+        workspace: gets snapshots of its code; without one, code stays a reference into Azure ML.
         assets: looks up its ids, and can be asked afterwards what it met.
 
     Raises:
         NotFound: there is no such job.
-        Unsupported: it is of a type that isn't read here.
+        Unsupported: creditml can't read jobs of its type.
     """
-    body = cloud.job_body(name)
+    body = cloud.jobs.body(name)
     try:
         return read_job_dict(wire.job_of(name, body, assets or CloudResolver(cloud, workspace)))
     except SpecError as error:
@@ -94,20 +93,20 @@ class CloudResolver:
     """Looks up the ids in the cloud's answers; see `creditml.wire.words.AssetResolver`."""
 
     def __init__(self, cloud: Cloud, workspace: Workspace | None = None) -> None:
-        """Nothing is asked yet. With a workspace, code is brought there."""
+        """Take a workspace that gets snapshots of code, or none: code stays a reference into Azure ML then."""
         self.environments: dict[str, Id] = {}
-        """Environments with a name that were met, by their references."""
+        """The named environments that were looked up, by their references."""
         self._cloud, self._workspace = cloud, workspace
         self._known: dict[str, Any] = {}
 
     def component(self, sent: str) -> Any:  # str or dict
-        """A component stands in place, since the job is to be read where the cloud can't be asked."""
-        asset = parse_id(sent) or _asset(named(sent))
+        """The definition of a component, so that the job can be read later without a connection."""
+        asset = parse_id(sent) or _component_named(named(sent))
         return sent if asset is None else self._once(sent, lambda: self.component_spec(asset))
 
     def component_spec(self, asset: Id) -> dict[str, Any]:
-        """A component in the terms of the spec language."""
-        body = self._cloud.component_body(asset)
+        """The definition of a component in the terms of the spec language."""
+        body = self._cloud.assets.component_body(asset)
         spec = wire.component_of({**body, "inputs": _declared(body.get("inputs"))}, self)
         if asset.name == ANONYMOUS_COMPONENT:
             spec.pop("name", None)
@@ -115,17 +114,17 @@ class CloudResolver:
         return {**spec, "name": asset.name, "version": body["version"]}
 
     def environment(self, sent: str) -> Any:  # str or dict
-        """An environment's reference; an anonymous one stands in place."""
+        """The reference of an environment; the definition of an anonymous one."""
         asset = parse_id(sent)
         if asset is None:
             return named(sent)
         if asset.name != ANONYMOUS_ENVIRONMENT:
             self.environments[asset.reference] = asset
             return asset.reference
-        return self._once(sent, lambda: environment_spec(self._cloud.environment_body(asset)))
+        return self._once(sent, lambda: environment_spec(self._cloud.assets.environment_body(asset)))
 
     def code(self, sent: str) -> str:
-        """Code is named by its content's hash, once it is here; that of a registry stays there."""
+        """The reference of a snapshot in the workspace, to which code is brought; code of a registry stays there."""
         asset = parse_id(sent)
         if asset is None or self._workspace is None or asset.registry:
             return named(sent)
@@ -139,7 +138,7 @@ class CloudResolver:
 
 
 def environment_spec(body: Mapping[str, Any]) -> dict[str, Any]:
-    """An environment's `properties` in the terms of the spec language, without name and version."""
+    """The definition of an environment in the terms of the spec language, from its `properties`, without its name."""
     fields = snake(body)
     conda, build = fields.get("conda_file"), fields.get("build")
     system = str(fields.get("os_type") or "linux").lower()
@@ -155,19 +154,19 @@ def environment_spec(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bring_code(cloud: Cloud, asset: Id, workspace: Workspace) -> str:
-    """Keep a code asset as a snapshot of the workspace, unless it is one already; returns its hash."""
-    body = cloud.code_body(asset)
-    told = str((body.get("properties") or {}).get("hash_sha256") or asset.name)
-    if _HASH.fullmatch(told) and workspace.content.folder(told).is_dir():
-        return told
+    """Make a snapshot of a code asset in the workspace, unless it has one already; returns its hash."""
+    body = cloud.assets.code_body(asset)
+    digest = str((body.get("properties") or {}).get("hash_sha256") or asset.name)
+    if _HASH.fullmatch(digest) and workspace.content.folder(digest).is_dir():
+        return digest
     workspace.create()
     with TemporaryDirectory(dir=workspace.root) as folder:
-        cloud.download_code(body["codeUri"], Path(folder))
+        cloud.data.copy_code(body["codeUri"], Path(folder))
         return workspace.content.keep(Path(folder))
 
 
-def _asset(reference: str) -> Id | None:
-    """What a reference in the spec language names; None if it is none."""
+def _component_named(reference: str) -> Id | None:
+    """The component that a reference of the spec language names; None if it is not a reference."""
     found = parse_reference(reference)
     if found is None:
         return None
@@ -175,7 +174,7 @@ def _asset(reference: str) -> Id | None:
 
 
 def _declared(inputs: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Declared inputs as the spec language has them: Azure ML sends what is true as a text."""
+    """Declared inputs as the spec language has them: Azure ML sends `optional` as a text."""
     if not inputs:
         return None
     return {name: {**spec, **_truth(spec)} for name, spec in inputs.items()}

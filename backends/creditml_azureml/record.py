@@ -1,4 +1,4 @@
-"""What the local workspace records of a job of the cloud: the same as of a job that ran here."""
+"""The records of a job of Azure ML in the local workspace: the same as those of a job that ran here."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
     from creditml.model import Node
     from creditml.workspace import Workspace
-    from creditml_azureml.runs import Run
+    from creditml_azureml.runs import CloudRun
     from creditml_azureml.target import Target
 
 _LOG = "user_logs/std_log.txt"
 
 
-def see_free(workspace: Workspace, name: str, target: Target) -> None:
-    """See that a job of the cloud can be recorded under its name.
+def refuse_taken_name(workspace: Workspace, name: str, target: Target) -> None:
+    """Refuse to record a job of Azure ML under the name of another job, whose record must not be lost.
 
     Raises:
-        Conflict: another one is: of this machine, or of another workspace in Azure.
+        Conflict: the local workspace has a job of that name that ran here, or in another workspace in Azure.
     """
     try:
         known = workspace.jobs.get(name) if workspace.exists else None
@@ -39,16 +39,16 @@ def see_free(workspace: Workspace, name: str, target: Target) -> None:
     raise Conflict(message)
 
 
-class Recorded:
-    """A job of the cloud and its steps, as they are recorded here."""
+class Recorder:
+    """Records how a job of Azure ML and its steps stand."""
 
     def __init__(self, workspace: Workspace, root: JobRecord) -> None:
-        """`root` is recorded already."""
+        """Take the job's own record, which the workspace has already."""
         self._workspace, self._jobs, self.root = workspace, workspace.jobs, root
         self._names = {"": root.name}
 
-    def put(self, path: str, run: Run, node: Node | None = None) -> JobRecord:
-        """Record how a step stands (the job itself for an empty path); `node` is that of the graph, if it is known."""
+    def put(self, path: str, run: CloudRun, node: Node | None = None) -> JobRecord:
+        """Record how a step stands (the job itself for an empty path); `node` is its node of the graph, if known."""
         if not path:
             return self._update(self._jobs.get(self.root.name), run)
         self._names[path] = run.name
@@ -60,17 +60,17 @@ class Recorded:
             return record
 
     def log(self, record: JobRecord) -> Path:
-        """The file that a step's log is kept in."""
+        """The file for a step's log."""
         return self._jobs.folder(record) / "artifacts" / _LOG
 
-    def _update(self, known: JobRecord, run: Run) -> JobRecord:
+    def _update(self, known: JobRecord, run: CloudRun) -> JobRecord:
         error = {"code": "AzureML", "message": run.error} if run.error else None
         if (known.status, known.started_at, known.ended_at) != (run.status, run.started_at, run.ended_at):
             statuses = () if known.status == run.status else (run.status,)
             self._jobs.transit(known.name, *statuses, started_at=run.started_at, ended_at=run.ended_at, error=error)
         return self._jobs.get(known.name)
 
-    def _new(self, path: str, run: Run, node: Node | None) -> JobRecord:
+    def _new(self, path: str, run: CloudRun, node: Node | None) -> JobRecord:
         parent = self._names.get(path.rpartition(".")[0], self.root.name)
         return JobRecord(
             name=run.name,

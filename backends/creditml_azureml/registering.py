@@ -1,8 +1,9 @@
-"""Assets of the local workspace that a job names and the cloud lacks: they are registered there on the way.
+"""Assets that a job names, the local workspace has and Azure ML lacks: they are registered there before the submission.
 
-Which ones: `azureml:name:version` of data, environments and components that are here, with what those components name
-in turn. Under the same name and version nothing else may be there. `azureml:name@latest` is whatever is the latest
-there; only if there is none of that name at all the latest one of here is registered, and a difference is told.
+* `azureml:name:version` of data, environments and components that the local workspace has, and of everything that those
+  components name. It is an error if Azure ML has other content under the same name and version.
+* `azureml:name@latest` is the latest version in Azure ML. The local one is registered only if Azure ML has no version
+  at all; if they differ, the user gets a message.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from creditml.language.reader import read_component_document
 from creditml.language.yaml import Document, from_plain
 from creditml.model import DATA_TYPES, Command, Data, Pipeline
 from creditml.references import parse_named, reference
-from creditml_azureml.comparing import here, there
+from creditml_azureml.comparing import cloud_content, local_content
 from creditml_azureml.errors import mapped
-from creditml_azureml.sdk_assets import CONTENT, sent
+from creditml_azureml.sdk_assets import CONTENT, sdk_asset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 
 
 class Named(NamedTuple):
-    """A reference of a job, and the key path at which it stands: of what a registered component names, its own one."""
+    """A reference in a job, and its key path.
+
+    `within` is the registered component that contains the reference, if one does; the key path is the component's then.
+    """
 
     kind: str
     reference: str
@@ -40,25 +44,25 @@ class Named(NamedTuple):
 
 
 def register(job: Job, workspace: Workspace, cloud: Cloud) -> list[str]:
-    """Register what the job names; returns what was done, a line each.
+    """Register the assets that a job names; returns a message for each thing done.
 
     Raises:
-        SpecError: a name and version exists there with other content, or it can't be told whether it is other content.
+        SpecError: Azure ML has other content under a name and version, or the contents can't be compared.
     """
     if not workspace.exists:
         return []
     work = _Registering(job, workspace, cloud)
     for named in _names(job.root, ()):
-        work.see(named)
+        work.look_up(named)
     if work.problems:
-        raise SpecError(work.problems)  # before anything is changed there
+        raise SpecError(work.problems)  # before anything is registered
     for asset in work.missing:
         work.create(asset)
-    return work.told
+    return work.messages
 
 
 def _names(node: Node, path: tuple[str, ...]) -> Iterator[Named]:
-    """What a node refers to, with all below it."""
+    """The references of a node, and of all nodes below it."""
     for name, value in node.inputs.items():
         if isinstance(value, Data) and value.type in DATA_TYPES:
             yield Named("data", value.path, (*path, "inputs", name, "path"))
@@ -81,11 +85,11 @@ class _Registering:
         self._job, self._workspace, self._cloud = job, workspace, cloud
         self._seen: set[tuple[str, str]] = set()
         self.missing: list[Asset] = []
-        self.told: list[str] = []
+        self.messages: list[str] = []
         self.problems: list[Problem] = []
 
-    def see(self, named: Named) -> None:
-        """See that what is named is there."""
+    def look_up(self, named: Named) -> None:
+        """Find out whether Azure ML has an asset, and whether it is the same as the local one."""
         key = named.kind, named.reference
         found = parse_named(named.reference)
         if found is None or key in self._seen:
@@ -93,11 +97,11 @@ class _Registering:
         self._seen.add(key)
         try:
             asset = self._workspace.assets.resolve(named.kind, named.reference)
-        except CreditMLError:  # not here: Azure's affair
+        except CreditMLError:  # the local workspace lacks it: Azure ML has to have it
             return
         if named.kind == "component":
             for inner in _names_of(self._component(asset), ()):
-                self.see(inner._replace(path=named.path, within=named.reference))
+                self.look_up(inner._replace(path=named.path, within=named.reference))
         if found.version is None:
             self._latest(asset)
         else:
@@ -111,19 +115,19 @@ class _Registering:
         return component
 
     def _latest(self, asset: Asset) -> None:
-        versions = self._cloud.versions(asset.kind, asset.name)
+        versions = self._cloud.assets.versions(asset.kind, asset.name)
         if not versions:
             self.missing.append(asset)
             return
-        latest = self._cloud.asset(asset.kind, asset.name, None)
+        latest = self._cloud.assets.find(asset.kind, asset.name, None)
         if latest is not None and self._differences(asset, latest) != {}:
-            self.told.append(
+            self.messages.append(
                 f"{reference(asset.name, label='latest')} is version {latest.version} in Azure ML, "
                 f"and not what it is here (version {asset.version})."
             )
 
     def _version(self, asset: Asset, named: Named) -> None:
-        known = self._cloud.asset(asset.kind, asset.name, asset.version)
+        known = self._cloud.assets.find(asset.kind, asset.name, asset.version)
         if known is None:
             self.missing.append(asset)
             return
@@ -145,22 +149,22 @@ class _Registering:
         self.problems.append(Problem(message, ".".join(named.path), place))
 
     def _differences(self, asset: Asset, known: Any) -> dict[str, tuple[str, str]] | None:
-        """In what a version differs; None if that can't be told."""
+        """In which aspects a version differs (here, there); None if that can't be told."""
         kept = (getattr(known, "properties", None) or {}).get(CONTENT)
-        own = here(asset, self._workspace, self._cloud)
+        own = local_content(asset, self._workspace)
         if kept and kept == own.digest:
             return {}
-        other = there(asset.kind, known)
+        other = cloud_content(asset.kind, known)
         keys = [key for key in {**own.aspects, **other.aspects} if own.aspects.get(key) != other.aspects.get(key)]
         known_keys = [key for key in keys if None not in (own.aspects.get(key), other.aspects.get(key))]
         if known_keys:
             return {key: (_short(own.aspects.get(key)), _short(other.aspects.get(key))) for key in known_keys}
-        if kept and keys:  # we have put it there, and it was something else
+        if kept and keys:  # creditml has registered it, with other content
             return {"content": (own.digest[:12], str(kept)[:12])}
         return None if keys else {}
 
     def _proposal(self, asset: Asset) -> str:
-        numbers = [int(text) for text in self._cloud.versions(asset.kind, asset.name) if text.isdecimal()]
+        numbers = [int(text) for text in self._cloud.assets.versions(asset.kind, asset.name) if text.isdecimal()]
         version = max([int(self._workspace.assets.next_version(asset.kind, asset.name)), *(n + 1 for n in numbers)])
         command = f"creditml {asset.kind}"
         return (
@@ -170,14 +174,14 @@ class _Registering:
         )
 
     def create(self, asset: Asset) -> None:
-        """Register an asset there; what it needs is there already."""
+        """Register an asset in Azure ML, which has everything that the asset needs already."""
         doing = f"registering the {title_of(asset.kind)} {asset.name}:{asset.version}"
-        digest = here(asset, self._workspace, self._cloud).digest
+        digest = local_content(asset, self._workspace).digest
         with TemporaryDirectory() as folder, mapped(doing):
-            self._cloud.register(asset.kind, sent(asset, self._workspace, folder, digest))
-        self.told.append(f"{title_of(asset.kind)} {asset.name}:{asset.version} is registered in Azure ML.")
+            self._cloud.assets.register(asset.kind, sdk_asset(asset, self._workspace, folder, digest))
+        self.messages.append(f"{title_of(asset.kind)} {asset.name}:{asset.version} is registered in Azure ML.")
 
 
 def _short(value: str | None) -> str:
     text = json.dumps(value) if value is None else value
-    return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004  as much as a line bears twice
+    return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004  two of them fit into a line

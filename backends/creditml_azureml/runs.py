@@ -1,10 +1,11 @@
-"""What the SDK's own objects say of jobs, as ours."""
+"""From the SDK's objects for jobs to creditml's: `CloudRun`, and the rows and views that commands print."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creditml.seams.executor import StepState
 from creditml.secrets import redacted
 
 if TYPE_CHECKING:
@@ -12,27 +13,33 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class Run(NamedTuple):
-    """A job, or a child of one, as the run history has it; times are milliseconds since 1970.
+class CloudRun(NamedTuple):
+    """What the run history of Azure ML answers of a job or a step; times are milliseconds since 1970.
 
-    `logs` are the files that can be read now, by their names among the run's artifacts: addresses with a signature,
-    which must not be shown or kept. Of children they aren't told.
+    `logs` are the addresses of the logs that can be read now, by their names among the run's artifacts. They bear a
+    signature, so they must not be shown or kept. A list of children comes without them.
     """
 
     name: str
     status: str
     display_name: str = ""
-    kind: str = ""
-    component: str = ""
     started_at: int | None = None
     ended_at: int | None = None
     error: str = ""
     logs: Mapping[str, str] = {}
     properties: Mapping[str, str] = {}
 
+    def state(self, path: str, log: str = "") -> StepState:
+        """How the step with this path stands; `log` is a file of this machine."""
+        times = self.started_at, self.ended_at
+        return StepState(path, self.status, self.name, *times, self.error, log, self.display_name)
 
-def row(job: Any) -> dict[str, Any]:
-    """A job in a list: what every job has. The SDK's own form of a whole pipeline takes a tenth of a second to make."""
+
+def job_row(job: Any) -> dict[str, Any]:
+    """A job as a row of a list, with the fields that every job has.
+
+    The SDK's own form of a whole pipeline takes a tenth of a second to make, so it isn't used for lists.
+    """
     at = getattr(job.creation_context, "created_at", None)
     return {
         "name": job.name,
@@ -47,37 +54,34 @@ def row(job: Any) -> dict[str, Any]:
     }
 
 
-def told(job: Any) -> dict[str, Any]:
-    """A job with all that it says, as far as the SDK has a form for its kind."""
+def job_view(job: Any) -> dict[str, Any]:
+    """A job with all its fields, as far as the SDK has a form for its type."""
     try:
-        said = json.loads(json.dumps(job._to_dict(), default=str))  # noqa: SLF001  see `cloud`
-    except Exception:  # noqa: BLE001  children and jobs of later kinds have no such form
-        said = {}
-    return {**said, **row(job)}
+        fields = json.loads(json.dumps(job._to_dict(), default=str))  # noqa: SLF001  see `connection`
+    except Exception:  # noqa: BLE001  children and jobs of newer types have no such form
+        fields = {}
+    return {**fields, **job_row(job)}
 
 
-def child(found: Any) -> Run:
-    """A child, of the run history's list."""
-    properties = dict(found.properties or {})
-    return Run(
+def child_run(found: Any) -> CloudRun:
+    """A child of a job, from the run history's list of children."""
+    return CloudRun(
         found.run_id,
         found.status,
         found.display_name or found.name or "",
-        found.run_type or "",
-        properties.get("azureml.moduleName", ""),
         milliseconds(found.start_time_utc),
         milliseconds(found.end_time_utc),
-        message(found.error),
-        properties=properties,
+        error_message(found.error),
+        properties=dict(found.properties or {}),
     )
 
 
 def milliseconds(at: datetime | None) -> int | None:
-    """A time, since 1970."""
+    """A time as milliseconds since 1970."""
     return None if at is None else int(at.timestamp() * 1000)
 
 
-def message(error: Any) -> str:
-    """What is said of an error, without secrets: it may quote addresses of blobs."""
+def error_message(error: Any) -> str:
+    """The message of a job's error, without secrets: it may quote addresses of blobs with their signatures."""
     inner = getattr(error, "error", None)
     return redacted(str(getattr(inner, "message", None) or ""))

@@ -1,4 +1,4 @@
-"""From an asset of the local workspace to what the genuine SDK registers."""
+"""From an asset of the local workspace to the object that the genuine SDK registers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from creditml.workspace.records import Asset
 
 CONTENT = "creditml.content"
-"""The property that says what an asset was made of."""
+"""The property of an asset in Azure that holds the digest of its content; see `comparing`."""
 
 
-def sent(asset: Asset, workspace: Workspace, folder: str, digest: str) -> Any:
-    """The SDK's asset, with local paths to upload from.
+def sdk_asset(asset: Asset, workspace: Workspace, folder: str, digest: str) -> Any:
+    """The SDK's object for an asset, with the local paths that the SDK uploads from.
 
     Args:
         asset: data, an environment or a component.
-        workspace: where it is.
-        folder: where files may be written that last until it is registered.
-        digest: what its property `CONTENT` says.
+        workspace: the workspace that has it.
+        folder: for files that have to stay until the asset is registered.
+        digest: the value of its property `CONTENT`.
     """
     from azure.ai.ml import load_component, load_data, load_environment
 
-    values = {**located(asset, workspace), "name": asset.name, "version": asset.version}
+    values = {**with_local_paths(asset, workspace), "name": asset.name, "version": asset.version}
     values.pop("properties", None)
     file = Path(folder) / f"{asset.kind}.yml"
     file.write_text(json.dumps(values), encoding="utf-8")
@@ -37,8 +37,8 @@ def sent(asset: Asset, workspace: Workspace, folder: str, digest: str) -> Any:
     return made
 
 
-def located(asset: Asset, workspace: Workspace) -> dict[str, Any]:
-    """What an asset says, with places of this machine for what is in the workspace."""
+def with_local_paths(asset: Asset, workspace: Workspace) -> dict[str, Any]:
+    """The fields of an asset, with local paths where they name data or code of the workspace."""
     spec = dict(asset.spec)
     if asset.kind == "data":
         path = str(spec["path"])
@@ -58,3 +58,10 @@ def _with_code(value: Any, workspace: Workspace) -> Any:  # plain values
             for key, text in value.items()
         }
     return [_with_code(each, workspace) for each in value] if isinstance(value, list) else value
+
+
+def upload_hash(path: str) -> str:
+    """The hash under which the SDK uploads a file or folder."""
+    from azure.ai.ml._utils._asset_utils import get_ignore_file, get_object_hash
+
+    return str(get_object_hash(path, get_ignore_file(path)))

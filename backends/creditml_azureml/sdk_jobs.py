@@ -1,4 +1,4 @@
-"""From a `Job` to what the genuine SDK submits: the user's own file where the job is just what stands in it."""
+"""From a `Job` to the object that the genuine SDK submits, loaded from the user's own file if the job is unmodified."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from creditml.language.reader import read_job
 from creditml.language.writer import write_job
-from creditml_azureml.cloud import hush
+from creditml_azureml.connection import hush
 from creditml_azureml.errors import mapped
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def entity(job: Job, name: str) -> Iterator[Any]:
-    """The SDK's job. What it refers to is there until the end of the context.
+def sdk_job(job: Job, name: str) -> Iterator[Any]:
+    """The SDK's object for a job. The files that it refers to exist until the end of the context.
 
     Args:
-        job: as it was read; its references are the SDK's affair.
-        name: what it is called.
+        job: as it was read; the SDK resolves its references.
+        name: the name to submit it under.
     """
     hush()
     from azure.ai.ml import load_job
@@ -37,7 +37,7 @@ def entity(job: Job, name: str) -> Iterator[Any]:
 
 
 def _file(job: Job, folder: Path) -> tuple[Path, list[dict[str, str]]]:
-    """A file that says the same, and what is set besides it."""
+    """A file that holds the job, and what overrides it."""
     source = job.source
     if source and source.file and Path(source.file).is_file():
         overrides = source.overrides

@@ -1,4 +1,4 @@
-"""Which runs of the cloud are which steps of a job."""
+"""Which runs in Azure ML belong to which steps of a job."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from creditml.model import Node
     from creditml.plan import Plan
     from creditml_azureml.cloud import Cloud
-    from creditml_azureml.runs import Run
+    from creditml_azureml.runs import CloudRun
 
 
-def steps_of(cloud: Cloud, job: str, plan: Plan | None) -> Iterator[tuple[str, Run]]:
-    """The runs of a job's steps and pipelines, each with the path of its node, in the order in which they began."""
+def steps_of(cloud: Cloud, job: str, plan: Plan | None) -> Iterator[tuple[str, CloudRun]]:
+    """The runs of a job's steps and nested pipelines, each with the path of its node, in the order of their starts."""
     yield from _below(cloud, job, plan.job.root if plan else None, "")
 
 
-def _below(cloud: Cloud, name: str, node: Node | None, path: str) -> Iterator[tuple[str, Run]]:
+def _below(cloud: Cloud, name: str, node: Node | None, path: str) -> Iterator[tuple[str, CloudRun]]:
     nodes = dict(getattr(node.component, "jobs", {})) if node else {}
-    for run in cloud.children(name):
+    for run in cloud.jobs.children(name):
         key = _key(run, nodes)
         child = nodes.pop(key, None)
         here = f"{path}.{key}" if path else key
@@ -29,11 +29,11 @@ def _below(cloud: Cloud, name: str, node: Node | None, path: str) -> Iterator[tu
             yield from _below(cloud, run.name, child, here)
 
 
-def _key(run: Run, nodes: dict[str, Node]) -> str:
-    """Which node a run is of.
+def _key(run: CloudRun, nodes: dict[str, Node]) -> str:
+    """The key of the node that a run belongs to.
 
-    A child is called after its node, or what the node says instead (seen on Azure: display names are the names of
-    nodes, `azureml.moduleName` is the component's); of several with one name, they begin in the order of the graph.
+    A run has its node's display name, or else the node's key (seen on Azure; the property `azureml.moduleName` is the
+    component's name). Nodes with one display name are told apart by their order: they start as the graph has them.
     """
     for key, node in nodes.items():
         if run.display_name == (node.display_name or key):

@@ -1,4 +1,4 @@
-"""Which workspace in Azure is meant."""
+"""The workspace in Azure that is meant in a folder: by flags, settings, variables or a config.json."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Target(NamedTuple):
     workspace_name: str
 
     def __str__(self) -> str:
-        """As messages name it."""
+        """The workspace as messages name it."""
         return f"'{self.workspace_name}' (resource group '{self.resource_group}')"
 
     @property
@@ -39,14 +39,14 @@ class Target(NamedTuple):
 def find_target(given: Mapping[str, Any]) -> Target:
     """The workspace that is meant in the current folder.
 
-    Each name is the first that there is of: what is given, an environment variable (AZURE_SUBSCRIPTION_ID,
+    Each of its three names is looked for in this order: `given`, an environment variable (AZURE_SUBSCRIPTION_ID,
     AZURE_RESOURCE_GROUP, AZURE_ML_WORKSPACE), the nearest config.json upward, as `MLClient.from_config` reads it.
 
     Args:
-        given: names by `creditml.config.AZURE_WORKSPACE`, of flags or settings; those that are empty don't count.
+        given: names from flags or settings, by the keys of `creditml.config.AZURE_WORKSPACE`; empty ones don't count.
 
     Raises:
-        BackendError: a name is given nowhere, or the config.json can't be read.
+        BackendError: a name is found nowhere, or the config.json can't be read.
     """
     found = dict(zip(AZURE_WORKSPACE, map(os.environ.get, _VARIABLES), strict=True))
     found |= {key: str(value) for key, value in given.items() if key in AZURE_WORKSPACE and value}

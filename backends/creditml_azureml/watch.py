@@ -1,22 +1,21 @@
-"""A job of the cloud while it runs: what is told of it is shown, and recorded in the local workspace."""
+"""A job of Azure ML while it runs: how it stands is shown to the user, and recorded in the local workspace."""
 
 from __future__ import annotations
 
 import selectors
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from creditml.errors import CreditMLError, NotFound
 from creditml.seams.executor import StepState
 from creditml.signals import Signals
 from creditml.statuses import CANCEL_REQUESTED, COMPLETED, FAILED, TERMINAL
-from creditml_azureml.download import fetch_artifacts, fetch_output
-from creditml_azureml.metrics import metrics_of
+from creditml_azureml.bringing import Bringing
 from creditml_azureml.poller import PIPELINE_LOG, Poller, Seen
-from creditml_azureml.record import Recorded
+from creditml_azureml.record import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from typing_extensions import Self
@@ -25,27 +24,26 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
     from creditml_azureml.cloud import Cloud
-    from creditml_azureml.runs import Run
+    from creditml_azureml.runs import CloudRun
 
-_T = TypeVar("_T")
-_CANCEL_PATIENCE = 10.0  # seconds that somebody who leaves waits for the job's end to be asked for
+_CANCEL_PATIENCE = 10.0  # seconds to wait, after a second Ctrl-C, until Azure ML is asked to end the job
 
 
 class Watch:
-    """A job that was submitted; see `creditml.seams.executor.Watched`."""
+    """A submitted job, watched until it has ended; see `creditml.seams.executor.Watched`."""
 
     last_words = "Azure ML is asked to end it; Ctrl-C again stops watching"
 
-    def __init__(self, cloud: Cloud, workspace: Workspace, record: JobRecord, plan: Plan, told: list[str]) -> None:
-        """Nothing is asked yet; `told` is what there is to say of the submission."""
+    def __init__(self, cloud: Cloud, workspace: Workspace, record: JobRecord, plan: Plan, messages: list[str]) -> None:
+        """Take a recorded job and messages on its submission, which the user hasn't seen yet."""
         self.cloud, self.workspace, self.record, self.plan = cloud, workspace, record, plan
         self.states = {path: StepState(path) for path in plan.steps}
         self.status = record.status
         self.reason: str | None = None
         self.warnings: list[str] = []
         self.interrupted = False
-        self._told = told
-        self._recorded = Recorded(workspace, record)
+        self._messages = messages
+        self._recorder = Recorder(workspace, record)
         self._changed: list[str] = []
         self._poller = Poller(cloud, record.name, plan)
         self._selector = selectors.DefaultSelector()
@@ -58,7 +56,7 @@ class Watch:
         return True
 
     def __enter__(self) -> Self:
-        """Begin to ask."""
+        """Begin to ask Azure ML, and to listen for Ctrl-C."""
         self._signals = Signals()
         self._selector.register(self._signals, selectors.EVENT_READ, self._on_signal)
         self._selector.register(self._poller.fileno(), selectors.EVENT_READ, self._on_news)
@@ -66,13 +64,13 @@ class Watch:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Ask no more. The job goes on, unless it has ended."""
+        """Stop asking. A job that has not ended goes on in Azure ML."""
         self._release_signals()
         self._poller.stop()
         self._selector.close()
 
     def advance(self, timeout: float = 3600.0) -> bool:
-        """Wait for news; False when the job has ended, or nobody wants to wait for that."""
+        """Wait for news; False when the job has ended, or a second Ctrl-C says that nobody waits for it."""
         if self._left or self.status in TERMINAL:
             return False
         for key, _ in self._selector.select(timeout):
@@ -88,9 +86,9 @@ class Watch:
         return [(path, self.states[path]) for path in dict.fromkeys(changed)]
 
     def told(self) -> list[str]:
-        """What there is to say besides."""
-        told, self._told = self._told, []
-        return told
+        """Messages for the user since the last call."""
+        messages, self._messages = self._messages, []
+        return messages
 
     def _on_signal(self) -> None:
         for _ in range(self._signals.received() if self._signals else 0):
@@ -112,7 +110,7 @@ class Watch:
             if isinstance(news, Seen):
                 self._take(news)
             elif isinstance(news, str):
-                self._told.append(news)
+                self._messages.append(news)
             else:
                 raise news
 
@@ -121,15 +119,15 @@ class Watch:
             for path, run in seen.steps:
                 step = self.plan.steps.get(path)
                 node = step.node if step else self.plan.pipelines.get(path)
-                self._show(path, run, self._recorded.put(path, run, node), seen.logs.get(path))
-            self._show("", seen.root, self._recorded.put("", seen.root), seen.logs.get(""))
+                self._show(path, run, self._recorder.put(path, run, node), seen.logs.get(path))
+            self._show("", seen.root, self._recorder.put("", seen.root), seen.logs.get(""))
         if not self.interrupted or seen.root.status in TERMINAL:
             self.status = seen.root.status
         if seen.root.status == FAILED and not any(state.error for state in self.states.values()):
             self.reason = seen.root.error or None
 
-    def _show(self, path: str, run: Run, record: JobRecord, log: str | None) -> None:
-        file = self._recorded.log(record)
+    def _show(self, path: str, run: CloudRun, record: JobRecord, log: str | None) -> None:
+        file = self._recorder.log(record)
         if log is not None:
             if record.type == "pipeline":
                 file = self._folder(record) / "artifacts" / PIPELINE_LOG
@@ -139,7 +137,7 @@ class Watch:
             part.replace(file)
         if path not in self.states:
             return
-        state = StepState(path, run.status, run.name, run.started_at, run.ended_at, run.error, str(file))
+        state = run.state(path, str(file))
         if state != self.states[path]:
             self.states[path] = state
             self._changed.append(path)
@@ -147,7 +145,7 @@ class Watch:
     # -- the end
 
     def _end(self) -> None:
-        """Bring everything here; what can't be brought is said, and doesn't change how the job ended."""
+        """Bring everything here; what can't be brought is a warning, and doesn't change how the job ended."""
         self._release_signals()
         try:
             self._bring_all()
@@ -158,30 +156,29 @@ class Watch:
     def _bring_all(self) -> None:
         root = self.workspace.jobs.get(self.record.name)
         records = [root, *self.workspace.jobs.steps(root.name)]
-        metrics = self._bring(partial(metrics_of, self.cloud, [record.name for record in records])) or {}
+        bringing = Bringing(self.cloud, self.workspace)
+        self._try(partial(bringing.metrics, [record.name for record in records]))
         for record in records:
-            self._keep(record, metrics=metrics.get(record.name))
-            self._bring(partial(fetch_artifacts, self.cloud, record.name, self._folder(record) / "artifacts"))
-        outputs: dict[str, str] = {}
-        for name in self.plan.job.root.outputs if self.status == COMPLETED else ():
-            to = self._folder(root) / "outputs" / name
-            place = self._bring(partial(fetch_output, self.cloud, root.name, name, to))
-            if place is not None:
-                outputs[name] = str(_what_lies(place, self.plan.job.root.outputs[name].type))
-                self._keep(root, outputs=outputs)
+            self._try(partial(bringing.artifacts, record.name, record))
+        outputs = self.plan.job.root.outputs if self.status == COMPLETED else {}
+        for name, output in outputs.items():
+            self._try(partial(bringing.output, root, name, output.type))
 
-    def _keep(self, record: JobRecord, **results: Mapping[str, Any] | None) -> None:
-        known = self.workspace.jobs.get(record.name).results
-        found = {name: dict(value) for name, value in results.items() if value}
-        if found:
-            self.workspace.jobs.transit(record.name, results={**known, **found})
+    def _try(self, bring: Callable[[], None]) -> None:
+        try:
+            bring()
+        except NotFound:
+            pass  # a step that was canceled before it began has left nothing
+        except CreditMLError as error:
+            if not any(self._again in warning for warning in self.warnings):
+                self.warnings.append(f"{error} {self._again}")
 
     @property
     def _again(self) -> str:
         return f"`creditml job download -n {self.record.name} --all --backend azureml` tries again."
 
     def _release_signals(self) -> None:
-        """Ctrl-C and its like do again what they did before."""
+        """Let Ctrl-C and the like do again what they did before."""
         if self._signals is not None:
             self._selector.unregister(self._signals)
             self._signals.close()
@@ -189,19 +186,3 @@ class Watch:
 
     def _folder(self, record: JobRecord) -> Path:
         return self.workspace.jobs.folder(record)
-
-    def _bring(self, what: Callable[[], _T]) -> _T | None:
-        try:
-            return what()
-        except NotFound:
-            return None  # a step that was canceled before it began has none
-        except CreditMLError as error:
-            if not any(self._again in warning for warning in self.warnings):
-                self.warnings.append(f"{error} {self._again}")
-            return None
-
-
-def _what_lies(folder: Path, kind: str | None) -> Path:
-    """What an output is, as for a job that ran here: the file in its folder, if it is one."""
-    files = list(folder.iterdir()) if kind == "uri_file" else []
-    return files[0] if len(files) == 1 else folder

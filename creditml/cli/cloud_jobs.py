@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from creditml.cli import output
 from creditml.cli.job_flags import azure_of
@@ -20,67 +20,73 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
 
-    from creditml.seams.executor import Jobs
+    from creditml.seams.executor import Jobs, RemoteJobs, StepState
 
 _AGAIN = f" --backend {AZURE}"
 
 
-def stream_remote(executor: Jobs, name: str) -> int:
-    """Print the log of a job of Azure ML as it comes; 1 unless it is Completed in the end."""
-    cloud: Any = executor.cloud  # type: ignore[attr-defined]  # that backend's
-    job = cloud.job(name)
-    page = job["services"]["Studio"]["endpoint"]
-    print_log(name, page, log_of(str(job["type"])), executor.logs(name), again=_AGAIN)
-    ended = cloud.run(name)
+def stream_remote(executor: Jobs, name: str, kind: str, page: str) -> int:
+    """Print the log of a job of Azure ML as it grows; returns 0 if the job is Completed in the end, else 1.
+
+    Args:
+        executor: the backend's.
+        name: the job's name.
+        kind: its type.
+        page: its page in the studio.
+    """
+    print_log(name, page, log_of(kind), executor.logs(name), again=_AGAIN)
+    ended = executor.poll(name)
     return print_end(ended.status, {"code": "AzureML", "message": ended.error})
 
 
-def _executor(arguments: argparse.Namespace) -> Any:
+def _executor(arguments: argparse.Namespace) -> RemoteJobs:
     return azure_of(arguments, Workspace.find())
 
 
 def _list(arguments: argparse.Namespace) -> int:
     executor = _executor(arguments)
     if arguments.parent_job_name:
-        steps = [(path, run) for path, run in executor.steps(arguments.parent_job_name) if "." not in path]
-        rows = [_step(path, run, arguments.parent_job_name) for path, run in steps]
+        steps = [step for step in executor.steps(arguments.parent_job_name) if "." not in step.path]
+        rows = [_step_row(step, arguments.parent_job_name) for step in steps]
         output.show(rows, arguments, ("node", *JOB_COLUMNS[:4]))
         return 0
     archived = True if arguments.include_archived else None if arguments.archived_only else False
     limit = None if arguments.all_results else arguments.max_results
-    output.show(list(executor.cloud.entries(limit, archived=archived)), arguments, JOB_COLUMNS)
+    output.show(list(executor.entries(limit, archived=archived)), arguments, JOB_COLUMNS)
     return 0
 
 
-def _step(path: str, run: Any, parent: str) -> Mapping[str, Any]:
+def _step_row(step: StepState, parent: str) -> Mapping[str, str | None]:
     return {
-        "name": run.name,
-        "node": path,
-        "display_name": run.display_name,
-        "status": run.status,
-        "start_time": timestamp(run.started_at),
-        "end_time": timestamp(run.ended_at),
+        "name": step.run_id,
+        "node": step.path,
+        "display_name": step.display_name,
+        "status": step.status,
+        "start_time": timestamp(step.started_at),
+        "end_time": timestamp(step.ended_at),
         "parent_job_name": parent,
     }
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    cloud = _executor(arguments).cloud
-    job, run = cloud.job(arguments.name), cloud.run(arguments.name)
-    times = {"start_time": timestamp(run.started_at), "end_time": timestamp(run.ended_at)}
-    error = {"error": {"message": run.error}} if run.error else {}
-    output.show({**job, "status": run.status, **times, **error}, arguments, (*JOB_COLUMNS[:-1], *times))
+    executor = _executor(arguments)
+    job, state = executor.view(arguments.name), executor.state(arguments.name)
+    times = {"start_time": timestamp(state.started_at), "end_time": timestamp(state.ended_at)}
+    error = {"error": {"message": state.error}} if state.error else {}
+    output.show({**job, "status": state.status, **times, **error}, arguments, (*JOB_COLUMNS[:-1], *times))
     return 0
 
 
 def _stream(arguments: argparse.Namespace) -> int:
-    return stream_remote(_executor(arguments), arguments.name)
+    executor = _executor(arguments)
+    job = executor.view(arguments.name)
+    return stream_remote(executor, arguments.name, str(job["type"]), job["services"]["Studio"]["endpoint"])
 
 
 def _download(arguments: argparse.Namespace) -> int:
     refuse_both(arguments)
     executor, target = _executor(arguments), Path(arguments.download_path)
-    status = executor.cloud.run(arguments.name).status
+    status = executor.state(arguments.name).status
     if status not in TERMINAL:
         message = f"This job is in state {status}. Download is allowed only in states {list(TERMINAL)}"
         message += f". `creditml job stream -n {arguments.name}{_AGAIN}` waits for its end."
@@ -88,7 +94,7 @@ def _download(arguments: argparse.Namespace) -> int:
     if arguments.output_name:
         wanted = [arguments.output_name]
     else:
-        wanted = executor.cloud.outputs(arguments.name) if arguments.all else []
+        wanted = executor.outputs(arguments.name) if arguments.all else []
         executor.fetch_artifacts(arguments.name, target / "artifacts")
     for name in wanted:
         executor.fetch(arguments.name, None, name, target / "named-outputs" / name)
@@ -98,7 +104,7 @@ def _download(arguments: argparse.Namespace) -> int:
 
 def _cancel(arguments: argparse.Namespace) -> int:
     executor = _executor(arguments)
-    status = executor.cloud.run(arguments.name).status
+    status = executor.state(arguments.name).status
     if status in TERMINAL:
         print(f"The job '{arguments.name}' is {status} already.", file=sys.stderr)
     executor.cancel(arguments.name)

@@ -66,7 +66,7 @@ def main(command: str, words: list[str]) -> int:
 
 
 def _function(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    """What does it: for jobs of Azure ML, that is another one."""
+    """The function for a subcommand; jobs of Azure ML (--backend azureml) have functions of their own."""
     function: Callable[[argparse.Namespace], int] = arguments.function
     if function in _REMOTE:
         if arguments.backend == AZURE:
@@ -82,7 +82,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def add_archived_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which entries of a list are shown."""
+    """Flags for archived entries of a list."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--archived-only", action="store_true", help="archived ones alone")
     group.add_argument("--include-archived", action="store_true", help="archived ones too")
@@ -103,7 +103,7 @@ def _create(arguments: argparse.Namespace) -> int:
     if executor.place:
         from creditml.cli.cloud_jobs import stream_remote
 
-        return stream_remote(executor, record.name)
+        return stream_remote(executor, record.name, record.type, tracking_page(workspace.root, record))
     return stream(workspace, record)
 
 
@@ -154,7 +154,7 @@ def _stream(arguments: argparse.Namespace) -> int:
 
 
 def stream(workspace: Workspace, record: JobRecord) -> int:
-    """Print a job's log as it comes, word for word as Azure ML's clients do; 1 unless it is Completed in the end."""
+    """Print a job's log as it grows, word for word as Azure ML's clients do; returns 0 if it is Completed, else 1."""
     from creditml.history.life import follow
 
     log = log_of(record.type)
@@ -213,7 +213,7 @@ def _archive(arguments: argparse.Namespace) -> int:
 
 
 def _of_here(workspace: Workspace, name: str) -> JobRecord:
-    """A job that this machine can do something about: one of Azure ML that hasn't ended is not."""
+    """The record of a job, unless it runs in Azure ML: running Azure ML jobs can't be handled locally."""
     record = _settled(workspace, name)
     if record.backend == AZURE and not record.ended:
         message = f"'{name}' is a job of Azure ML: add --backend {AZURE}."

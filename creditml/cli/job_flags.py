@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from creditml.config import EnvironmentSettings
-    from creditml.seams.executor import Jobs, Prepared
+    from creditml.seams.executor import Jobs, Prepared, RemoteJobs
     from creditml.workspace import Workspace
 
 
@@ -157,14 +157,15 @@ def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
     )
 
 
-def azure_of(arguments: argparse.Namespace, workspace: Workspace) -> Any:
-    """The executor of the workspace in Azure that flags and settings name, for its jobs rather than for a file."""
+def azure_of(arguments: argparse.Namespace, workspace: Workspace) -> RemoteJobs:
+    """The executor for jobs in the workspace in Azure that flags and settings name."""
     from creditml.config import read_config
     from creditml.entry_points import load
     from creditml.submission.options import Options
 
     options = Options.of(read_config(), AZURE)
-    return load(AZURE)(workspace, options._replace(backend={**options.backend, **target_of(arguments)}))
+    executor: Callable[..., RemoteJobs] = load(AZURE)
+    return executor(workspace, options._replace(backend={**options.backend, **target_of(arguments)}))
 
 
 def environments_of(

@@ -50,9 +50,8 @@ def main(command: str, words: list[str]) -> int:
 def bring(
     workspace: Workspace, arguments: argparse.Namespace, job: str, step: str = "", *, inputs: bool = False
 ) -> JobRecord:
-    """Bring a job of the workspace in Azure that flags and settings name."""
-    record: JobRecord = azure_of(arguments, workspace).pull(job, step, inputs=inputs, tell=_tell)
-    return record
+    """Bring a job here from the workspace in Azure that flags and settings name, and return its record."""
+    return azure_of(arguments, workspace).pull(job, step, inputs=inputs, tell=_tell)
 
 
 def _tell(line: str) -> None:

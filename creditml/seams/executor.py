@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from creditml.statuses import NOT_STARTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from typing_extensions import Self
@@ -32,6 +32,7 @@ class StepState(NamedTuple):
     ended_at: int | None = None
     error: str = ""
     log: str = ""
+    display_name: str = ""
 
 
 class JobState(NamedTuple):
@@ -46,10 +47,10 @@ class JobState(NamedTuple):
 
 
 class Executor(Protocol):
-    """Runs a whole job somewhere. Nobody is called back: callers poll."""
+    """Runs whole jobs somewhere. There are no callbacks: callers poll."""
 
     def submit(self, job: Job) -> str:
-        """Check a job and begin it; returns its name at once.
+        """Check and submit a job, and return its name at once.
 
         Raises:
             SpecError: the job has errors.
@@ -77,7 +78,7 @@ class Executor(Protocol):
         ...
 
     def cancel(self, job: str) -> None:
-        """Ask for the job's end. Calling it again, or too late, does nothing."""
+        """Ask for the job to be canceled. This does nothing for a job that is being canceled or has ended."""
         ...
 
 
@@ -90,30 +91,27 @@ class Prepared(NamedTuple):
 
 
 class Examined(NamedTuple):
-    """What is wrong with a job; `unasked` says why the place where it is to run wasn't asked, if it wasn't."""
+    """The problems of a job; `unasked` is the reason if the place where it is to run couldn't be asked for more."""
 
     problems: tuple[Problem, ...]
     unasked: str = ""
 
 
 class Watched(Protocol):
-    """A job that runs while somebody looks on: a context manager, to be advanced until it has ended.
+    """A job that is watched while it runs: a context manager, to be advanced until the job has ended.
 
     Attributes:
         record: The job, as it was recorded at the beginning.
         plan: Its steps.
-        states: Every step as it is now, by its path.
         status: The job's own status.
-        reason: Why no step could start, if so.
-        warnings: What is to be said at the end.
-        interrupted: Whether somebody asked this process to end it.
-        measured: Whether its steps may have logged metrics.
-        last_words: What a second interrupt does, for whoever has interrupted once.
+        reason: Why no step could start, if none could.
+        warnings: Messages for the end.
+        interrupted: Whether this process was asked (by Ctrl-C or a signal) to cancel the job.
+        last_words: What a second interrupt does, for a user who has interrupted once.
     """
 
     record: JobRecord
     plan: Plan
-    states: Mapping[str, StepState]
     status: str
     reason: str | None
     warnings: list[str]
@@ -121,16 +119,21 @@ class Watched(Protocol):
     last_words: str
 
     @property
+    def states(self) -> Mapping[str, StepState]:
+        """How every step stands now, by its path."""
+        ...
+
+    @property
     def measured(self) -> bool:
-        """See above."""
+        """Whether the steps may have logged metrics."""
         ...
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Begin to run or to watch the job."""
         ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool | None:
-        """Whatever happened: give everything back."""
+        """Give back everything that was taken, whatever has happened."""
         ...
 
     def advance(self, timeout: float = ...) -> bool:
@@ -142,22 +145,22 @@ class Watched(Protocol):
         ...
 
     def told(self) -> list[str]:
-        """What was said of preparations since the last call, for people."""
+        """Messages for the user since the last call."""
         ...
 
 
 class Jobs(Executor, Protocol):
-    """An executor as the command line uses it: it also says what is wrong beforehand, and lets look on."""
+    """An executor as the command line uses it: it also tells problems beforehand, and lets the user watch a job."""
 
     workspace: Workspace
 
     @property
     def place(self) -> str:
-        """Where jobs are sent to, for people; empty if they run here."""
+        """Where jobs are sent to, as messages name it; empty if they run on this machine."""
         ...
 
     def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Prepared:
-        """Check a job, with what its reader has found.
+        """Check a job, and make it ready to be submitted; `problems` are those that its reader has found.
 
         Raises:
             SpecError: there are errors; all of them, with the warnings.
@@ -165,11 +168,11 @@ class Jobs(Executor, Protocol):
         ...
 
     def examine(self, job: Job, problems: tuple[Problem, ...] = ()) -> Examined:
-        """All that is wrong with a job, with what its reader has found; as far as that can be said from here."""
+        """All problems of a job, those that its reader has found (`problems`) included."""
         ...
 
     def run(self, prepared: Prepared) -> Watched:
-        """Submit a job to be watched."""
+        """Submit a job, to watch it."""
         ...
 
     def detach(self, prepared: Prepared) -> JobRecord:
@@ -177,9 +180,64 @@ class Jobs(Executor, Protocol):
         ...
 
     def get_ready(self) -> None:
-        """Expect a `run` soon. To be closed."""
+        """Prepare for a `run` that comes soon, while the job is being read; `close` gives back what this takes."""
         ...
 
     def close(self) -> None:
         """Give back what `get_ready` took; calling it again does nothing."""
+        ...
+
+
+class RemoteJobs(Jobs, Protocol):
+    """A backend whose jobs run elsewhere: the command line can ask it for any job there, also for those of others."""
+
+    def entries(self, limit: int | None, *, archived: bool | None) -> Iterator[dict[str, Any]]:
+        """Submitted jobs, newest first, as `az ml job list` prints them.
+
+        Args:
+            limit: at most so many; None for all.
+            archived: True for archived jobs too, False for none of them, None for archived jobs alone.
+        """
+        ...
+
+    def view(self, job: str) -> dict[str, Any]:
+        """A job with all its fields, as `az ml job show` prints it.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        ...
+
+    def state(self, job: str) -> StepState:
+        """How a job itself stands (its path is empty); unlike `poll`, this doesn't ask for its steps.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        ...
+
+    def steps(self, job: str) -> list[StepState]:
+        """The steps and nested pipelines that were started, in the order in which they began."""
+        ...
+
+    def outputs(self, job: str) -> list[str]:
+        """The names of the outputs that an ended job has written."""
+        ...
+
+    def fetch_artifacts(self, job: str, to: Path) -> Path:
+        """Copy the logs and other artifacts of an ended job to a folder, and return the folder."""
+        ...
+
+    def pull(self, job: str, step: str = "", *, inputs: bool = False, tell: Callable[[str], None]) -> JobRecord:
+        """Bring a job into the local workspace, and return its record; one that is there already is brought up to date.
+
+        Args:
+            job: its name.
+            step: the path of a step; only its logs and data are brought.
+            inputs: bring the inputs of the step, or of every step, too.
+            tell: takes a line of text for each thing that is brought.
+
+        Raises:
+            NotFound: there is no such job or step.
+        """
         ...

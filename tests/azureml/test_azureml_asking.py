@@ -11,7 +11,7 @@ from creditml.errors import AuthenticationFailed
 from creditml.language.reader import read_job
 from creditml.workspace import Workspace
 from creditml_azureml.cloud import Cloud
-from creditml_azureml.offline_checks import live_problems
+from creditml_azureml.online_checks import online_problems
 from creditml_azureml.target import Target, find_target
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def asked_of(folder: Project, job: Json, **answers: Callable[..., Json]) -> tupl
     assert reading.job
     target = find_target({})
     client: Any = Counted(Cloud(target).client, **answers)
-    return live_problems(reading.job, Workspace(folder.folder / "home"), Cloud(target, client)), client.asked
+    return online_problems(reading.job, Workspace(folder.folder / "home"), Cloud(target, client)), client.asked
 
 
 def test_each_thing_is_asked_once_and_told_wherever_it_is_named(folder: Project) -> None:
@@ -219,4 +219,4 @@ def test_a_workspace_that_is_not_reached_is_an_error_of_the_connection(folder: P
     client = MLClient(Nobody(), *target)  # type: ignore[arg-type]
 
     with pytest.raises(AuthenticationFailed):
-        live_problems(reading.job, Workspace(folder.folder / "home"), Cloud(target, client))
+        online_problems(reading.job, Workspace(folder.folder / "home"), Cloud(target, client))

@@ -16,13 +16,17 @@ from creditml.model import Command, ComponentOutput
 from creditml.testing.executors import ended, node, pipeline, running
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor
-from creditml_azureml.cloud import Cloud, Stored
+from creditml_azureml.cloud_data import StoredBlobs
 from creditml_azureml.download import fetch_artifacts, fetch_output
-from creditml_azureml.runs import Run
+from creditml_azureml.runs import CloudRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from typing_extensions import Self
+
+    from creditml_azureml.cloud import Cloud
 
 CHANGED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
@@ -90,15 +94,23 @@ class Storage:
         self.container, self.reused, self.kind = Container(files, sums or {}), reused, kind
         self.target = SimpleNamespace(id="target")
 
-    def run(self, name: str) -> Run:
+    @property
+    def jobs(self) -> Self:
+        return self
+
+    @property
+    def data(self) -> Self:
+        return self
+
+    def get_run(self, name: str) -> CloudRun:
         properties = {"azureml.isreused": "true", "azureml.reusedrunid": self.reused}
-        return Run(name, "Completed", properties=properties if self.reused and name != self.reused else {})
+        return CloudRun(name, "Completed", properties=properties if self.reused and name != self.reused else {})
 
     def output_uri(self, job: str, _output: str) -> str:
         return f"{job}/out"
 
-    def stored(self, uri: str) -> Stored | None:
-        return Stored(self.container, uri) if self.kind == "blob" else None
+    def find(self, uri: str) -> StoredBlobs | None:
+        return StoredBlobs(self.container, uri) if self.kind == "blob" else None
 
     def copy(self, uri: str, to: Path) -> None:
         for name, content in self.container.files.items():
@@ -156,10 +168,10 @@ def test_two_calls_at_once_do_not_mix(tmp_path: Path) -> None:
     storage = Storage({"job/out/a.txt": b"1"})
 
     class Slow(Storage):
-        def stored(self, uri: str) -> Stored | None:
+        def find(self, uri: str) -> StoredBlobs | None:
             with pytest.raises(Conflict, match="Another process downloads this"):
                 fetch(storage, tmp_path / "to")
-            return super().stored(uri)
+            return super().find(uri)
 
     assert fetch(Slow({"job/out/a.txt": b"1"}), tmp_path / "to") == {"a.txt": b"1"}
     assert fetch(storage, tmp_path / "to") == {"a.txt": b"1"}

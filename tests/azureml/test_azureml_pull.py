@@ -15,9 +15,11 @@ from creditml.language.reader import read_job
 from creditml.plan import plan
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor
-from creditml_azureml.cloud import Cloud, Stored
+from creditml_azureml.cloud import Cloud
+from creditml_azureml.cloud_assets import CloudAssets
+from creditml_azureml.cloud_data import StoredBlobs
 from creditml_azureml.pulling import pull
-from creditml_azureml.reading import Components, job_of
+from creditml_azureml.reading import CloudComponents, read_cloud_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +78,7 @@ def submitted(here: Project, name: str = "there_job") -> str:
 def test_a_job_of_the_cloud_has_the_graph_that_was_sent(here: Project) -> None:
     name = submitted(here)
 
-    job = job_of(Cloud.find({}), name)
+    job = read_cloud_job(Cloud.find({}), name)
 
     theirs, ours = plan(job), plan(read_job(here.folder / "job.yml").job)  # type: ignore[arg-type]
     assert list(theirs.steps) == list(ours.steps) == ["prep", "train.fit"]
@@ -139,12 +141,12 @@ def test_a_pull_that_is_cut_off_leaves_nothing_half_written(here: Project, monke
     name = submitted(here)
     workspace = Workspace(here.folder / "home")
 
-    def cut_off(_stored: Stored, _blob: object, _start: int) -> Iterator[bytes]:
+    def cut_off(_stored: StoredBlobs, _blob: object, _start: int) -> Iterator[bytes]:
         yield b"half"
         raise ConnectionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Stored, "chunks", cut_off)
+        patch.setattr(StoredBlobs, "chunks", cut_off)
         with pytest.raises(CreditMLError):
             pull(Cloud.find({}), workspace, name)
 
@@ -166,8 +168,8 @@ def test_a_registered_component_of_the_cloud_can_be_used(here: Project, azure: P
     azure.write("there.yml", component)
     azure.creditml("component", "create", "-f", "there.yml")
 
-    found = Components(Cloud.find({})).component("azureml:there:3")
-    latest = Components(Cloud.find({})).component("azureml:there@latest")
+    found = CloudComponents(Cloud.find({})).component("azureml:there:3")
+    latest = CloudComponents(Cloud.find({})).component("azureml:there@latest")
 
     assert found
     assert (found.name, found.version, found.inputs["x"].optional, found.inputs["x"].default) == (
@@ -178,11 +180,11 @@ def test_a_registered_component_of_the_cloud_can_be_used(here: Project, azure: P
     )
     assert found == latest
     with pytest.raises(NotFound, match="az ml component list -n nowhere"):
-        Components(Cloud.find({})).component("azureml:nowhere:1")
+        CloudComponents(Cloud.find({})).component("azureml:nowhere:1")
     with pytest.raises(NotFound, match="az ml component list -n nowhere"):
-        Components(Cloud.find({})).component("azureml:nowhere@latest")
+        CloudComponents(Cloud.find({})).component("azureml:nowhere@latest")
     with pytest.raises(NotFound, match="no label but 'latest'"):
-        Components(Cloud.find({})).component("azureml:there@newest")
+        CloudComponents(Cloud.find({})).component("azureml:there@newest")
     here.write("job.yml", pipeline({"a": {"type": "command", "component": "azureml:there:3"}}, name="uses_there"))
     executor = AzureMLExecutor(Workspace(here.folder / "home"))
     job = read_job(here.folder / "job.yml").job
@@ -199,7 +201,7 @@ def test_a_component_of_a_registry_can_be_read(azure: Project) -> None:
     component = step("echo hi", name="shared_one", version="2") | {"environment": CONDA}
     azure.write("shared.yml", component)
     azure.creditml("component", "create", "-f", "shared.yml", "--registry-name", "team-registry")
-    components = Components(Cloud.find({}))
+    components = CloudComponents(Cloud.find({}))
 
     found = components.component("azureml://registries/team-registry/components/shared_one/versions/2")
 
@@ -212,7 +214,7 @@ def test_a_component_of_a_registry_can_be_read(azure: Project) -> None:
 def test_no_connection_is_no_mistake_of_the_job(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     here.write("job.yml", pipeline({"a": {"type": "command", "component": "azureml:there:3"}}))
     executor = AzureMLExecutor(Workspace(here.folder / "home"))
-    monkeypatch.setattr(Cloud, "component_body", unreachable)
+    monkeypatch.setattr(CloudAssets, "component_body", unreachable)
     job = read_job(here.folder / "job.yml").job
     assert job
 
@@ -220,7 +222,7 @@ def test_no_connection_is_no_mistake_of_the_job(here: Project, monkeypatch: pyte
         executor.prepare(job)
 
 
-def unreachable(_cloud: Cloud, _asset: object) -> None:
+def unreachable(_assets: CloudAssets, _asset: object) -> None:
     raise BackendUnavailable
 
 

@@ -43,11 +43,11 @@ def provoked(cloud: Cloud, wire: Wire, log: str) -> Iterator[str]:
     """The texts and tracebacks of what goes wrong where a secret is at hand."""
     tampered = re.sub(r"sig=..", "sig=AA", log)
     failing: list[Callable[[], object]] = [
-        lambda: cloud.text(re.sub(r":\d+/", ":99999/", log)),  # requests says the whole of it
-        lambda: cloud.text(tampered),
-        lambda: cloud.text(log),
-        lambda: cloud.run("nobody"),
-        lambda: list(cloud.children("nobody")),
+        lambda: cloud.jobs.log_text(re.sub(r":\d+/", ":99999/", log)),  # requests says the whole of it
+        lambda: cloud.jobs.log_text(tampered),
+        lambda: cloud.jobs.log_text(log),
+        lambda: cloud.jobs.get_run("nobody"),
+        lambda: list(cloud.jobs.children("nobody")),
     ]
     for number, call in enumerate(failing):
         if number == len(failing) - 3:  # from here on nobody is reached
@@ -73,7 +73,7 @@ def test_no_secret_is_written_anywhere(
     name = executor.submit(pipeline(bad, node("good", "head -c 9000000 /dev/zero > ${{outputs.out}}/big.bin")))
     assert ended(executor, name).status == "Failed"
     run = next(each for each in executor.poll(name).nodes if each.path == "bad").run_id
-    log = executor.cloud.run(run).logs["user_logs/std_log.txt"]
+    log = executor.cloud.jobs.get_run(run).logs["user_logs/std_log.txt"]
     assert secrets.within(log), "the test sees nothing if there is nothing to see"
 
     texts = ["\n".join(executor.logs(name, "bad")), *provoked(executor.cloud, wire, log)]

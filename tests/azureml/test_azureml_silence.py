@@ -28,8 +28,9 @@ from creditml.workspace import Workspace
 from creditml.workspace.records import JobRecord
 from creditml_azureml import AzureMLExecutor
 from creditml_azureml.cloud import Cloud
+from creditml_azureml.cloud_jobs import CloudJobs
 from creditml_azureml.poller import Poller, Seen
-from creditml_azureml.runs import Run
+from creditml_azureml.runs import CloudRun
 from creditml_azureml.target import Target
 from creditml_azureml.watch import Watch
 
@@ -81,7 +82,7 @@ def jobs() -> Jobs:
 def cloud(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """A workspace in Azure that knows no job."""
     client: Any = SimpleNamespace(jobs=jobs)
-    monkeypatch.setattr(Cloud, "run", raising(NotFound("no such job")))
+    monkeypatch.setattr(CloudJobs, "get_run", raising(NotFound("no such job")))
     monkeypatch.setenv("AZUREML_RUN_POLLING_INTERVAL_MIN", "0")
     return Cloud(Target("sub", "group", "ws"), client)
 
@@ -102,15 +103,15 @@ class Clock:
     def __init__(self, step: float, answers: list[CreditMLError | str], monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.step, self.answers, self.asked = 1000.0, step, answers, 0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(Cloud, "run", lambda _, name: self.ask(name))
+        monkeypatch.setattr(CloudJobs, "get_run", lambda _, name: self.ask(name))
 
-    def ask(self, name: str) -> Run:
+    def ask(self, name: str) -> CloudRun:
         self.now += self.step
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
         self.asked += 1
         if isinstance(answer, CreditMLError):
             raise answer
-        return Run(name, answer)
+        return CloudRun(name, answer)
 
 
 def all_news(poller: Poller) -> list[Any]:
@@ -191,7 +192,7 @@ def test_a_second_ctrl_c_claims_no_more_than_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     jobs.cancel = cancel
-    monkeypatch.setattr(Cloud, "run", raising(NO_NETWORK))
+    monkeypatch.setattr(CloudJobs, "get_run", raising(NO_NETWORK))
     with watched(cloud, workspace) as watch:
         interrupt(watch, lambda: watch.interrupted)
         assert watch.status == "CancelRequested"
@@ -223,7 +224,9 @@ def notes(workspace: Workspace) -> list[str]:
     return [file.stem.rpartition("-")[2] for file in workspace.root.glob("azureml/*.json")]
 
 
-@pytest.mark.parametrize("where", [(Cloud, "run"), (azure.ai.ml, "load_job")], ids=["while asking", "while reading"])
+@pytest.mark.parametrize(
+    "where", [(CloudJobs, "get_run"), (azure.ai.ml, "load_job")], ids=["while asking", "while reading"]
+)
 def test_ctrl_c_before_a_job_is_sent_claims_nothing_of_azure(
     executor: AzureMLExecutor, jobs: Jobs, workspace: Workspace, where: tuple[Any, str]
 ) -> None:
@@ -257,7 +260,7 @@ def test_ctrl_c_while_a_job_is_sent_says_that_it_may_have_arrived(
     assert notes(workspace) == [name]
     jobs.send = lambda: None
     if arrived:
-        monkeypatch.setattr(Cloud, "run", lambda _, job: Run(job, "Running"))
+        monkeypatch.setattr(CloudJobs, "get_run", lambda _, job: CloudRun(job, "Running"))
     assert send(executor) == name
     assert jobs.sent == [name] * (1 if arrived else 2)
     assert notes(workspace) == []
@@ -267,14 +270,14 @@ def test_a_job_whose_sending_and_asking_fail_is_taken_up(
     executor: AzureMLExecutor, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs.send = raising(NO_NETWORK)
-    monkeypatch.setattr(Cloud, "run", raising(NO_NETWORK))
+    monkeypatch.setattr(CloudJobs, "get_run", raising(NO_NETWORK))
 
     with pytest.raises(BackendUnavailable, match=r"isn't known whether the job .* reached Azure ML"):
         send(executor)
 
     (name,) = jobs.sent
     jobs.send = lambda: None
-    monkeypatch.setattr(Cloud, "run", lambda _, job: Run(job, "Running"))
+    monkeypatch.setattr(CloudJobs, "get_run", lambda _, job: CloudRun(job, "Running"))
     assert send(executor) == name
     assert jobs.sent == [name]
 

@@ -11,13 +11,13 @@ from creditml.errors import AuthenticationFailed, BackendError
 from creditml.testing.executors import ended, node, pipeline
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor
-from creditml_azureml.cloud import Cloud
+from creditml_azureml.cloud_jobs import CloudJobs
 from creditml_azureml.poller import Poller
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creditml_azureml.runs import Run
+    from creditml_azureml.runs import CloudRun
     from creditml_azureml.watch import Watch
 
 
@@ -37,10 +37,10 @@ def watched(watch: Watch) -> list[str]:
 def test_a_job_whose_logs_nobody_may_read_is_watched_to_its_end(
     executor: AzureMLExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(_cloud: Cloud, _url: str) -> str:
+    def refused(_jobs: CloudJobs, _url: str) -> str:
         raise AuthenticationFailed("403")
 
-    monkeypatch.setattr(Cloud, "text", refused)
+    monkeypatch.setattr(CloudJobs, "log_text", refused)
     with executor.run(executor.prepare(pipeline(node("a", "echo hi"), node("b", "true", needs="a")))) as watch:
         said = watched(watch)
 
@@ -52,13 +52,13 @@ def test_a_job_whose_logs_nobody_may_read_is_watched_to_its_end(
 def test_a_defect_while_asking_ends_the_watch_with_a_word(
     executor: AzureMLExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_cloud: Cloud, _name: str) -> list[Run]:
+    def broken(_jobs: CloudJobs, _name: str) -> list[CloudRun]:
         message = "what?"
         raise RuntimeError(message)
 
     prepared = executor.prepare(pipeline(node("a", "true")))
     with executor.run(prepared) as watch:
-        monkeypatch.setattr(Cloud, "children", broken)
+        monkeypatch.setattr(CloudJobs, "children", broken)
         with pytest.raises(BackendError, match="goes on in Azure ML"):
             watched(watch)
 
@@ -68,15 +68,15 @@ def test_a_cancel_is_asked_though_other_answers_hang(
 ) -> None:
     prepared = executor.prepare(pipeline(node("slow", "sleep 300")))
     name = executor.detach(prepared).name
-    hangs, go_on, ask = threading.Event(), threading.Event(), Cloud.run
+    hangs, go_on, ask = threading.Event(), threading.Event(), CloudJobs.get_run
 
-    def hanging(cloud: Cloud, job: str) -> Run:
+    def hanging(jobs: CloudJobs, job: str) -> CloudRun:
         if threading.current_thread() is not threading.main_thread():
             hangs.set()
             go_on.wait(60)
-        return ask(cloud, job)
+        return ask(jobs, job)
 
-    monkeypatch.setattr(Cloud, "run", hanging)
+    monkeypatch.setattr(CloudJobs, "get_run", hanging)
     poller = Poller(executor.cloud, name, prepared.plan)
     poller.start()
     assert hangs.wait(60)
