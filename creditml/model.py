@@ -104,8 +104,44 @@ class Environment(NamedTuple):
     inference_config: Mapping[str, Any] | None = None
 
 
+class Component(Protocol):
+    """What a node runs: the interface of a component, and the fields that every type has.
+
+    `type` names the node type (`creditml.nodes`); `jobs` are the nodes of a graph, and None of what is no graph.
+    """
+
+    @property
+    def type(self) -> str: ...  # noqa: D102  said above
+    @property
+    def name(self) -> str | None: ...  # noqa: D102  said above
+    @property
+    def version(self) -> str | None: ...  # noqa: D102  said above
+    @property
+    def display_name(self) -> str | None: ...  # noqa: D102  said above
+    @property
+    def description(self) -> str | None: ...  # noqa: D102  said above
+    @property
+    def tags(self) -> Mapping[str, str]: ...  # noqa: D102  said above
+    @property
+    def properties(self) -> Mapping[str, str]: ...  # noqa: D102  said above
+    @property
+    def is_deterministic(self) -> bool: ...  # noqa: D102  said above
+    @property
+    def inputs(self) -> Mapping[str, ComponentInput]: ...  # noqa: D102  said above
+    @property
+    def outputs(self) -> Mapping[str, ComponentOutput]: ...  # noqa: D102  said above
+    @property
+    def jobs(self) -> Mapping[str, Node] | None: ...  # noqa: D102  said above
+
+
+def changed(component: Component, **changes: Any) -> Component:
+    """A component with other values in some of its fields; every type of component is a named tuple."""
+    replaced: Component = component._replace(**changes)  # type: ignore[attr-defined]  # not said by the protocol
+    return replaced
+
+
 class Command(NamedTuple):
-    """A command component.
+    """A command component: what a step runs, and what every other type comes down to.
 
     `code` is a folder of this machine or an asset reference; `environment` an inline definition or a reference.
     """
@@ -128,6 +164,11 @@ class Command(NamedTuple):
 
     type: str = "command"
 
+    @property
+    def jobs(self) -> None:
+        """It is no graph."""
+        return None
+
 
 class Pipeline(NamedTuple):
     """A pipeline component: a graph of nodes."""
@@ -146,11 +187,11 @@ class Pipeline(NamedTuple):
     type: str = "pipeline"
 
 
-Component = Union[Command, Pipeline]
-
-
 class Node(NamedTuple):
-    """A component with values for its inputs; `component` is a reference until the workspace has resolved it."""
+    """A component with values for its inputs; `component` is a reference until the workspace has resolved it.
+
+    `type` is the component's: one that is a reference says it here.
+    """
 
     name: str
     component: Component | str
@@ -191,7 +232,7 @@ class Settings(NamedTuple):
 class Job(NamedTuple):
     """A job: a root node under a name.
 
-    For a pipeline job `root.component` is a `Pipeline`, for a standalone command job a `Command`.
+    For a pipeline job `root.component` is a graph, for a standalone job what runs.
     `source` tells where each key path stands in the file that the job was read from, if it was.
     """
 
@@ -208,7 +249,7 @@ class Job(NamedTuple):
 
     @property
     def type(self) -> str:
-        """`pipeline` or `command`."""
+        """The node type of its root."""
         return self.root.type
 
 

@@ -9,7 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from creditml.expressions import Reference, parse, references, single
-from creditml.model import Command, Component, ComponentInput, Data, Job, JobInput, JobOutput, Literal, Node, Pipeline
+from creditml.model import (
+    LITERAL_TYPES,
+    Command,
+    Component,
+    ComponentInput,
+    Data,
+    Job,
+    JobInput,
+    JobOutput,
+    Literal,
+    Node,
+)
+from creditml.nodes.table import node_type
+from creditml.nodes.types import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,52 +95,61 @@ def plan(job: Job) -> Plan:
         Cycle: steps wait for each other.
     """
     root = job.root
+    component = _resolved(root)
     inputs: dict[str, Bound] = {name: Given(value, ("inputs", name)) for name, value in root.inputs.items()}
-    if isinstance(root.component, Command):
-        step = PlannedStep(
-            "", root, root.component, _with_defaults(root.component.inputs, inputs), _outputs(root, {}), ()
-        )
-        return Plan(job, {"": step}, {}, {name: Produced("", name) for name in step.outputs})
     graph = _Flattener()
-    assert isinstance(root.component, Pipeline)  # noqa: S101  references were resolved before
-    graph.expand(root.component, _with_defaults(root.component.inputs, inputs), dict(root.outputs), "", ())
-    written = {name: writer(root.component, name) for name in root.component.outputs}
-    outputs = {name: Produced(*found) for name, found in written.items() if found}
+    own = (
+        _outputs(root, {}) if component.jobs is None else root.outputs
+    )  # a job's output may leave its type to the node
+    graph.node(Place("", root, _with_defaults(component.inputs, inputs), own))
+    if component.jobs is None:
+        outputs = {name: Produced("", name) for name in component.outputs}
+    else:
+        written = {name: writer(component, name) for name in component.outputs}
+        outputs = {name: Produced(*found) for name, found in written.items() if found}
     return Plan(job, _in_order(graph.steps), graph.pipelines, outputs)
 
 
 class _Flattener:
+    """Puts the nodes of graphs in the place of graphs; see `creditml.nodes.types.Planning`."""
+
     def __init__(self) -> None:
         self.steps: dict[str, PlannedStep] = {}
         self.pipelines: dict[str, Node] = {}
 
-    def expand(
-        self,
-        pipeline: Pipeline,
-        inputs: Mapping[str, Bound],
-        outputs: Mapping[str, JobOutput],
-        prefix: str,
-        origin: tuple[str, ...],
-    ) -> None:
-        scope = _Scope(self, pipeline, inputs, prefix, origin)
-        for name, node in pipeline.jobs.items():
-            path, here = prefix + name, (*origin, "jobs", name)
-            component = node.component
-            assert not isinstance(component, str)  # noqa: S101  references were resolved before
-            bound = _with_defaults(component.inputs, scope.inputs(node, here))
-            merged = _outputs(node, outputs)
-            if isinstance(component, Command):
-                self.steps[path] = PlannedStep(path, node, component, bound, merged, here)
-            else:
-                self.pipelines[path] = node
-                self.expand(component, bound, merged, path + ".", (*here, "component"))
+    def node(self, place: Place) -> None:
+        """Have the node's type say how it is run."""
+        component = _resolved(place.node)
+        node_type(component.type).plan(place, component, self)
+
+    def step(self, place: Place, command: Command) -> None:
+        """A node that is one step."""
+        self.steps[place.path] = PlannedStep(place.path, place.node, command, place.inputs, place.outputs, place.origin)
+
+    def graph(self, place: Place) -> None:
+        """A node that is a graph: each node in it with what its inputs are bound to."""
+        component = _resolved(place.node)
+        if place.path:
+            self.pipelines[place.path] = place.node
+        prefix = f"{place.path}." if place.path else ""
+        origin = (*place.origin, "component") if place.path else ()
+        scope = _Scope(self, component, place.inputs, prefix, origin)
+        for name, child in (component.jobs or {}).items():
+            here = (*origin, "jobs", name)
+            bound = _with_defaults(_resolved(child).inputs, scope.inputs(child, here))
+            self.node(Place(prefix + name, child, bound, _outputs(child, place.outputs), here))
+
+
+def _resolved(node: Node) -> Component:
+    assert not isinstance(node.component, str)  # noqa: S101  references were resolved before
+    return node.component
 
 
 class _Scope:
     """What bindings in the nodes of one pipeline mean."""
 
     def __init__(
-        self, graph: _Flattener, pipeline: Pipeline, inputs: Mapping[str, Bound], prefix: str, origin: tuple[str, ...]
+        self, graph: _Flattener, pipeline: Component, inputs: Mapping[str, Bound], prefix: str, origin: tuple[str, ...]
     ) -> None:
         self.graph, self.pipeline, self.given, self.prefix, self.origin = graph, pipeline, inputs, prefix, origin
 
@@ -161,7 +183,7 @@ class _Scope:
     def _value(self, reference: Reference) -> Bound | None:
         if not reference.job:
             return self.given.get(reference.name)
-        node = self.pipeline.jobs[reference.job]
+        node = (self.pipeline.jobs or {})[reference.job]
         if reference.kind == "outputs":
             written = output_of(node, reference.name)
             return Produced(self.prefix + written[0], written[1]) if written else None
@@ -200,11 +222,7 @@ def _with_defaults(declared: Mapping[str, ComponentInput], given: Mapping[str, B
         if name in given:
             bound[name] = given[name]
         elif spec.default is not None:
-            bound[name] = Given(
-                Literal(spec.default)
-                if spec.type in ("string", "integer", "number", "boolean")
-                else Data(spec.default, spec.type)
-            )
+            bound[name] = Given(Literal(spec.default) if spec.type in LITERAL_TYPES else Data(spec.default, spec.type))
     return bound
 
 
@@ -224,9 +242,9 @@ def _outputs(node: Node, parent: Mapping[str, JobOutput]) -> dict[str, JobOutput
     return merged
 
 
-def writer(pipeline: Pipeline, output: str) -> tuple[str, str] | None:
+def writer(graph: Component, output: str) -> tuple[str, str] | None:
     """The step (its path in the pipeline) and its output that an output of a pipeline is; None if no node writes it."""
-    for node in pipeline.jobs.values():
+    for node in (graph.jobs or {}).values():
         for name, settings in node.outputs.items():
             reference = single(settings.binding) if settings.binding else None
             if reference and reference.name == output and reference.parent and not reference.job:
@@ -240,7 +258,7 @@ def output_of(node: Node, output: str) -> tuple[str, str] | None:
     """The step (its path from the node's pipeline) and its output that an output of a node is, if it has that one."""
     if isinstance(node.component, str) or output not in node.component.outputs:
         return None
-    if isinstance(node.component, Command):
+    if node.component.jobs is None:
         return node.name, output
     found = writer(node.component, output)
     return (f"{node.name}.{found[0]}", found[1]) if found else None
@@ -251,11 +269,9 @@ def only_optional(component: Component, name: str) -> bool:
 
     The SDK goes by the last taker alone; but a required one before it has no value either, and the job would fail.
     """
-    if isinstance(component, Command):
-        return False
     specs = [
         None if isinstance(node.component, str) else node.component.inputs.get(key)
-        for node in component.jobs.values()
+        for node in (component.jobs or {}).values()
         for key, value in node.inputs.items()
         for reference in references(value.value if isinstance(value, Literal) else value.path)
         if reference.parent and not reference.job and reference.name == name

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
+
+import pytest
+
+from creditml.nodes.table import node_types
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"creditml": ROOT, "creditml_azureml": ROOT / "backends"}
@@ -79,3 +84,50 @@ def _reached(graph: dict[str, set[str]], start: str) -> set[str]:
             found.add(node)
             waiting += graph[node]
     return found
+
+
+# Where `command` is a key of the spec language (or a word on the screen), and no type.
+KEY = {
+    "creditml.check.commands",
+    "creditml.cli.diff",
+    "creditml.cli.live",
+    "creditml.history.diff",
+    "creditml.nodes.fields",
+    "creditml_azureml.comparing",
+}
+# The domain itself: what a step runs, and what a graph is; and the suite of executors, which makes jobs of both.
+DOMAIN = {"creditml.model", "creditml.testing.executors"}
+
+
+@pytest.mark.parametrize("name", sorted(node_types()))
+def test_a_node_type_is_named_in_its_own_modules_and_the_table(name: str) -> None:
+    own = {f"creditml.nodes.{name}", f"creditml.engine.nodes.{name}", "creditml.nodes.table"} | DOMAIN
+
+    naming = {module for module, words in constants().items() if name in words}
+    using = {module for module, names in classes().items() if "Pipeline" in names}
+
+    assert naming - own - (KEY if name == "command" else set()) == set()
+    assert using - {"creditml.nodes.pipeline"} - DOMAIN == set()
+
+
+def constants() -> dict[str, set[str]]:
+    """The texts in each module of the house, whole."""
+    return {
+        name: {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        for name, nodes in parsed().items()
+    }
+
+
+def classes() -> dict[str, set[str]]:
+    """The names that each module of the house uses or imports."""
+    return {
+        name: {node.id for node in nodes if isinstance(node, ast.Name)}
+        | {node.name for node in nodes if isinstance(node, ast.alias)}
+        for name, nodes in parsed().items()
+    }
+
+
+@cache
+def parsed() -> dict[str, list[ast.AST]]:
+    files = {_name(file, top): file for package, top in PACKAGES.items() for file in (top / package).rglob("*.py")}
+    return {name: list(ast.walk(ast.parse(file.read_bytes()))) for name, file in files.items()}

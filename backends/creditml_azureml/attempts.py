@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import AuthenticationFailed, BackendUnavailable
-from creditml.language.writer import job_dict
+from creditml.graph import walk
 from creditml.model import Data
 from creditml.names import job_name
+from creditml.nodes.specs import job_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,13 +121,11 @@ def _digest(target: str, job: Job) -> str:
     return sha256(said.encode()).hexdigest()[:32]
 
 
-def _data(node: Node) -> Iterator[Any]:
+def _data(root: Node) -> Iterator[Any]:
     """The local files of a job's inputs, with sizes and times, so that changed data makes another job."""
-    for value in node.inputs.values():
-        if isinstance(value, Data) and os.path.isabs(value.path):
-            for file in sorted([Path(value.path), *Path(value.path).rglob("*")]):
-                found = file.lstat()
-                yield str(file), found.st_size, found.st_mtime_ns
-    jobs = getattr(node.component, "jobs", {})
-    for child in jobs.values():
-        yield from _data(child)
+    for visit in walk(root):
+        for value in visit.node.inputs.values():
+            if isinstance(value, Data) and os.path.isabs(value.path):
+                for file in sorted([Path(value.path), *Path(value.path).rglob("*")]):
+                    found = file.lstat()
+                    yield str(file), found.st_size, found.st_mtime_ns

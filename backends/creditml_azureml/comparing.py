@@ -11,6 +11,7 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creditml.nodes.table import DEFAULT
 from creditml.references import code_digest, parse_reference, parse_upload, short_uri
 from creditml.wire.resources import ANONYMOUS_ENVIRONMENT
 from creditml.workspace.assets import MUTABLE
@@ -76,7 +77,7 @@ def _environment(image: Any, conda: Any, dockerfile: Any, context: str | None) -
 
 def _component(spec: Mapping[str, Any]) -> dict[str, str | None]:
     """The aspects of a component, from its fields as YAML has them."""
-    defaults = {"is_deterministic": True, "type": "command"}
+    defaults = {"is_deterministic": True, "type": DEFAULT}
     aspects: dict[str, str | None] = {
         key: json.dumps(spec.get(key) or defaults.get(key), sort_keys=True, default=str) for key in _COMPARED
     }

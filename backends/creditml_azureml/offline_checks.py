@@ -6,12 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from creditml.findings import Findings
-from creditml.model import Command, Data, Environment, Pipeline
+from creditml.graph import commands, walk
+from creditml.model import Data, Environment
 from creditml.references import is_reference, parse_reference
 from creditml_azureml.uploads import code_problems, context_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from creditml.errors import Problem
     from creditml.model import Job, Node
@@ -36,10 +37,7 @@ def as_severe_as_azure(problems: Sequence[Problem]) -> list[Problem]:
 
 def unresolved(node: Node) -> bool:
     """Whether a component of a node, at any depth, is still a reference, since it couldn't be asked for."""
-    component = node.component
-    if isinstance(component, Pipeline):
-        return any(map(unresolved, component.jobs.values()))
-    return isinstance(component, str)
+    return any(isinstance(visit.node.component, str) for visit in walk(node))
 
 
 def offline_problems(job: Job, workspace: Workspace) -> list[Problem]:
@@ -51,9 +49,9 @@ def offline_problems(job: Job, workspace: Workspace) -> list[Problem]:
     """
     findings = Findings(job)
     _names(findings, job)
-    _versions(findings, job.root, (), set())
+    _versions(findings, job.root)
     seen: set[tuple[object, ...]] = set()
-    for component, path in _commands(job.root, (), set()):
+    for component, path in commands(job.root):
         if component.code and not is_reference(component.code):
             key: tuple[object, ...] = (component.code, component.additional_includes)
             if key not in seen:
@@ -73,28 +71,11 @@ def _names(findings: Findings, job: Job) -> None:
             findings.warn((key,), f"The {key} has {len(value)} characters; Azure ML's names have at most {_LONGEST}.")
 
 
-def _versions(findings: Findings, node: Node, path: tuple[str, ...], seen: set[int]) -> None:
+def _versions(findings: Findings, root: Node) -> None:
     """Data without a version or a label, which the SDK refuses."""
-    for name, value in node.inputs.items():
-        reference = parse_reference(value.path) if isinstance(value, Data) else None
-        if isinstance(value, Data) and reference and not reference.version and not reference.label:
-            mend = f"write {value.path}@latest or {value.path}:<version>"
-            findings.error((*path, "inputs", name, "path"), f"{value.path} has no version; {mend}.")
-    component = node.component
-    if isinstance(component, Pipeline) and id(component) not in seen:
-        seen.add(id(component))
-        for name, child in component.jobs.items():
-            _versions(findings, child, (*path, "component", "jobs", name), seen)
-
-
-def _commands(node: Node, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[Command, tuple[str, ...]]]:
-    """The command components of a job, each once, with their key paths."""
-    component, here = node.component, (*path, "component")
-    if isinstance(component, str) or id(component) in seen:
-        return
-    seen.add(id(component))
-    if isinstance(component, Pipeline):
-        for name, child in component.jobs.items():
-            yield from _commands(child, (*here, "jobs", name), seen)
-    else:
-        yield component, here
+    for node, path, _ in walk(root):
+        for name, value in node.inputs.items():
+            reference = parse_reference(value.path) if isinstance(value, Data) else None
+            if isinstance(value, Data) and reference and not reference.version and not reference.label:
+                mend = f"write {value.path}@latest or {value.path}:<version>"
+                findings.error((*path, "inputs", name, "path"), f"{value.path} has no version; {mend}.")

@@ -8,7 +8,8 @@ from creditml.asset_kinds import ASSET_KINDS, title_of
 from creditml.environments.curated import find
 from creditml.errors import AuthenticationFailed, BackendError, CreditMLError, NotFound, near_miss
 from creditml.findings import Findings
-from creditml.model import MODEL_TYPES, Command, Data, Pipeline
+from creditml.graph import walk
+from creditml.model import MODEL_TYPES, Command, Data
 from creditml.references import (
     bare,
     is_arm_id,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from creditml.errors import Problem
+    from creditml.graph import Visit
     from creditml.model import Job, Node
     from creditml.references import Reference
     from creditml.workspace import Workspace
@@ -86,9 +88,11 @@ class OnlineCheck:
             self._compute(settings.default_compute, ("settings", "default_compute"))
         if settings.default_datastore:
             self._datastore(settings.default_datastore, ("settings", "default_datastore"))
-        self._node(self._job.root, ())
+        for visit in walk(self._job.root):
+            self._node(visit)
 
-    def _node(self, node: Node, path: tuple[str, ...]) -> None:
+    def _node(self, visit: Visit) -> None:
+        node, path = visit.node, visit.path
         if node.compute:
             self._compute(node.compute, (*path, "compute"))
         for name, value in node.inputs.items():
@@ -98,23 +102,12 @@ class OnlineCheck:
         for name, output in node.outputs.items():
             if output.path:
                 self._data(output.path, "data", (*path, "outputs", name, "path"))
-        if isinstance(node.component, Command):
-            self._instances(node, node.component, path)
-        self._component(node, (*path, "component"))
-
-    def _component(self, node: Node, here: tuple[str, ...]) -> None:
-        component = node.component
+        component, here = node.component, visit.component_path
         if isinstance(component, str):
             self._asset(component, "component", here)
-        elif id(component) in self._components:
-            return
-        elif isinstance(component, Pipeline):
-            self._components.add(id(component))
-            for name, child in component.jobs.items():
-                self._node(child, (*here, "jobs", name))
-        else:
-            self._components.add(id(component))
-            if isinstance(component.environment, str):
+        elif isinstance(component, Command):
+            self._instances(node, component, path)
+            if visit.first and isinstance(component.environment, str):
                 self._asset(component.environment, "environment", (*here, "environment"))
 
     # -- the kinds of things

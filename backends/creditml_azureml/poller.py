@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from creditml.errors import AuthenticationFailed, BackendError, BackendUnavailable, CreditMLError
+from creditml.nodes.table import node_type
 from creditml.statuses import TERMINAL
 from creditml_azureml.steps import steps_of
 
@@ -138,7 +139,8 @@ class Poller:
 
     def _look(self) -> Seen:
         root = self._cloud.jobs.get_run(self._job)  # asked before its steps, so that they have ended if the job has
-        steps = list(steps_of(self._cloud, self._job, self._plan)) if self._plan.job.type == "pipeline" else []
+        graph = node_type(self._plan.job.type).graph
+        steps = list(steps_of(self._cloud, self._job, self._plan)) if graph else []
         logs = {}
         for path, run in [("", root), *steps]:
             if run.started_at is None or run.name in self._followed:

@@ -15,6 +15,7 @@ from creditml.entry_points import AZURE
 from creditml.errors import BackendError, Conflict, CreditMLError, NotFound, near_miss
 from creditml.history.recorded import recorded_plan
 from creditml.model import MODEL_TYPES, Data
+from creditml.nodes.table import node_type
 from creditml.plan import Given, Plan, Produced, plan
 from creditml.references import is_named, parse_datastore, reference
 from creditml.statuses import COMPLETED, TERMINAL
@@ -71,7 +72,7 @@ def pull(
     root = new_record(job, name, AZURE)
     home = {PAGE: cloud.jobs.page(name), TARGET: cloud.target.id}
     root = root._replace(created_at=run.started_at or root.created_at, properties={**root.properties, **home})
-    runs = {"": run, **(dict(steps_of(cloud, name, planned)) if root.type == "pipeline" else {})}
+    runs = {"": run, **(dict(steps_of(cloud, name, planned)) if node_type(root.type).graph else {})}
     puller = _Puller(cloud, workspace, planned, root, runs, tell)
     _environments(cloud, workspace, assets)
     puller.logs(step)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from creditml.errors import NotFound, SpecError, Unsupported
-from creditml.language.reader import read_component_document, read_job_dict
 from creditml.language.yaml import Document, from_plain
+from creditml.nodes.specs import read_component_document, read_job_dict
 from creditml.references import Id, code_reference, named, parse_id, parse_reference
 from creditml.wire import reading as wire
 from creditml.wire.resources import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from creditml.entry_points import AZURE
 from creditml.errors import Conflict, NotFound
+from creditml.nodes.table import DEFAULT
 from creditml.workspace.records import TARGET, JobRecord, now
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Recorder:
         parent = self._names.get(path.rpartition(".")[0], self.root.name)
         return JobRecord(
             name=run.name,
-            type=node.type if node else "command",
+            type=node.type if node else DEFAULT,
             root=self.root.name,
             path=path,
             parent=parent,

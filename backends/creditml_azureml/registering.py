@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.asset_kinds import title_of
 from creditml.errors import CreditMLError, Problem, SpecError
-from creditml.language.reader import read_component_document
 from creditml.language.yaml import Document, from_plain
-from creditml.model import DATA_TYPES, Command, Data, Pipeline
+from creditml.model import DATA_TYPES, Command, Data
+from creditml.nodes.specs import read_component_document
 from creditml.references import parse_named, reference
 from creditml_azureml.comparing import cloud_content, local_content
 from creditml_azureml.errors import mapped
@@ -75,9 +75,8 @@ def _names(node: Node, path: tuple[str, ...]) -> Iterator[Named]:
 def _names_of(component: Component, path: tuple[str, ...]) -> Iterator[Named]:
     if isinstance(component, Command) and isinstance(component.environment, str):
         yield Named("environment", component.environment, (*path, "environment"))
-    elif isinstance(component, Pipeline):
-        for name, child in component.jobs.items():
-            yield from _names(child, (*path, "jobs", name))
+    for name, child in (component.jobs or {}).items():
+        yield from _names(child, (*path, "jobs", name))
 
 
 class _Registering:

@@ -7,8 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from creditml.language.reader import read_job
-from creditml.language.writer import write_job
+from creditml.nodes.specs import read_job, write_job
 from creditml_azureml.connection import hush
 from creditml_azureml.errors import mapped
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from creditml.nodes.table import node_type
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,13 +21,13 @@ def steps_of(cloud: Cloud, job: str, plan: Plan | None) -> Iterator[tuple[str, C
 
 
 def _below(cloud: Cloud, name: str, node: Node | None, path: str) -> Iterator[tuple[str, CloudRun]]:
-    nodes = dict(getattr(node.component, "jobs", {})) if node else {}
+    nodes = dict(getattr(node.component, "jobs", None) or {}) if node else {}
     for run in cloud.jobs.children(name):
         key = _key(run, nodes)
         child = nodes.pop(key, None)
         here = f"{path}.{key}" if path else key
         yield here, run
-        if child is not None and child.type == "pipeline":
+        if child is not None and node_type(child.type).graph:
             yield from _below(cloud, run.name, child, here)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from creditml.errors import CreditMLError, NotFound
+from creditml.nodes.table import node_type
 from creditml.seams.executor import StepState
 from creditml.signals import Signals
 from creditml.statuses import CANCEL_REQUESTED, COMPLETED, FAILED, TERMINAL
@@ -129,7 +130,7 @@ class Watch:
     def _show(self, path: str, run: CloudRun, record: JobRecord, log: str | None) -> None:
         file = self._recorder.log(record)
         if log is not None:
-            if record.type == "pipeline":
+            if node_type(record.type).graph:
                 file = self._folder(record) / "artifacts" / PIPELINE_LOG
             file.parent.mkdir(parents=True, exist_ok=True)
             part = file.with_name(f".{file.name}.part")

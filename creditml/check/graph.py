@@ -8,6 +8,7 @@ from creditml.check.commands import BASH_FAILS, in_command
 from creditml.check.values import article, group, number, required
 from creditml.errors import MEANT_BY, near_miss
 from creditml.expressions import Reference, leftovers, references, single
+from creditml.graph import leaves
 from creditml.model import (
     ASSET_TYPES,
     LITERAL_TYPES,
@@ -18,8 +19,8 @@ from creditml.model import (
     JobOutput,
     Literal,
     Node,
-    Pipeline,
 )
+from creditml.nodes.table import node_type
 from creditml.plan import find_cycle, only_optional, output_of, unordered
 
 if TYPE_CHECKING:
@@ -45,12 +46,12 @@ class Graph:
 
     def __init__(self, findings: Findings, values: Values) -> None:
         """Findings go to `findings`."""
-        self._findings, self._values = findings, values
+        self.findings, self._values = findings, values
         self._components: set[int] = set()
 
     def root(self) -> None:
         """The job's own node, and all below it."""
-        node = self._findings.job.root
+        node = self.findings.job.root
         component = node.component
         if isinstance(component, str):
             return
@@ -58,14 +59,13 @@ class Graph:
         for name, value in node.inputs.items():
             text = value.value if isinstance(value, Literal) else value.path
             if "${{" in text:
-                self._findings.error(
+                self.findings.error(
                     ("inputs", name), f"{text} has nothing to refer to: the inputs of a job are values."
                 )
         self.component(component, ("component",))
-        if isinstance(component, Pipeline):
-            self._compute(node, component)
-        else:
-            self._processes(node, component, ())
+        kind = node_type(component.type)
+        kind.check_node(node, component, (), self)
+        kind.check_job(self.findings.job, self)
 
     def component(self, component: Component, path: tuple[str, ...]) -> None:
         """A component is checked once, however often it is used."""
@@ -74,10 +74,67 @@ class Graph:
         self._components.add(id(component))
         for name, spec in component.inputs.items():
             self._declared(spec, (*path, "inputs", name))
-        if isinstance(component, Command):
-            in_command(self._findings, component, path)
-        else:
-            self._graph(component, path)
+        node_type(component.type).check_component(component, path, self)
+
+    # -- for the types; see `creditml.nodes.types.Checking`
+
+    def command(self, component: Command, path: tuple[str, ...]) -> None:
+        """A command template against what its component declares."""
+        in_command(self.findings, component, path)
+
+    def processes(self, node: Node, component: Command, path: tuple[str, ...]) -> None:
+        """What runs on several machines or in several processes there is one process here."""
+        resources = node.resources or component.resources or {}
+        distribution = node.distribution or component.distribution or {}
+        counts = [resources.get("instance_count"), *(distribution.get(key) for key in _PROCESS_COUNTS)]
+        if any(isinstance(count, int) and count > 1 for count in counts):
+            key = "distribution" if distribution else "resources"
+            self.findings.warn((*path, key), "Here it runs as one process of one node, with the variables of rank 0.")
+
+    def graph(self, component: Component, path: tuple[str, ...]) -> None:
+        """The nodes of a graph, and the bindings between them."""
+        jobs = component.jobs or {}
+        if not jobs and not self._any_node(path):
+            self.findings.error((*path, "jobs"), "The pipeline has no jobs.")
+        waiting: dict[str, dict[str, str]] = {}
+        taken: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for name, node in jobs.items():
+            if isinstance(node.component, str):
+                continue
+            here = (*path, "jobs", name)
+            self._given(node, node.component, here)
+            for key, value in node.inputs.items():
+                taker = _Taker(node.component.inputs.get(key), value, (*here, "inputs", key))
+                for reference in self._bindings(component, taker):
+                    if reference.job in jobs and reference.kind == "outputs":
+                        waiting.setdefault(name, {})[reference.job] = key
+                    elif reference.job in jobs:
+                        taken.setdefault((name, key), []).append((reference.job, reference.name))
+            self._promoted(node, component, here)
+            node_type(node.component.type).check_node(node, node.component, here, self)
+            self.component(node.component, (*here, "component"))
+        self._cycles(waiting, path)
+        self._taken_in_turn(taken, path)
+        self._unbound(component, path)
+
+    def computes(self, node: Node) -> None:
+        """Whether a compute is set for each step of a job's graph."""
+        component = node.component
+        if node.compute or self.findings.job.settings.default_compute or isinstance(component, str):
+            return
+        jobs = component.jobs or {}
+        missing = [name for name, child in jobs.items() if any(leaf.compute is None for leaf in leaves(child))]
+        if missing:
+            shown = 3
+            others = " and others" if len(missing) > shown else ""
+            self.findings.warn(
+                ("jobs", missing[0]),
+                f"No compute is set for {', '.join(missing[:shown])}{others}; Azure ML refuses that. "
+                "Add 'settings: {default_compute: serverless}'.",
+                refused=True,
+            )
+
+    # -- nodes
 
     def _given(self, node: Node, component: Component, path: tuple[str, ...]) -> None:
         """The inputs and outputs that a node sets, against those that its component declares."""
@@ -85,29 +142,29 @@ class Graph:
             missing = (
                 name not in node.inputs
                 and not group(name, node.inputs)
-                and not self._findings.unread(*path, "inputs", name)
+                and not self.findings.unread(*path, "inputs", name)
             )
             if missing and required(spec) and (path or not self._inferred_optional(component, name)):
-                self._findings.error(
+                self.findings.error(
                     (*path, "inputs"),
                     f"The input '{name}' ({spec.type}) is required and not given.{self._hint(name, node, component)}",
                 )
         for name in node.inputs:
             if name not in component.inputs:
                 hint = near_miss(name, component.inputs) or f" It has: {', '.join(component.inputs) or 'none'}."
-                self._findings.warn(
+                self.findings.warn(
                     (*path, "inputs", name), f"The component has no input '{name}'; Azure ML drops it.{hint}"
                 )
         for name in node.outputs:
             if name not in component.outputs:
                 hint = near_miss(name, component.outputs) or f" It has: {', '.join(component.outputs) or 'none'}."
-                self._findings.warn(
+                self.findings.warn(
                     (*path, "outputs", name), f"The component has no output '{name}'; Azure ML drops it.{hint}"
                 )
 
     def _inferred_optional(self, component: Component, name: str) -> bool:
         """Of a job's own pipeline: the SDK infers it from the takers, unless the component says `optional: false`."""
-        said = self._findings.unread("component", "inputs", name, "optional")
+        said = self.findings.unread("component", "inputs", name, "optional")
         return not said and only_optional(component, name)
 
     def _hint(self, name: str, node: Node, component: Component) -> str:
@@ -119,81 +176,52 @@ class Graph:
             self._values.literal(spec.default, spec, path[-1], (*path, "default"), lenient=True)
         if spec.default is not None and "${{" in spec.default:
             what = f"A default is a value: nothing in '{spec.default}' is replaced"
-            self._findings.warn((*path, "default"), f"{what}, and {BASH_FAILS}. Write the value itself.")
+            self.findings.warn((*path, "default"), f"{what}, and {BASH_FAILS}. Write the value itself.")
         low, high = number(spec.min or "", "number"), number(spec.max or "", "number")
         if low is not None and high is not None and low > high:
-            self._findings.warn((*path, "min"), f"min ({spec.min}) is above max ({spec.max}).")
+            self.findings.warn((*path, "min"), f"min ({spec.min}) is above max ({spec.max}).")
         if spec.mode in _DATA_ONLY_MODES and spec.type != "mltable":
-            self._findings.error((*path, "mode"), f"The mode {spec.mode} is for mltable, not for {spec.type}.")
+            self.findings.error((*path, "mode"), f"The mode {spec.mode} is for mltable, not for {spec.type}.")
 
-    def _graph(self, pipeline: Pipeline, path: tuple[str, ...]) -> None:
-        if not pipeline.jobs and not self._any_node(path):
-            self._findings.error((*path, "jobs"), "The pipeline has no jobs.")
-        waiting: dict[str, dict[str, str]] = {}
-        taken: dict[tuple[str, str], list[tuple[str, str]]] = {}
-        for name, node in pipeline.jobs.items():
-            here = (*path, "jobs", name)
-            if isinstance(node.component, str):
-                continue
-            self._given(node, node.component, here)
-            for key, value in node.inputs.items():
-                spec = node.component.inputs.get(key)
-                text = value.value if isinstance(value, Literal) else value.path
-                for rest in leftovers(text):
-                    what = f"{rest} is no binding, so it is handed on as it is"
-                    mend = "write ${{parent.inputs.<name>}} or ${{parent.jobs.<node>.outputs.<name>}}"
-                    self._findings.warn((*here, "inputs", key), f"{what}, and {BASH_FAILS}. For a binding {mend}.")
-                for reference in references(text):
-                    self._binding(reference, pipeline, _Taker(spec, value, (*here, "inputs", key)))
-                    if reference.job in pipeline.jobs and reference.kind == "outputs":
-                        waiting.setdefault(name, {})[reference.job] = key
-                    elif reference.job in pipeline.jobs:
-                        taken.setdefault((name, key), []).append((reference.job, reference.name))
-            self._promoted(node, pipeline, here)
-            if isinstance(node.component, Command):
-                self._processes(node, node.component, here)
-            self.component(node.component, (*here, "component"))
-        self._cycles(waiting, path)
-        self._taken_in_turn(taken, path)
-        self._unbound(pipeline, path)
-
-    def _processes(self, node: Node, component: Command, path: tuple[str, ...]) -> None:
-        """What runs on several machines or in several processes there is one process here."""
-        resources = node.resources or component.resources or {}
-        distribution = node.distribution or component.distribution or {}
-        counts = [resources.get("instance_count"), *(distribution.get(key) for key in _PROCESS_COUNTS)]
-        if any(isinstance(count, int) and count > 1 for count in counts):
-            key = "distribution" if distribution else "resources"
-            self._findings.warn((*path, key), "Here it runs as one process of one node, with the variables of rank 0.")
+    def _bindings(self, graph: Component, taker: _Taker) -> Iterator[Reference]:
+        """What the value of a node's input refers to; what is wrong with it is noted."""
+        text = taker.value.value if isinstance(taker.value, Literal) else taker.value.path
+        for rest in leftovers(text):
+            what = f"{rest} is not a binding, so it is handed on as it is"
+            mend = "write ${{parent.inputs.<name>}} or ${{parent.jobs.<node>.outputs.<name>}}"
+            self.findings.warn(taker.path, f"{what}, and {BASH_FAILS}. For a binding {mend}.")
+        for reference in references(text):
+            self._binding(reference, graph, taker)
+            yield reference
 
     def _any_node(self, path: tuple[str, ...]) -> bool:
         """Whether there is no need to miss nodes: the reader has said that there are none, or why it took none."""
-        source = self._findings.job.source
+        source = self.findings.job.source
         if source is None:
             return False
         return not source.holds((*path, "jobs")) or source.size((*path, "jobs")) > 0
 
-    def _promoted(self, node: Node, pipeline: Pipeline, here: tuple[str, ...]) -> None:
+    def _promoted(self, node: Node, pipeline: Component, here: tuple[str, ...]) -> None:
         for key, output in node.outputs.items():
             reference = single(output.binding) if output.binding else None
             if output.binding and (
                 reference is None or not reference.parent or reference.kind != "outputs" or reference.job
             ):
-                self._findings.error(
+                self.findings.error(
                     (*here, "outputs", key),
                     f"{output.binding} is no binding of an output; write ${{{{parent.outputs.<name>}}}}.",
                 )
             elif (
                 reference
                 and reference.name not in pipeline.outputs
-                and self._findings.unread(*here[:-2], "outputs", reference.name)
+                and self.findings.unread(*here[:-2], "outputs", reference.name)
             ):
                 continue
             elif reference and reference.name not in pipeline.outputs:
                 hint = (
                     near_miss(reference.name, pipeline.outputs) or f" It has: {', '.join(pipeline.outputs) or 'none'}."
                 )
-                self._findings.error((*here, "outputs", key), f"The pipeline has no output '{reference.name}'.{hint}")
+                self.findings.error((*here, "outputs", key), f"The pipeline has no output '{reference.name}'.{hint}")
             elif reference and not isinstance(node.component, str) and key in node.component.outputs:
                 self._promotion(
                     output,
@@ -207,30 +235,30 @@ class Graph:
         self, output: JobOutput, kind: str, promoted: str, reference: Reference, path: tuple[str, ...]
     ) -> None:
         if output.binding and " " in output.binding:
-            self._findings.warn(
+            self.findings.warn(
                 path, f"Azure ML takes a binding with blanks for a path; write {output.binding.replace(' ', '')}."
             )
         if promoted != kind and "path" not in (kind, promoted) and not self._default_type(reference.name):
-            self._findings.warn(
+            self.findings.warn(
                 path,
                 f"The output is {article(kind)}, and the pipeline's output '{reference.name}' {article(promoted)}.",
             )
 
     def _default_type(self, name: str) -> bool:
         """Whether the job's output has no type of its own, so that it is the node's."""
-        output = self._findings.job.root.outputs.get(name)
+        output = self.findings.job.root.outputs.get(name)
         return output is not None and output.type is None
 
-    def _unbound(self, pipeline: Pipeline, path: tuple[str, ...]) -> None:
+    def _unbound(self, pipeline: Component, path: tuple[str, ...]) -> None:
         bound: dict[str, list[tuple[str, str]]] = {}
-        for name, node in pipeline.jobs.items():
+        for name, node in (pipeline.jobs or {}).items():
             for key, output in node.outputs.items():
                 reference = single(output.binding) if output.binding else None
                 if reference:
                     bound.setdefault(reference.name, []).append((name, key))
         for name in pipeline.outputs:
             if name not in bound:
-                self._findings.warn(
+                self.findings.warn(
                     (*path, "outputs", name),
                     f"No node writes the pipeline's output '{name}'; bind one to ${{{{parent.outputs.{name}}}}}.",
                 )
@@ -238,12 +266,12 @@ class Graph:
             if len(writers) > 1 and name in pipeline.outputs:
                 node_name, key = writers[1]
                 which = ", ".join(f"{writer}.{output}" for writer, output in writers)
-                self._findings.error(
+                self.findings.error(
                     (*path, "jobs", node_name, "outputs", key),
                     f"The pipeline's output '{name}' is written by several nodes: {which}.",
                 )
 
-    def _binding(self, reference: Reference, pipeline: Pipeline, taker: _Taker) -> None:
+    def _binding(self, reference: Reference, pipeline: Component, taker: _Taker) -> None:
         path = taker.path
         if not reference.parent:
             known = "${{parent.inputs.<name>}} and ${{parent.jobs.<node>.outputs.<name>}}"
@@ -252,21 +280,21 @@ class Graph:
                 if reference.kind or reference.text[3:].startswith("jobs.")
                 else ""
             )
-            self._findings.error(path, f"{reference.text} means nothing here; a node's input takes {known}.{hint}")
+            self.findings.error(path, f"{reference.text} means nothing here; a node's input takes {known}.{hint}")
         elif reference.job:
             self._from_node(reference, pipeline, taker)
         elif reference.kind == "outputs":
-            self._findings.error(
+            self.findings.error(
                 path,
                 f"{reference.text} can't be an input; "
                 "take another node's output: ${{parent.jobs.<node>.outputs.<name>}}.",
             )
         elif reference.name not in pipeline.inputs:
-            if not group(reference.name, pipeline.inputs) and not self._findings.unread(
+            if not group(reference.name, pipeline.inputs) and not self.findings.unread(
                 *path[:-4], "inputs", reference.name
             ):
                 hint = near_miss(reference.name, pipeline.inputs) or f" It has: {', '.join(pipeline.inputs) or 'none'}."
-                self._findings.error(path, f"The pipeline has no input '{reference.name}'.{hint}")
+                self.findings.error(path, f"The pipeline has no input '{reference.name}'.{hint}")
         else:
             self._from_parent(reference, pipeline.inputs[reference.name], taker)
 
@@ -277,14 +305,14 @@ class Graph:
         whole = isinstance(value, Literal) and single(value.value) is not None
         if given.optional and not spec.optional and spec.default is None and given.default is None and whole:
             at = (*path[:-4], "inputs", reference.name)
-            self._findings.error(
+            self.findings.error(
                 at,
                 f"The pipeline's input '{reference.name}' is optional, "
                 f"and the input '{path[-1]}' of '{path[-3]}' that takes it is required.",
             )
         if whole and given.type in LITERAL_TYPES and spec.type in ASSET_TYPES:
             mend = f"write {reference.name}: {{type: {spec.type}, path: …}}"
-            self._findings.error(
+            self.findings.error(
                 path,
                 f"The input '{path[-1]}' is {article(spec.type)}, "
                 f"and the pipeline's input '{reference.name}' is a literal; {mend}.",
@@ -292,29 +320,29 @@ class Graph:
         elif whole and given.type in ASSET_TYPES:
             self._values.edge(given.type, spec, path[-1], path, f"the pipeline's input '{reference.name}'")
 
-    def _from_node(self, reference: Reference, pipeline: Pipeline, taker: _Taker) -> None:
+    def _from_node(self, reference: Reference, pipeline: Component, taker: _Taker) -> None:
         spec, value, path = taker
-        node = pipeline.jobs.get(reference.job)
-        if node is None and self._findings.unread(*path[:-3], reference.job):
+        node = (pipeline.jobs or {}).get(reference.job)
+        if node is None and self.findings.unread(*path[:-3], reference.job):
             return
         if node is None:
-            hint = near_miss(reference.job, pipeline.jobs) or f" There are: {', '.join(pipeline.jobs)}."
-            self._findings.error(path, f"There is no node '{reference.job}'.{hint}")
+            hint = near_miss(reference.job, (pipeline.jobs or {})) or f" There are: {', '.join(pipeline.jobs or {})}."
+            self.findings.error(path, f"There is no node '{reference.job}'.{hint}")
             return
         if isinstance(node.component, str):
             return
         known = node.component.outputs if reference.kind == "outputs" else node.component.inputs
         if reference.name not in known:
             hint = near_miss(reference.name, known) or f" It has: {', '.join(known) or 'none'}."
-            self._findings.error(
+            self.findings.error(
                 path, f"The node '{reference.job}' has no {reference.kind[:-1]} '{reference.name}'.{hint}"
             )
         elif reference.kind == "outputs" and output_of(node, reference.name) is None:
             message = f"No node in '{reference.job}' writes its output '{reference.name}', so there is nothing to take."
-            self._findings.error(path, message)
+            self.findings.error(path, message)
         elif reference.kind == "inputs" and spec and not _has_value(node, reference.name) and required(spec):
             message = f"The input '{reference.name}' of '{reference.job}' has no value, and '{path[-1]}' is required."
-            self._findings.error(path, message)
+            self.findings.error(path, message)
         elif reference.kind == "outputs" and spec:
             own = node.outputs.get(reference.name)
             kind = (own.type if own else None) or known[reference.name].type
@@ -328,7 +356,7 @@ class Graph:
         if left:
             trail = find_cycle(left)
             at = (*path, "jobs", trail[0], "inputs", waiting[trail[0]][trail[1]])
-            self._findings.error(at, f"Steps wait for each other: {' -> '.join(trail)}.")
+            self.findings.error(at, f"Steps wait for each other: {' -> '.join(trail)}.")
 
     def _taken_in_turn(self, taken: Mapping[tuple[str, str], list[tuple[str, str]]], path: tuple[str, ...]) -> None:
         """Inputs that are each other's values."""
@@ -337,33 +365,7 @@ class Graph:
             trail = find_cycle(left)
             name, _, key = trail[0].partition(".")
             message = f"Inputs take their values from each other: {' -> '.join(trail)}."
-            self._findings.error((*path, "jobs", name, "inputs", key), message)
-
-    def _compute(self, node: Node, pipeline: Pipeline) -> None:
-        if node.compute or self._findings.job.settings.default_compute:
-            return
-        missing = [
-            name
-            for name, child in pipeline.jobs.items()
-            if any(command.compute is None for command in _commands(child))
-        ]
-        if missing:
-            shown = 3
-            others = " and others" if len(missing) > shown else ""
-            self._findings.warn(
-                ("jobs", missing[0]),
-                f"No compute is set for {', '.join(missing[:shown])}{others}; Azure ML refuses that. "
-                "Add 'settings: {default_compute: serverless}'.",
-                refused=True,
-            )
-
-
-def _commands(node: Node) -> Iterator[Node]:
-    if isinstance(node.component, Pipeline):
-        for child in node.component.jobs.values():
-            yield from _commands(child)
-    else:
-        yield node
+            self.findings.error((*path, "jobs", name, "inputs", key), message)
 
 
 def _has_value(node: Node, name: str) -> bool:

@@ -121,8 +121,7 @@ def _create(arguments: argparse.Namespace) -> int:
 def _create_component(workspace: Workspace, arguments: argparse.Namespace, given: dict[str, Any]) -> Asset:
     from creditml.check import check_component
     from creditml.language.assets import asset_document
-    from creditml.language.reader import read_component_document
-    from creditml.language.writer import component_dict
+    from creditml.nodes.specs import component_dict, read_component_document
     from creditml.submission.freezing import freeze_component
 
     if arguments.file is None:

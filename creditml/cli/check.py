@@ -60,7 +60,7 @@ def validate(arguments: argparse.Namespace) -> int:
 
 def _examined(file: str, overrides: list[str], executor: Jobs) -> Examined:
     from creditml.errors import SpecError
-    from creditml.language.reader import read_job
+    from creditml.nodes.specs import read_job
     from creditml.seams.executor import Examined
 
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from creditml.cli import output
 from creditml.cli.job_flags import azure_of
 from creditml.cli.output import timestamp
-from creditml.cli.streaming import log_of, print_end, print_log, refuse_both
+from creditml.cli.streaming import print_end, print_log, refuse_both
 from creditml.cli.views import JOB_COLUMNS
 from creditml.entry_points import AZURE
 from creditml.errors import CreditMLError
@@ -34,7 +34,9 @@ def stream_remote(executor: Jobs, name: str, kind: str, page: str) -> int:
         kind: its type.
         page: its page in the studio.
     """
-    print_log(name, page, log_of(kind), executor.logs(name), again=_AGAIN)
+    from creditml.nodes.table import node_type
+
+    print_log(name, page, node_type(kind).log, executor.logs(name), again=_AGAIN)
     ended = executor.poll(name)
     return print_end(ended.status, {"code": "AzureML", "message": ended.error})
 

@@ -47,7 +47,7 @@ def main(command: str, words: list[str]) -> int:
     values = dict(_pair(text) for text in arguments.values)
     output = Path(arguments.output).absolute()
     entity = _entity(Path(file), name, values)
-    from creditml.language.writer import write_job
+    from creditml.nodes.specs import write_job
     from creditml.service.compiling import compiled, relative
 
     print(write_job(relative(compiled(entity), output.parent), output.parent, output.name))

@@ -18,7 +18,7 @@ from creditml.cli.job_flags import (
     prepared_job,
     refuse_strangers,
 )
-from creditml.cli.streaming import log_of, print_end, print_log, refuse_both
+from creditml.cli.streaming import print_end, print_log, refuse_both
 from creditml.cli.views import JOB_COLUMNS, job_row, job_view
 from creditml.entry_points import AZURE, DEFAULT
 from creditml.errors import CreditMLError
@@ -142,9 +142,11 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _stream(arguments: argparse.Namespace) -> int:
+    from creditml.nodes.table import node_type
+
     workspace = Workspace.existing()
     record = _of_here(workspace, arguments.name)
-    if record.parent and workspace.jobs.get(record.root).type == "pipeline":
+    if record.parent and node_type(workspace.jobs.get(record.root).type).graph:
         message = (
             f"'{record.name}' is a child of the pipeline job '{record.root}', and Azure ML streams none of these. "
             f"Stream the parent, or download the log: creditml job download -n {record.name}"
@@ -156,8 +158,9 @@ def _stream(arguments: argparse.Namespace) -> int:
 def stream(workspace: Workspace, record: JobRecord) -> int:
     """Print a job's log as it grows, word for word as Azure ML's clients do; returns 0 if it is Completed, else 1."""
     from creditml.history.life import follow
+    from creditml.nodes.table import node_type
 
-    log = log_of(record.type)
+    log = node_type(record.type).log
     print_log(record.name, tracking_page(workspace.root, record), log, follow(workspace, record, log))
     ended = workspace.jobs.get(record.name)
     return print_end(ended.status, ended.error)

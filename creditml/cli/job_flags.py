@@ -204,7 +204,7 @@ def prepared_job(
     Raises:
         SpecError: it has errors.
     """
-    from creditml.language.reader import read_job
+    from creditml.nodes.specs import read_job
 
     reading = read_job(file, overrides)
     if reading.job is None:

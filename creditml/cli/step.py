@@ -81,6 +81,8 @@ def find_step(workspace: Workspace, text: str) -> tuple[str, str]:
         NotFound: there is no such job here.
         UsageError: a pipeline job is named without a step.
     """
+    from creditml.nodes.table import node_type
+
     job, slash, path = text.partition("/")
     try:
         record = workspace.jobs.get(job)
@@ -90,8 +92,8 @@ def find_step(workspace: Workspace, text: str) -> tuple[str, str]:
     if record.parent and not slash:
         job, path = record.root, record.path
         record = workspace.jobs.get(job)
-    if record.type == "pipeline" and not path:
-        steps = [step.path for step in workspace.jobs.steps(record.root) if step.type != "pipeline"]
+    if node_type(record.type).graph and not path:
+        steps = [step.path for step in workspace.jobs.steps(record.root) if not node_type(step.type).graph]
         message = f"'{job}' is a pipeline; name a step of it: " + ", ".join(f"{job}/{step}" for step in steps)
         raise UsageError(message)
     return record.root, path

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def log_of(kind: str) -> str:
-    """The log of a job that is streamed, by its type."""
-    return "logs/azureml/executionlogs.txt" if kind == "pipeline" else "user_logs/std_log.txt"
-
-
 def print_log(name: str, page: str, log: str, lines: Iterable[str], *, again: str = "") -> None:
     """Print a job's log as it comes, with Azure ML's words before and after; `again` are flags to watch it again."""
     head = f"RunId: {name}\nWeb View: {page}\n"

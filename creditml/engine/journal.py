@@ -12,6 +12,7 @@ from creditml import tracking
 from creditml.history.life import give_up
 from creditml.model import MODEL_TYPES
 from creditml.names import run_id as new_run_id
+from creditml.nodes.table import node_type
 from creditml.references import output_uri
 from creditml.statuses import COMPLETED, FAILED, FINALIZING, MLFLOW, PREPARING, RUNNING
 from creditml.workspace.records import JobRecord, now
@@ -56,7 +57,7 @@ class Journal:
         with self._workspace.transaction() as db:
             self._jobs.transit(self._record.name, PREPARING, RUNNING, started_at=now())
             self._begin_run(db, self._record, "")
-        if self._record.type == "pipeline":
+        if node_type(self._record.type).graph:
             log = self._folder / "artifacts" / _EXECUTION_LOG
             log.parent.mkdir(parents=True, exist_ok=True)
             self._log = log.open("a", encoding="utf-8", buffering=1)

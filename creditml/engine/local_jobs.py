@@ -9,6 +9,7 @@ from creditml.errors import SpecError
 from creditml.history.life import POLL, follow, settle
 from creditml.history.recorded import recorded_plan
 from creditml.history.steps import started_step
+from creditml.nodes.table import node_type
 from creditml.plan import plan
 from creditml.references import output_uri
 from creditml.seams.executor import Examined, JobState, StepState
@@ -76,7 +77,7 @@ class LocalJobs:
     def logs(self, job: str, node: str = "") -> Iterator[str]:
         """The lines of a log as they come, until the job or node has ended. Without a node: the job's own."""
         record = self._record(job, node, wait=True)
-        name = "logs/azureml/executionlogs.txt" if record.type == "pipeline" else "user_logs/std_log.txt"
+        name = node_type(record.type).log
         yield from follow(self.workspace, record, name)
 
     def fetch(self, job: str, node: str | None, output: str, to: Path) -> Path:

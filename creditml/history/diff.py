@@ -15,7 +15,8 @@ from creditml.errors import NotFound, UsageError, near_miss
 from creditml.history.diff_code import compare_code
 from creditml.history.recorded import recorded_plan
 from creditml.language.writer import environment_value, settings_dict
-from creditml.model import Data, Literal, Pipeline
+from creditml.model import Data, Literal
+from creditml.nodes.table import DEFAULT
 from creditml.plan import Given, Plan
 from creditml.references import parse_output, parse_upload
 from creditml.statuses import NOT_STARTED
@@ -59,7 +60,7 @@ class Side(NamedTuple):
             message = f"The job '{record.name}' has no step '{path}'.{near_miss(path, planned.steps)}"
             raise NotFound(message)
         return cls(
-            record._replace(name=f"{record.name}/{path}", type="command"),
+            record._replace(name=f"{record.name}/{path}", type=DEFAULT),
             planned._replace(steps={"": planned.steps[path]}, outputs={}),
             {"": steps[path]} if path in steps else {},
         )
@@ -131,8 +132,8 @@ def _job(workspace: Workspace, a: Side, b: Side) -> dict[str, Any]:
 
 
 def _root_inputs(root: Node) -> dict[str, Any]:
-    declared = {}
-    if isinstance(root.component, Pipeline):
+    declared: dict[str, Any] = {}
+    if not isinstance(root.component, str) and root.component.jobs is not None:
         declared = {name: spec.default for name, spec in root.component.inputs.items() if spec.default is not None}
     return declared | {name: _given(value) for name, value in root.inputs.items()}
 

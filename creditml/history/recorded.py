@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.language.reader import read_job_dict
+from creditml.nodes.specs import read_job_dict
 from creditml.plan import plan
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from creditml.expressions import Reference, single
 from creditml.language.io import literal_type
 from creditml.language.yaml import Map, Scalar
 from creditml.language.yaml import Node as Tree
-from creditml.model import NOTHING, Command, ComponentInput, ComponentOutput, Data, JobInput, JobOutput, Literal, Node
+from creditml.model import NOTHING, ComponentInput, ComponentOutput, Data, JobInput, JobOutput, Literal, Node, changed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from creditml.language.fields import Context
 
@@ -50,7 +50,12 @@ def output_type(output: JobOutput, parent: Mapping[str, str]) -> str:
 
 
 def typed(
-    context: Context, found: dict[str, Node], tree: Map, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    context: Context,
+    found: dict[str, Node],
+    tree: Map,
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+    implied: Collection[str],
 ) -> Mapping[str, Node]:
     """Give nodes written in place the inputs and outputs that their values imply.
 
@@ -60,12 +65,13 @@ def typed(
         tree: where they are written.
         inputs: the types of the pipeline's inputs.
         outputs: likewise of its outputs.
+        implied: the names of the nodes whose type declares nothing itself, if they are written in place.
     """
-    inline = [name for name, node in found.items() if isinstance(node.component, Command) and _is_inline(tree, name)]
+    inline = [name for name in found if name in implied and _is_inline(tree, name)]
     for name in inline:
         node = found[name]
         declared = {key: ComponentOutput(output_type(output, outputs)) for key, output in node.outputs.items()}
-        found[name] = node._replace(component=node.component._replace(outputs=declared))  # type: ignore[union-attr]
+        found[name] = _declaring(node, outputs=declared)
     graph = _Graph(found, tree, set(inline), inputs, outputs)
     for name in inline:
         node, items = found[name], _items(tree, name)
@@ -74,9 +80,14 @@ def typed(
             if isinstance(kind, Unknown):
                 context.error(items[key], kind.why)
         specs = {key: ComponentInput("string" if isinstance(kind, Unknown) else kind) for key, kind in kinds.items()}
-        found[name] = node._replace(component=node.component._replace(inputs=specs))  # type: ignore[union-attr]
+        found[name] = _declaring(node, inputs=specs)
         graph.waiting.discard(name)
     return found
+
+
+def _declaring(node: Node, **declared: Mapping[str, ComponentInput | ComponentOutput]) -> Node:
+    assert not isinstance(node.component, str)  # noqa: S101  it is written in place
+    return node._replace(component=changed(node.component, **declared))
 
 
 class _Graph:

@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from creditml.language.io import literal_type
-from creditml.language.yaml import from_plain
 from creditml.model import (
     NOTHING,
-    Command,
     Component,
     ComponentInput,
     ComponentOutput,
@@ -26,13 +23,14 @@ from creditml.model import (
     JobInput,
     JobOutput,
     Node,
-    Pipeline,
     Settings,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from creditml.language.types import Types
 
 _NODE_FIELDS = (
     "display_name",
@@ -50,37 +48,27 @@ _COMPONENT_FIELDS = ("name", "version", "display_name", "description")
 _MAPPINGS = ("tags", "properties", "environment_variables")
 
 
-def job_dict(job: Job, component: Callable[[Component], Any] | None = None) -> dict[str, Any]:
+def job_dict(types: Types, job: Job, component: Callable[[Component], Any] | None = None) -> dict[str, Any]:
     """A job as plain values, with Azure ML's keys.
 
     Args:
+        types: the table of node types.
         job: the job.
         component: how a component of a node is written; by default in place.
     """
     root = job.root
-    head = _some({"type": root.type, "name": job.name, "experiment_name": job.experiment_name})
-    body = _node_fields(root)
-    write = component or component_dict
-    if isinstance(root.component, str):
-        body["component"] = root.component
-    elif isinstance(root.component, Pipeline):
-        if _implied(root, root.component):
-            body["jobs"] = {name: _node(node, write) for name, node in root.component.jobs.items()}
-        else:
-            body["component"] = write(root.component)
-        settings = settings_dict(job.settings)
-        if settings:
-            body["settings"] = settings
-    else:
-        body |= _inline(root.component)
-    return head | body
+    head = some({"type": root.type, "name": job.name, "experiment_name": job.experiment_name})
+    write = component or (lambda value: component_dict(types, value))
+    return head | _node_fields(root) | types.known[root.type].write_job(job, write)
 
 
-def component_dict(component: Component, nested: Callable[[Component], Any] | None = None) -> dict[str, Any]:
-    """A component as plain values."""
+def component_dict(
+    types: Types, component: Component, nested: Callable[[Component], Any] | None = None
+) -> dict[str, Any]:
+    """A component as plain values; `nested` says how those in it are written, by default in place."""
     values: dict[str, Any] = {
         "type": component.type,
-        **_some({name: getattr(component, name) for name in _COMPONENT_FIELDS}),
+        **some({name: getattr(component, name) for name in _COMPONENT_FIELDS}),
     }
     values |= {name: dict(getattr(component, name)) for name in ("tags", "properties") if getattr(component, name)}
     if not component.is_deterministic:
@@ -88,14 +76,12 @@ def component_dict(component: Component, nested: Callable[[Component], Any] | No
     if component.inputs:
         values["inputs"] = {name: _declared_input(spec) for name, spec in component.inputs.items()}
     if component.outputs:
-        values["outputs"] = {name: _some(spec._asdict()) for name, spec in component.outputs.items()}
-    if isinstance(component, Pipeline):
-        write = nested or component_dict
-        return values | {"jobs": {name: _node(node, write) for name, node in component.jobs.items()}}
-    return values | _inline(component)
+        values["outputs"] = {name: some(spec._asdict()) for name, spec in component.outputs.items()}
+    write = nested or (lambda value: component_dict(types, value))
+    return values | types.known[component.type].write_component(component, write)
 
 
-def write_job(job: Job, folder: Path, name: str = "pipeline.yml") -> Path:
+def write_job(types: Types, job: Job, folder: Path, name: str = "pipeline.yml") -> Path:
     """Write a job as YAML; components that can't stand in place get files of their own beside it.
 
     Returns:
@@ -111,11 +97,11 @@ def write_job(job: Job, folder: Path, name: str = "pipeline.yml") -> Path:
     def component(value: Component) -> str:
         if id(value) not in files:
             files[id(value)] = _file_name(value, {*files.values(), name})
-            put(files[id(value)], component_dict(value, component))
+            put(files[id(value)], component_dict(types, value, component))
         return f"./{files[id(value)]}"
 
     folder.mkdir(parents=True, exist_ok=True)
-    put(name, job_dict(job, component))
+    put(name, job_dict(types, job, component))
     return folder / name
 
 
@@ -128,7 +114,7 @@ def _file_name(component: Component, taken: set[str]) -> str:
 
 def settings_dict(settings: Settings) -> dict[str, Any]:
     """Settings as plain values."""
-    values = _some({name: value for name, value in settings._asdict().items() if name != "others"})
+    values = some({name: value for name, value in settings._asdict().items() if name != "others"})
     return values | dict(settings.others)
 
 
@@ -136,38 +122,22 @@ def environment_value(environment: Environment | str | None) -> Any:  # dict, st
     """An environment as plain values or as the reference that it is."""
     if environment is None or isinstance(environment, str):
         return environment
-    values = _some({**environment._asdict(), "tags": dict(environment.tags) or None})
+    values = some({**environment._asdict(), "tags": dict(environment.tags) or None})
     if environment.build:
         values["build"] = environment.build._asdict()
     return values
 
 
-def _node(node: Node, write: Callable[[Component], Any]) -> dict[str, Any]:
+def node_dict(node: Node, write: Callable[[Component], Any]) -> dict[str, Any]:
+    """A node of a graph as plain values."""
     component = node.component
     values: dict[str, Any] = {"type": node.type, **_node_fields(node)}
     values["component"] = component if isinstance(component, str) else write(component)
     return values
 
 
-def _implied(root: Node, component: Pipeline) -> bool:
-    """Whether the job's own values say everything about its pipeline: it was written in place."""
-    kinds = {
-        name: _written_type(value, component.inputs[name].type)
-        for name, value in root.inputs.items()
-        if name in component.inputs
-    }
-    inputs = {name: ComponentInput(kind) for name, kind in kinds.items()}
-    outputs = {name: ComponentOutput(output.type or "uri_folder") for name, output in root.outputs.items()}
-    return component == Pipeline(component.jobs, inputs=inputs, outputs=outputs) and inputs.keys() == root.inputs.keys()
-
-
-def _written_type(value: JobInput, kind: str) -> str:
-    """The type that the reader will find in a value as it is written."""
-    return value.type if isinstance(value, Data) else literal_type(from_plain(input_value(value, kind)))
-
-
 def _node_fields(node: Node) -> dict[str, Any]:
-    values = _some({name: getattr(node, name) for name in _NODE_FIELDS})
+    values = some({name: getattr(node, name) for name in _NODE_FIELDS})
     values |= {name: dict(getattr(node, name)) for name in _MAPPINGS if getattr(node, name)}
     if node.inputs:
         declared = node.component.inputs if not isinstance(node.component, str) else {}
@@ -181,41 +151,28 @@ def _node_fields(node: Node) -> dict[str, Any]:
 def input_value(value: JobInput, kind: str = "string") -> Any:  # a scalar or dict
     """An input as it is written in YAML; a literal of type `kind` unquoted, if that gives the same text again."""
     if isinstance(value, Data):
-        return _some(value._asdict())
+        return some(value._asdict())
     if value.mode is None and value.path_on_compute is None:
         typed = _TYPED.get(kind, str)(value.value)
         return typed if str(typed) == value.value else value.value
-    return _some({"path": value.value, "mode": value.mode, "path_on_compute": value.path_on_compute})
+    return some({"path": value.value, "mode": value.mode, "path_on_compute": value.path_on_compute})
 
 
 def output_value(value: JobOutput) -> Any:  # str, dict or None
     """An output as it is written in YAML."""
     if value == JobOutput(binding=value.binding) and value.binding:
         return value.binding
-    fields = _some({**value._asdict(), "path": value.binding or value.path, "binding": None})
+    fields = some({**value._asdict(), "path": value.binding or value.path, "binding": None})
     return fields or None
 
 
 def _declared_input(spec: ComponentInput | ComponentOutput) -> dict[str, Any]:
-    values = _some(spec._asdict())
+    values = some(spec._asdict())
     if not values.get("optional"):
         values.pop("optional", None)
     if "enum" in values:
         values["enum"] = list(values["enum"])
     return values
-
-
-def _inline(component: Component) -> dict[str, Any]:
-    assert isinstance(component, Command)  # noqa: S101  pipelines have no command
-    values = {
-        "command": component.command,
-        "code": component.code,
-        "environment": environment_value(component.environment),
-        "distribution": component.distribution,
-        "resources": component.resources,
-        "additional_includes": list(component.additional_includes),
-    }
-    return _some(values)
 
 
 def _number(text: str) -> float | str:
@@ -232,7 +189,8 @@ _TYPED: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def _some(values: Mapping[str, Any]) -> dict[str, Any]:
+def some(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that say anything."""
     return {
         key: value
         for key, value in values.items()

@@ -5,8 +5,9 @@ used     which of them a job uses, and where
 page     the table as a page of the docs
 """
 
+from creditml.nodes.fields import FATES, Fate, Field, Section
 from creditml.parity.page import page
-from creditml.parity.table import FATES, SECTIONS, Fate, Field, Section
+from creditml.parity.table import sections
 from creditml.parity.used import Use, uses
 
-__all__ = ["FATES", "SECTIONS", "Fate", "Field", "Section", "Use", "page", "uses"]
+__all__ = ["FATES", "Fate", "Field", "Section", "Use", "page", "sections", "uses"]

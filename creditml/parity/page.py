@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.parity.table import LATER_JOB_TYPES, LATER_NODE_TYPES, SECTIONS
+from creditml.nodes.later import LATER_JOBS, LATER_NODES
+from creditml.parity.table import sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from creditml.parity.table import Fate, Field
+    from creditml.nodes.fields import Fate, Field
 
 _HEAD = """# Parity with Azure ML
 
@@ -31,8 +32,8 @@ def page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield _HEAD.format(jobs=", ".join(LATER_JOB_TYPES), nodes=", ".join(LATER_NODE_TYPES))
-    for section in SECTIONS.values():
+    yield _HEAD.format(jobs=", ".join(LATER_JOBS), nodes=", ".join((*LATER_NODES, "promptflow_parallel")))
+    for section in sections().values():
         yield f"## {section.title}\n"
         yield "| field | here | how |"
         yield "|---|---|---|"

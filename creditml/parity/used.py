@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import CreditMLError, Place
-from creditml.language.command import SHORT_KEYS
-from creditml.language.files import Files
-from creditml.language.pipeline import component_type
+from creditml.language.node_keys import SHORT_KEYS
 from creditml.language.reader import open_document
+from creditml.language.types import JobFiles, word
 from creditml.language.yaml import Document, Map, Scalar, from_plain
 from creditml.language.yaml import Node as Tree
-from creditml.parity.table import IGNORED, LATER_JOB_TYPES, LATER_NODE_TYPES, SECTIONS, Fate
+from creditml.nodes.fields import IGNORED, Fate
+from creditml.nodes.later import LATER_COMPONENTS, LATER_JOBS
+from creditml.nodes.table import DEFAULT, TYPES, node_types
+from creditml.parity.table import sections
 from creditml.references import is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from creditml.language.fields import Context
-    from creditml.parity.table import Field
+    from creditml.nodes.fields import Field
     from creditml.workspace import Workspace
 
 _SHORT = {short: key for key, shorts in SHORT_KEYS.items() for short in shorts}
@@ -53,16 +55,18 @@ def uses(path: str | Path, overrides: Sequence[str], workspace: Workspace, *, co
     root = document.root
     if not isinstance(root, Map):
         return []
-    word = _word(root, "type") or ("pipeline" if "jobs" in root.items or "component" in root.items else "command")
-    if word in LATER_JOB_TYPES:
-        return list(walk.refused(context, root, (), "command_job"))
-    return list(walk.mapping(context, root, "pipeline_job" if word == "pipeline" else "command_job", ()))
+    kind = TYPES.of_job(root).lower()
+    if kind in LATER_JOBS:
+        return list(walk.refused(context, root, (), f"{DEFAULT}_job"))
+    known = node_types().get(kind)
+    return list(walk.mapping(context, root, f"{known.name if known and known.standalone else DEFAULT}_job", ()))
 
 
 class _Walk:
     def __init__(self, workspace: Workspace, *, containers: bool) -> None:
         self._workspace, self._containers = workspace, containers
-        self.files = Files([])
+        self.files = JobFiles(TYPES)
+        self._sections = sections()
         self._seen: set[int] = set()
         self._registered: dict[tuple[str, str], tuple[Context, Map] | None] = {}
 
@@ -73,7 +77,7 @@ class _Walk:
         self._seen.add(id(tree))
         for key, child in tree.items.items():
             here = (*path, key)
-            field = SECTIONS[section].fields.get(key)
+            field = self._sections[section].fields.get(key)
             if field is None:
                 yield from self._unknown(context, tree, section, here)
                 continue
@@ -87,7 +91,7 @@ class _Walk:
 
     def refused(self, context: Context, tree: Map, path: tuple[str, ...], section: str) -> Iterator[Use]:
         """A job or node of a type that doesn't run here: its type says so, and the rest goes with it."""
-        field = SECTIONS[section].fields["type"]
+        field = self._sections[section].fields["type"]
         yield self._use(context, tree, section, (*path, "type"), self._fate(field, tree.items["type"]))
 
     def _inside(self, context: Context, child: Tree, field: Field, path: tuple[str, ...]) -> Iterator[Use]:
@@ -105,24 +109,26 @@ class _Walk:
                 yield from self.mapping(context, item, field.inside, (*path, name))
 
     def _node(self, context: Context, tree: Map, path: tuple[str, ...]) -> Iterator[Use]:
-        word = _word(tree, "type")
-        if word in LATER_NODE_TYPES:
-            yield from self.refused(context, tree, path, "node")
+        kind = word(tree)
+        if kind in LATER_COMPONENTS:
+            yield from self.refused(context, tree, path, f"{DEFAULT}_node")
             return
-        found = self._loaded(context, tree.items.get("component"))
-        pipeline = word == "pipeline" or (not word and found is not None and component_type(found[1]) == "pipeline")
-        yield from self.mapping(context, tree, "pipeline_node" if pipeline else "node", path)
+        found = None if kind else self._loaded(context, tree.items.get("component"))
+        if found is not None:
+            said = TYPES.of_component(found[1])
+            kind = said if said in node_types() and node_types()[said].implied_by_file else ""
+        yield from self.mapping(context, tree, f"{kind if kind in node_types() else DEFAULT}_node", path)
 
     def _component(self, context: Context, child: Tree, path: tuple[str, ...]) -> Iterator[Use]:
         found = self._loaded(context, child)
         if found is None:
             return
         inner, tree = found
-        kind = component_type(tree)
-        if kind in ("command", "pipeline"):
-            yield from self.mapping(inner, tree, "pipeline_component" if kind == "pipeline" else "component", path)
+        kind = TYPES.of_component(tree)
+        if kind in node_types():
+            yield from self.mapping(inner, tree, f"{kind}_component", path)
         else:
-            yield from self.refused(inner, tree, path, "component")
+            yield from self.refused(inner, tree, path, f"{DEFAULT}_component")
 
     def _environment(self, context: Context, child: Tree, path: tuple[str, ...]) -> Iterator[Use]:
         found = self._loaded(context, child, "environment")
@@ -156,9 +162,9 @@ class _Walk:
 
     def _unknown(self, context: Context, tree: Map, section: str, path: tuple[str, ...]) -> Iterator[Use]:
         key = path[-1]
-        if section == "node" and key in _SHORT:
+        if section == f"{DEFAULT}_node" and key in _SHORT:
             inside = _SHORT[key]
-            field = SECTIONS[inside].fields[key]
+            field = self._sections[inside].fields[key]
             yield self._use(context, tree, inside, path, self._fate(field, tree.items[key]))
             return
         how = "no field of Azure ML's schema; `creditml job validate` says whether it is tolerated"
@@ -175,8 +181,3 @@ class _Walk:
             if told is not None:
                 return told
         return field.docker if self._containers and field.docker else field.fate
-
-
-def _word(tree: Map, key: str) -> str:
-    child = tree.items.get(key)
-    return str(child.value).lower() if isinstance(child, Scalar) and child.value is not None else ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from azure.ai.ml import Input, MLClient
 
 from creditml.errors import CreditMLError
-from creditml.model import NOTHING, Command, Component, Data, Job, JobInput, Literal, Node, Pipeline
+from creditml.model import NOTHING, Command, Component, Data, Job, JobInput, Literal, Node, changed
 from creditml.references import LOCAL, code_reference, is_arm_id, is_reference
 from creditml.service.credential import LocalCredential
 from creditml.service.service import Service
@@ -49,12 +49,13 @@ def compiled(entity: Any) -> Job:
         finally:
             workspace.close()
     root = _Homecoming(origins).node(job.root)._replace(properties=NOTHING)
-    if isinstance(root.component, Pipeline) and kinds:
+    component = root.component
+    if not isinstance(component, str) and component.jobs is not None and kinds:
         inputs = {
             name: spec._replace(type=kinds.get(name, spec.type)) if spec.type == "string" else spec
-            for name, spec in root.component.inputs.items()
+            for name, spec in component.inputs.items()
         }
-        root = root._replace(component=root.component._replace(inputs=inputs))
+        root = root._replace(component=changed(component, inputs=inputs))
     return job._replace(root=root, name=None, experiment_name=named)
 
 
@@ -144,19 +145,21 @@ class _Homecoming:
     def node(self, node: Node) -> Node:
         """A node or job, with all below it."""
         component = node.component
-        changed = component if isinstance(component, str) else self._component(component, node.name)
-        return node._replace(component=changed, inputs={name: self._input(item) for name, item in node.inputs.items()})
+        made = component if isinstance(component, str) else self._component(component, node.name)
+        return node._replace(component=made, inputs={name: self._input(item) for name, item in node.inputs.items()})
 
     def _component(self, component: Component, user: str) -> Component:
         """Once what is sent twice; one without a name is called after the first node that has it."""
-        changed = self._changed(component)
-        return self._known.setdefault(repr(changed), changed._replace(name=changed.name or user or None))
+        made = self._changed(component)
+        return self._known.setdefault(repr(made), changed(made, name=made.name or user or None))
 
     def _changed(self, component: Component) -> Component:
         if isinstance(component, Command):
             code, includes = self._origins.get(component.code or "", (component.code, ()))
             return component._replace(code=code, additional_includes=includes)
-        return component._replace(jobs={name: self.node(child) for name, child in component.jobs.items()})
+        if component.jobs is None:
+            return component
+        return changed(component, jobs={name: self.node(child) for name, child in component.jobs.items()})
 
     def _input(self, value: JobInput) -> JobInput:
         if isinstance(value, Literal):
@@ -176,12 +179,12 @@ class _Relative(_Homecoming):
         self._folder = folder
 
     def _changed(self, component: Component) -> Component:
-        changed = super()._changed(component)
-        if not isinstance(changed, Command) or not isinstance(component, Command):
-            return changed
+        made = super()._changed(component)
+        if not isinstance(made, Command) or not isinstance(component, Command):
+            return made
         includes = tuple(self._short(include) for include in component.additional_includes)
         code = component.code and self._short(component.code)
-        return changed._replace(code=code, additional_includes=includes)
+        return made._replace(code=code, additional_includes=includes)
 
     def _input(self, value: JobInput) -> JobInput:
         return value if isinstance(value, Literal) else value._replace(path=self._short(value.path))

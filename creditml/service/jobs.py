@@ -8,8 +8,9 @@ from creditml.config import read_config
 from creditml.entry_points import load
 from creditml.errors import NotFound, SpecError
 from creditml.history.life import settle
-from creditml.language.reader import read_job_document
 from creditml.language.yaml import Document, from_plain
+from creditml.nodes.specs import read_job_document
+from creditml.nodes.table import TYPES, node_types
 from creditml.references import artifacts_uri
 from creditml.service.asset_ids import WorkspaceIds, WorkspaceResolver
 from creditml.service.messages import Answer, Refusal, answer
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _VIEWS = {"ActiveOnly": False, "ArchivedOnly": None, "All": True}
 _PAGE = 50
-_KINDS = ("pipeline", "command")
 
 
 def read_sent_job(call: Call, name: str, properties: Mapping[str, Any]) -> Job:
@@ -42,8 +42,9 @@ def read_sent_job(call: Call, name: str, properties: Mapping[str, Any]) -> Job:
     kind = str(properties.get("jobType", ""))
     if not kind:
         raise Refusal(400, "UserError", "The job has no 'jobType'.")
-    if kind.lower() not in _KINDS:
-        message = f"Jobs of type '{kind}' can't be run here yet; pipeline and command jobs can."
+    known = node_types().get(kind.lower())
+    if known is None or not known.standalone:
+        message = f"Jobs of type '{kind}' can't be run here yet; {TYPES.listed_jobs} jobs can."
         raise Refusal(501, "NotSupported", message)
     spec = job_of(name, properties, WorkspaceResolver(call.workspace))
     reading = read_job_document(Document("", from_plain(spec), []), call.workspace.root)

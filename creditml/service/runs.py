@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from creditml import tracking
 from creditml.errors import NotFound
 from creditml.history.life import settle
+from creditml.nodes.table import node_type
 from creditml.references import artifact_path, output_asset_id, parse_output_asset_id, stored_output_uri
 from creditml.service.blob_places import ARTIFACTS, blobs
 from creditml.service.jobs import studio
@@ -126,7 +127,7 @@ def _run(call: Call, record: JobRecord) -> dict[str, Any]:
         "lastModifiedUtc": stamp(record.ended_at or record.started_at or record.created_at),
         "createdBy": {"userName": user()},
         "lastModifiedBy": {"userName": user()},
-        "runType": "azureml.PipelineRun" if record.type == "pipeline" else "azureml.StepRun",
+        "runType": node_type(record.type).run_type,
         "compute": {"target": "local", "targetType": "local", "instanceCount": 1},
         "hidden": record.archived,
         "tags": dict(record.tags),

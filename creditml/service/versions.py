@@ -9,9 +9,8 @@ import yaml
 
 from creditml.check import check_component
 from creditml.errors import Conflict, NotFound, SpecError
-from creditml.language.reader import read_component_document
-from creditml.language.writer import component_dict
 from creditml.language.yaml import Document, from_plain
+from creditml.nodes.specs import component_dict, read_component_document
 from creditml.service.asset_ids import WorkspaceIds, WorkspaceResolver, kind_of
 from creditml.service.blob_places import kept_uri, local_uri, model_uri, registry_uri, uploaded, uploaded_uri
 from creditml.service.messages import Answer, Refusal, answer

@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creditml.errors import CreditMLError
+from creditml.graph import map_components
 from creditml.model import (
     Command,
     Component,
     Job,
     Node,
-    Pipeline,
 )
 from creditml.references import code_reference, is_long, is_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from creditml.workspace import Workspace
 
 
@@ -40,7 +38,7 @@ def freeze(job: Job, workspace: Workspace) -> Job:
             snapshots[key] = _snapshot(component, workspace)
         return component._replace(code=snapshots[key], additional_includes=())
 
-    return _map_components(job, freeze)
+    return job._replace(root=map_components(job.root, freeze))
 
 
 def _snapshot(component: Command, workspace: Workspace) -> str:
@@ -56,21 +54,3 @@ def _snapshot(component: Command, workspace: Workspace) -> str:
             raise CreditMLError(message)
         return component.code
     return code_reference(workspace.content.snapshot_code(Path(component.code), includes))
-
-
-def _map_components(job: Job, change: Callable[[Component], Component]) -> Job:
-    """A job with every component changed, one that is used many times once."""
-    known: dict[int, Component] = {}
-
-    def visit(component: Component) -> Component:
-        if id(component) not in known:
-            changed = change(component)
-            if isinstance(changed, Pipeline):
-                changed = changed._replace(jobs={name: node(child) for name, child in changed.jobs.items()})
-            known[id(component)] = changed
-        return known[id(component)]
-
-    def node(child: Node) -> Node:
-        return child if isinstance(child.component, str) else child._replace(component=visit(child.component))
-
-    return job._replace(root=node(job.root))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 from creditml.errors import BackendError, CreditMLError, NotFound, Problem
 from creditml.expressions import placeholders
 from creditml.language.io import remote
-from creditml.language.reader import read_component_document
 from creditml.language.yaml import Document, from_plain
 from creditml.model import (
     LITERAL_TYPES,
@@ -22,8 +21,9 @@ from creditml.model import (
     JobOutput,
     Literal,
     Node,
-    Pipeline,
+    changed,
 )
+from creditml.nodes.specs import read_component_document
 from creditml.references import DEFAULT_DATASTORE, is_reference
 from creditml.workspace.data import is_url
 
@@ -87,19 +87,20 @@ class _Resolver:
             component = self._registered(component, node.type, (*path, "component"))
             if component is not None:
                 node = node._replace(inputs=self._as_data(node, component))
-        if isinstance(component, Pipeline):
-            component = self._pipeline(component, path)
+        if component is not None and component.jobs is not None:
+            component = self._graph(component, path)
         elif isinstance(component, Command):
             self._code(component, path if component.name is None else (*path, "component"))
         return node if component is None or component is node.component else node._replace(component=component)
 
-    def _pipeline(self, component: Pipeline, path: tuple[str, ...]) -> Pipeline:
+    def _graph(self, component: Component, path: tuple[str, ...]) -> Component:
         if id(component) in self._known:
-            return self._known[id(component)]  # type: ignore[return-value]  # pipelines stay pipelines
+            return self._known[id(component)]
         here = path if component.name is None and not path else (*path, "component")
-        jobs = {name: self.node(child, (*here, "jobs", name)) for name, child in component.jobs.items()}
-        same = all(jobs[name] is child for name, child in component.jobs.items())
-        resolved = component if same else component._replace(jobs=jobs)
+        before = component.jobs or {}
+        jobs = {name: self.node(child, (*here, "jobs", name)) for name, child in before.items()}
+        same = all(jobs[name] is child for name, child in before.items())
+        resolved = component if same else changed(component, jobs=jobs)
         self._known[id(component)] = resolved
         return resolved
 
@@ -179,7 +180,7 @@ class _Resolver:
         component, problems, _ = read_component_document(document, self._workspace.root)
         there = self._elsewhere is not None
         self._problems += [problem for problem in problems if not problem.warning or (there and problem.refused)]
-        return component._replace(version=asset.version) if component else None
+        return changed(component, version=asset.version) if component else None
 
     def _remote(self, reference: str, path: tuple[str, ...]) -> Component | None:
         assert self._elsewhere  # noqa: S101  whoever calls has looked

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.check import check
 from creditml.errors import Conflict, Problem, SpecError
-from creditml.language.writer import job_dict
 from creditml.names import job_name
+from creditml.nodes.specs import job_dict
 from creditml.seams.executor import Prepared
 from creditml.statuses import NOT_STARTED
 from creditml.submission.freezing import freeze

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from creditml.nodes.table import DEFAULT, node_type
 from creditml.references import bare, is_artifacts_uri, parse_id, reference, short_uri
 from creditml.wire.words import (
     DISTRIBUTIONS,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from creditml.wire.words import AssetResolver
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
-_PARENT_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.(\S+?)\s*\}\}")
-_PYTHON = "DSL"
 _SERVERLESS = "serverless"
 
 
@@ -47,60 +46,50 @@ def job_of(name: str, properties: Mapping[str, Any], assets: AssetResolver) -> d
     fields = snake(properties)
     kind = str(fields.get("job_type", "")).lower()
     job = {"type": kind, "name": name, **some(experiment_name=fields.get("experiment_name")), **_common(fields)}
-    if kind == "pipeline":
-        if fields.get("component_id"):
-            job["component"] = assets.component(fields["component_id"])
-        else:
-            job["jobs"] = {key: _node(node, assets) for key, node in (properties.get("jobs") or {}).items()}
-        settings = dict(fields.get("settings") or {})
-        if settings.pop("_source", None) == _PYTHON:
-            for node in job.get("jobs", {}).values():
-                _leave_out(node, job.get("inputs", {}))
-        for key in ("default_compute", "default_datastore"):
-            if settings.get(key):
-                settings[key] = _resource(settings[key])
-        return job | some(settings=some(**settings))
-    return job | some(
-        command=fields.get("command"),
-        code=assets.code(fields["code_id"]) if fields.get("code_id") else None,
-        environment=assets.environment(fields["environment_id"]) if fields.get("environment_id") else None,
-    )
+    return job | node_type(kind).receive_job(fields, _Receiving(assets), job.get("inputs", {}))
 
 
 def component_of(spec: Mapping[str, Any], assets: AssetResolver) -> dict[str, Any]:
     """A component's `componentSpec` in the terms of the spec language."""
-    fields = dict(spec)
     component = some(
-        type=fields.get("type"),
-        name=fields.get("name"),
-        **{key: fields.get(key) for key in PLAIN},
-        command=fields.get("command"),
-        inputs=fields.get("inputs"),
-        outputs=fields.get("outputs"),
-        code=assets.code(fields["code"]) if fields.get("code") else None,
-        environment=assets.environment(fields["environment"]) if fields.get("environment") else None,
-        resources=_resources(fields.get("resources")),
-        distribution=_distribution(fields.get("distribution")),
+        type=spec.get("type"),
+        name=spec.get("name"),
+        **{key: spec.get(key) for key in PLAIN},
+        inputs=spec.get("inputs"),
+        outputs=spec.get("outputs"),
     )
-    if "jobs" in fields:
-        component["jobs"] = {name: _node(node, assets) for name, node in fields["jobs"].items()}
-    return component
+    return component | node_type(spec.get("type") or DEFAULT).receive_component(spec, _Receiving(assets))
 
 
-def _node(sent: Mapping[str, Any], assets: AssetResolver) -> dict[str, Any]:
-    fields = snake(sent)
-    node = {"type": str(fields.get("type", "command")).lower(), **_common(fields)}
-    reference = fields.get("component_id") or fields.get("component")
-    return node | ({"component": assets.component(reference)} if reference else {})
+class _Receiving:
+    """See `creditml.nodes.types.Receiving`."""
 
+    def __init__(self, assets: AssetResolver) -> None:
+        self._assets = assets
 
-def _leave_out(node: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Take out what is bound to an optional parameter that wasn't given: of a function in Python, none is sent."""
-    for name, value in list(node.get("inputs", {}).items()):
-        text = value.get("path") if isinstance(value, dict) else value
-        match = _PARENT_INPUT.fullmatch(str(text))
-        if match and match[1] not in given:
-            del node["inputs"][name]
+    def component(self, sent: str) -> Any:  # str or dict
+        return self._assets.component(sent)
+
+    def environment(self, sent: str | None) -> Any:  # str, dict or None
+        return self._assets.environment(sent) if sent else None
+
+    def code(self, sent: str | None) -> str | None:
+        return self._assets.code(sent) if sent else None
+
+    def resource(self, sent: str) -> str:
+        return _resource(sent)
+
+    def node(self, sent: Mapping[str, Any]) -> dict[str, Any]:
+        fields = snake(sent)
+        node = {"type": str(fields.get("type", DEFAULT)).lower(), **_common(fields)}
+        reference = fields.get("component_id") or fields.get("component")
+        return node | ({"component": self._assets.component(reference)} if reference else {})
+
+    def resources(self, sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        return _resources(sent)
+
+    def distribution(self, sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        return _distribution(sent)
 
 
 def _common(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from creditml.nodes.table import DEFAULT, node_type
 from creditml.references import bare, named, parse_named, prefixed
 from creditml.wire.words import DISTRIBUTIONS, IDENTITIES, MODES, PLAIN, PRIORITIES, SERVICES, TIERS, camel, some
 
@@ -18,76 +19,40 @@ _SENT_MODES = {ours: sent for sent, ours in MODES.items()}
 
 def job_properties(spec: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
     """The `properties` of a job that the workspace keeps in the terms of the spec language."""
-    scope, kind = ids.scope, spec.get("type", "command")
+    scope, kind = ids.scope, spec.get("type", DEFAULT)
+    inputs, outputs = spec.get("inputs") or {}, spec.get("outputs") or {}
     properties = some(
         jobType=kind.capitalize(),
         displayName=spec.get("display_name"),
         description=spec.get("description"),
         experimentName=spec.get("experiment_name"),
-        computeId=_compute_id(spec.get("compute"), scope),
+        computeId=_resource_id("computes", spec.get("compute"), scope),
         identity=_sent_identity(spec.get("identity"), humped=True),
         services=_sent_services(spec.get("services"), humped=True),
     )
     properties |= {
-        "inputs": {name: _sent_input(value, scope, humped=True) for name, value in (spec.get("inputs") or {}).items()},
-        "outputs": {
-            name: _sent_output(value, scope, humped=True) for name, value in (spec.get("outputs") or {}).items()
-        },
+        "inputs": {name: _sent_input(value, scope, humped=True) for name, value in inputs.items()},
+        "outputs": {name: _sent_output(value, scope, humped=True) for name, value in outputs.items()},
     }
-    if kind == "pipeline":
-        component = spec.get("component")
-        jobs = spec.get("jobs") or {}
-        if component:
-            properties["componentId"] = ids.component_id(component)
-        settings = dict(spec.get("settings") or {})
-        if settings.get("default_compute"):
-            settings["default_compute"] = _compute_id(settings["default_compute"], scope)
-        if settings.get("default_datastore"):
-            settings["default_datastore"] = _resource_id("datastores", settings["default_datastore"], scope)
-        properties["jobs"] = {name: node_sent(name, node, ids) for name, node in jobs.items()}
-        return properties | {"settings": settings}
-    limits = spec.get("limits")
-    return properties | some(
-        command=spec.get("command"),
-        codeId=ids.code_id(spec["code"]) if spec.get("code") else None,
-        environmentId=ids.environment_id(spec["environment"]) if spec.get("environment") else None,
-        environmentVariables=spec.get("environment_variables") or {},
-        limits={"jobLimitsType": "Command", "timeout": f"PT{limits['timeout']}S"} if limits else None,
-        resources=camel(spec.get("resources") or {}),
-        distribution=_sent_distribution(spec.get("distribution"), humped=True),
-        queueSettings=camel(_sent_queue_settings(spec.get("queue_settings")) or {}),
-    )
+    return properties | node_type(kind).send_job(spec, _Sending(ids))
 
 
 def component_spec(spec: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
     """The `componentSpec` of a component that the workspace keeps in the terms of the spec language."""
-    sent = {key: value for key, value in spec.items() if key not in ("jobs", "code", "environment", "distribution")}
-    sent |= some(
-        code=prefixed(ids.code_id(spec["code"])) if spec.get("code") else None,
-        environment=_environment(spec.get("environment"), ids),
-        distribution=_sent_distribution(spec.get("distribution"), humped=False),
-    )
-    if "jobs" in spec:
-        sent["jobs"] = {name: node_sent(name, node, ids) for name, node in spec["jobs"].items()}
-    return {"is_deterministic": True, **sent}
-
-
-def _environment(value: Any, ids: AssetIds) -> str | None:  # str or dict
-    sent = ids.environment_id(value) if value else None
-    return None if sent is None else named(sent)
+    sent = {**spec, **node_type(spec.get("type", DEFAULT)).send_component(spec, _Sending(ids))}
+    return {"is_deterministic": True, **{key: value for key, value in sent.items() if value is not None}}
 
 
 def node_sent(name: str, node: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
     """A node as it is sent."""
-    scope, kind = ids.scope, node.get("type", "command")
+    scope, kind = ids.scope, node.get("type", DEFAULT)
     inputs, outputs = node.get("inputs") or {}, node.get("outputs") or {}
     limits = node.get("limits")
-    component = node.get("component") or {key: node[key] for key in ("command", "code", "environment") if key in node}
     return some(
         name=name,
         type=kind,
-        componentId=ids.component_id(component),
-        computeId=_compute_id(node.get("compute"), scope),
+        componentId=ids.component_id(node.get("component") or node_type(kind).inline_component(node)),
+        computeId=_resource_id("computes", node.get("compute"), scope),
         inputs={key: _sent_input(value, scope, humped=False) for key, value in inputs.items()},
         outputs={key: _sent_output(value, scope, humped=False) for key, value in outputs.items()},
         **{key: node.get(key) for key in (*PLAIN, "resources")},
@@ -100,12 +65,49 @@ def node_sent(name: str, node: Mapping[str, Any], ids: AssetIds) -> dict[str, An
     )
 
 
-def _compute_id(value: str | None, scope: Scope) -> str | None:
-    return _resource_id("computes", value, scope) if value else None
+class _Sending:
+    """See `creditml.nodes.types.Sending`."""
+
+    def __init__(self, ids: AssetIds) -> None:
+        self._ids = ids
+
+    def component(self, value: Any) -> str:  # str or dict
+        return self._ids.component_id(value)
+
+    def environment(self, value: Any) -> str | None:  # str or dict
+        return self._ids.environment_id(value) if value else None
+
+    def environment_reference(self, value: Any) -> str | None:  # str or dict
+        sent = self.environment(value)
+        return None if sent is None else named(sent)
+
+    def code(self, value: str | None) -> str | None:
+        return self._ids.code_id(value) if value else None
+
+    def code_reference(self, value: str | None) -> str | None:
+        return prefixed(self._ids.code_id(value)) if value else None
+
+    def resource(self, kind: str, value: str | None) -> str | None:
+        return _resource_id(kind, value, self._ids.scope)
+
+    def node(self, name: str, node: Mapping[str, Any]) -> dict[str, Any]:
+        return node_sent(name, node, self._ids)
+
+    def limits(self, value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        return {"jobLimitsType": "Command", "timeout": f"PT{value['timeout']}S"} if value else None
+
+    def distribution(self, value: Mapping[str, Any] | None, *, humped: bool) -> dict[str, Any] | None:
+        return _sent_distribution(value, humped=humped)
+
+    def queue_settings(self, value: Mapping[str, Any] | None) -> dict[str, Any]:
+        return camel(_sent_queue_settings(value) or {})
+
+    def resources(self, value: Mapping[str, Any] | None) -> dict[str, Any]:
+        return camel(value or {})
 
 
-def _resource_id(kind: str, value: str, scope: Scope) -> str:
-    return scope.id(kind, bare(value))
+def _resource_id(kind: str, value: str | None, scope: Scope) -> str | None:
+    return scope.id(kind, bare(value)) if value else None
 
 
 def _sent_input(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  # dict or literal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.language.reader import read_job
+from creditml.nodes.specs import read_job
 from creditml.submission.options import Options
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor

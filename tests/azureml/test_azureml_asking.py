@@ -8,7 +8,7 @@ import pytest
 from checked import ENVIRONMENT, STEP, pipeline, problems
 
 from creditml.errors import AuthenticationFailed
-from creditml.language.reader import read_job
+from creditml.nodes.specs import read_job
 from creditml.workspace import Workspace
 from creditml_azureml.cloud import Cloud
 from creditml_azureml.online_checks import online_problems

@@ -11,7 +11,7 @@ import pytest
 from checked import STEP, pipeline, problems
 
 from creditml.errors import SpecError
-from creditml.language.reader import read_job
+from creditml.nodes.specs import read_job
 from creditml.submission.options import Options
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor

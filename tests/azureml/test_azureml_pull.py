@@ -11,7 +11,7 @@ from azure_side import Inside
 from project import Project, eventually, pipeline, step
 
 from creditml.errors import BackendUnavailable, CreditMLError, NotFound
-from creditml.language.reader import read_job
+from creditml.nodes.specs import read_job
 from creditml.plan import plan
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor

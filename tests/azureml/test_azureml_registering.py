@@ -9,7 +9,7 @@ import pytest
 from project import Project
 
 from creditml.errors import SpecError
-from creditml.language.reader import read_job
+from creditml.nodes.specs import read_job
 from creditml.testing.executors import ended
 from creditml.workspace import Workspace
 from creditml_azureml import AzureMLExecutor

@@ -173,7 +173,7 @@ def two_steps(work: Path) -> list[Row]:
 PLAN = """
 import resource, sys, time
 start = time.perf_counter()
-from creditml.language.reader import read_job
+from creditml.nodes.specs import read_job
 from creditml.check import check
 checked = check(read_job(sys.argv[1]).job)
 assert len(checked.plan.steps) == int(sys.argv[2]), checked.problems

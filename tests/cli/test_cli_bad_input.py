@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from creditml.errors import SpecError
-from creditml.language.reader import read_job
+from creditml.nodes.specs import read_job
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -192,7 +192,7 @@ LEFT_TO_BASH: dict[str, tuple[Job, str, str]] = {
     "an expression that is none, as a value": (
         job(node(component=NEED, r="${{parent inputs x}}")),
         "jobs.a.inputs.r",
-        "no binding",
+        "not a binding",
     ),
     "an expression that is none, in a command": (
         job(node(component=Command("echo ${{inputs x}}", name="c"))),

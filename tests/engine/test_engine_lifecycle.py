@@ -10,7 +10,7 @@ import pytest
 from project import eventually, pipeline, processes, single, step
 
 from creditml import errors
-from creditml.language.reader import read_job
+from creditml.nodes.specs import read_job
 from creditml.workspace import Workspace
 from creditml_local import LocalExecutor
 

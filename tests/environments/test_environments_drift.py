@@ -12,8 +12,8 @@ from creditml.environments.drift import compare
 from creditml.environments.installed import allows, importable, installed_packages
 from creditml.environments.lookup import look_up
 from creditml.errors import Problem, SpecError
-from creditml.language.reader import read_job
 from creditml.model import Environment
+from creditml.nodes.specs import read_job
 from creditml.submission.options import Options
 from creditml.workspace import Workspace
 from creditml_local import LocalExecutor

@@ -10,8 +10,8 @@ from creditml.config import EnvironmentSettings
 from creditml.environments.conda_file import conda_spec, pip_spec
 from creditml.environments.lookup import look_up
 from creditml.errors import CreditMLError, NotFound
-from creditml.language.reader import read_job
 from creditml.model import Build, Environment
+from creditml.nodes.specs import read_job
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from creditml.check import check
 from creditml.errors import SpecError
-from creditml.language.reader import read_job, read_job_dict
-from creditml.language.writer import job_dict
 from creditml.model import Node, Pipeline
+from creditml.nodes.specs import job_dict, read_job, read_job_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,7 @@ from hypothesis import Phase, assume, given, settings
 from wire import acceptable, received, sent
 
 from creditml.check import check
-from creditml.language.reader import read_job
-from creditml.language.writer import write_job
+from creditml.nodes.specs import read_job, write_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,9 +12,8 @@ from differences import differences, with_files_made
 from generated_jobs import components, jobs
 from hypothesis import Phase, given, settings
 
-from creditml.language.reader import read_component_document, read_job, read_job_dict
-from creditml.language.writer import component_dict, job_dict, write_job
 from creditml.language.yaml import Document, from_plain
+from creditml.nodes.specs import component_dict, job_dict, read_component_document, read_job, read_job_dict, write_job
 
 if TYPE_CHECKING:
     from creditml.model import Component, Job

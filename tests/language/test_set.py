@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creditml.errors import UsageError
-from creditml.language.reader import Reading, read_job, set_value
+from creditml.language.reader import Reading, set_value
 from creditml.language.yaml import Document, Map, Scalar, from_plain, parse, plain, walk
 from creditml.model import Data, Literal, Pipeline
+from creditml.nodes.specs import read_job
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from creditml.check import check
-from creditml.language.reader import read_job
+from creditml.nodes.specs import read_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creditml.parity import FATES, SECTIONS, page
-from creditml.parity.table import JOB_TYPES, LATER_JOB_TYPES, LATER_NODE_TYPES
+from creditml.nodes.later import LATER_COMPONENTS, LATER_JOBS
+from creditml.nodes.table import node_types
+from creditml.parity import FATES, page, sections
 
 if TYPE_CHECKING:
     from project import Json
@@ -19,11 +20,11 @@ SCHEMAS = [
     ("pipeline_job", f"{PIPELINE}.pipeline_job", "PipelineJobSchema"),
     ("settings", f"{PIPELINE}.settings", "PipelineJobSettingsSchema"),
     ("command_job", f"{JOB}.command_job", "CommandJobSchema"),
-    ("node", f"{PIPELINE}.component_job", "CommandSchema"),
-    ("node", f"{PIPELINE}.pipeline_command_job", "PipelineCommandJobSchema"),
+    ("command_node", f"{PIPELINE}.component_job", "CommandSchema"),
+    ("command_node", f"{PIPELINE}.pipeline_command_job", "PipelineCommandJobSchema"),
     ("pipeline_node", f"{PIPELINE}.pipeline_component", "PipelineSchema"),
-    ("component", f"{COMPONENT}.command_component", "CommandComponentSchema"),
-    ("component", f"{COMPONENT}.command_component", "AnonymousCommandComponentSchema"),
+    ("command_component", f"{COMPONENT}.command_component", "CommandComponentSchema"),
+    ("command_component", f"{COMPONENT}.command_component", "AnonymousCommandComponentSchema"),
     ("pipeline_component", f"{PIPELINE}.pipeline_component", "PipelineComponentSchema"),
     ("input", f"{JOB}.input_output_entry", "DataInputSchema"),
     ("input", f"{JOB}.input_output_entry", "ModelInputSchema"),
@@ -65,14 +66,14 @@ def schema(module: str, name: str) -> Json:
 def test_every_field_of_the_sdk_s_schema_is_in_the_table(section: str, module: str, name: str) -> None:
     declared = {field.data_key or key for key, field in schema(module, name)._declared_fields.items()} - NOT_OF_YAML
 
-    missing = declared - set(SECTIONS[section].fields) - {"$schema"}
+    missing = declared - set(sections()[section].fields) - {"$schema"}
 
     assert not missing
     assert declared
 
 
 def test_every_section_is_compared_with_a_schema() -> None:
-    assert {section for section, _, _ in SCHEMAS} == set(SECTIONS)
+    assert {section for section, _, _ in SCHEMAS} == set(sections())
 
 
 def test_every_schema_that_the_sdk_reaches_from_a_job_is_compared() -> None:
@@ -117,12 +118,12 @@ def test_every_type_of_job_and_node_is_in_the_table() -> None:
     def words(kind: type) -> set[str]:
         return {value for key, value in vars(kind).items() if not key.startswith("_") and isinstance(value, str)}
 
-    assert words(JobType) - {"component", "base"} <= {*JOB_TYPES, *LATER_JOB_TYPES}
-    assert words(NodeType) | words(ControlFlowType) <= {*JOB_TYPES, *LATER_NODE_TYPES}
+    assert words(JobType) - {"component", "base"} <= {*node_types(), *LATER_JOBS}
+    assert words(NodeType) | words(ControlFlowType) <= {*node_types(), *LATER_COMPONENTS}
 
 
 def test_every_fate_is_one_of_four_and_says_how() -> None:
-    for section in SECTIONS.values():
+    for section in sections().values():
         for key, field in section.fields.items():
             for fate in (field.fate, *field.values.values(), *([field.docker] if field.docker else [])):
                 assert fate.word in FATES

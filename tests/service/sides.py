@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from capturing import JOBS, Capturing
 from differences import differences
 
-from creditml.language.reader import read_job, read_job_dict
+from creditml.nodes.specs import read_job, read_job_dict
 from creditml.submission.submit import prepare
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from sides import Sides, recorded
 from test_service_oracle import FILES, Case
 
 from creditml.entry_points import load
-from creditml.language.reader import read_job
+from creditml.nodes.specs import read_job
 from creditml.service.certificates import certificates
 from creditml.service.variables import UNSET
 from creditml.submission.submit import submit

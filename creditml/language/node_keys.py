@@ -1,4 +1,4 @@
-"""Command components, command nodes and standalone command jobs."""
+"""Keys that nodes, components and jobs of several types have, and how each is read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from creditml.language.fields import (
     Context,
     Table,
     any_map,
-    anything,
     describe,
     flag,
     integer,
     loose,
+    loose_labels,
     loose_text_map,
     missing,
     sent,
@@ -26,7 +26,6 @@ from creditml.language.fields import (
 )
 from creditml.language.io import component_inputs, component_outputs, job_inputs, job_outputs
 from creditml.language.yaml import List, Map, Node, Scalar
-from creditml.model import Command
 from creditml.references import is_reference
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ _IDENTITIES: Mapping[str, Mapping[str, Any]] = {
     "aml_token": {},
     "user_identity": {},
 }
-_RESOURCES = {
+RESOURCES = {
     "instance_count": integer,
     "instance_type": text_or_list,
     "properties": any_map,
@@ -140,7 +139,8 @@ def code_path(context: Context, node: Node) -> Any:  # str or INVALID
     return local if context.exists(local) else context.error(node, missing("code folder", path, local))
 
 
-def _includes(context: Context, node: Node) -> Any:  # tuple or INVALID
+def includes(context: Context, node: Node) -> Any:  # tuple or INVALID
+    """Additional includes, made absolute."""
     paths = text_list(context, node)
     if paths is INVALID or not isinstance(node, List):
         return paths
@@ -170,11 +170,11 @@ def compute(context: Context, node: Node) -> Any:  # str or INVALID
     return name
 
 
+distribution = _typed("distribution", _DISTRIBUTIONS)
 # What a node may set, whether its component is a reference or written in place.
 NODE_KEYS: Mapping[str, Any] = {
     "inputs": job_inputs,
     "outputs": job_outputs,
-    "type": Choice("command", "pipeline"),
     "display_name": text,
     "description": text,
     "tags": text_map,
@@ -183,8 +183,8 @@ NODE_KEYS: Mapping[str, Any] = {
     "compute": compute,
     "environment_variables": environment_variables,
     "limits": Table("limits", {"timeout": timeout}).nested,
-    "resources": Table("resources", _RESOURCES).nested,
-    "distribution": _typed("distribution", _DISTRIBUTIONS),
+    "resources": Table("resources", RESOURCES).nested,
+    "distribution": distribution,
     "services": _services,
     "identity": _typed("identity", _IDENTITIES),
     "queue_settings": Table(
@@ -196,22 +196,6 @@ NODE_KEYS: Mapping[str, Any] = {
         nullable=("job_tier",),
     ).nested,
 }
-INLINE_KEYS: Mapping[str, Any] = {
-    **{key: kind for key, kind in NODE_KEYS.items() if key != "comment"},
-    "name": text,
-    "experiment_name": text,
-    "command": text,
-    "code": code_path,
-    "environment": anything,
-}
-# A node with a component takes these too, and sorts them in (SDK: the parameters of `command()`).
-SHORT_KEYS: Mapping[str, Mapping[str, Any]] = {
-    "limits": {"timeout": timeout},
-    "resources": {
-        key: _RESOURCES[key] for key in ("instance_count", "instance_type", "locations", "docker_args", "shm_size")
-    },
-    "queue_settings": {"job_tier": text, "priority": text},
-}
 COMPONENT_KEYS: Mapping[str, Any] = {
     "name": loose,
     "version": loose,
@@ -220,37 +204,20 @@ COMPONENT_KEYS: Mapping[str, Any] = {
     "tags": loose_text_map,
     "properties": loose_text_map,
     "is_deterministic": flag,
-    "type": Choice("command"),
-    "command": text,
-    "code": code_path,
-    "environment": anything,
     "inputs": component_inputs,
     "outputs": component_outputs,
-    "resources": Table("resources", _RESOURCES, unknown="warn").nested,
-    "distribution": _typed("distribution", _DISTRIBUTIONS),
-    "additional_includes": _includes,
-    "environment_variables": environment_variables,
-    "queue_settings": anything,
 }
-_COMPONENT = Table(
-    "a command component",
-    COMPONENT_KEYS,
-    required=("command",),
-    nullable=("name", "version"),
-    ignored=READ_ONLY,
-    unknown="warn",
-)
-_DROPPED = ("type", "environment", "environment_variables", "queue_settings")
-
-
-def command_component(context: Context, node: Map, files: Files) -> Command | None:
-    """A command component from its own mapping; None if it has errors that leave nothing of it."""
-    fields = _COMPONENT.read(context, node)
-    environment = environment_of(context, node, files)
-    if "command" not in fields:
-        return None
-    kept = {key: value for key, value in fields.items() if key not in _DROPPED}
-    return Command(**kept, environment=environment)
+"""What every component may say."""
+# Not in the SDK's schema of nodes with a component, so it takes anything for them there.
+LABELS: Mapping[str, Any] = {"display_name": loose, "description": loose, "tags": loose_labels}
+# A node with a component takes these too, and sorts them in (SDK: the parameters of `command()`).
+SHORT_KEYS: Mapping[str, Mapping[str, Any]] = {
+    "limits": {"timeout": timeout},
+    "resources": {
+        key: RESOURCES[key] for key in ("instance_count", "instance_type", "locations", "docker_args", "shm_size")
+    },
+    "queue_settings": {"job_tier": text, "priority": text},
+}
 
 
 def environment_of(context: Context, node: Map, files: Files) -> Any:  # Environment, str or None

@@ -1,0 +1,166 @@
+"""Components in files and in place, and the nodes of a graph: what is read by each node's type."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from creditml.errors import near_miss
+from creditml.language.environment import versioned
+from creditml.language.fields import INVALID, Context, Invalid, Table, describe
+from creditml.language.implied import typed
+from creditml.language.io import input_path
+from creditml.language.node_keys import SHORT_KEYS
+from creditml.language.yaml import Map, Scalar
+from creditml.language.yaml import Node as Tree
+from creditml.model import LITERAL_TYPES, Component, Data, JobInput, Literal, Node
+from creditml.references import is_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from creditml.language.types import JobFiles, SpecType
+
+_NODE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+def nodes(
+    context: Context, tree: Tree | None, files: JobFiles, inputs: Mapping[str, str], outputs: Mapping[str, str]
+) -> Mapping[str, Node]:
+    """The nodes of a graph. `inputs` and `outputs` are the types of the graph's own, for nodes written in place."""
+    if not isinstance(tree, Map):
+        if tree is not None:
+            context.error(tree, f"'jobs' is a mapping of node names to nodes, not {describe(tree)}.")
+        return {}
+    found: dict[str, Node] = {}
+    for name, child in tree.items.items():
+        if not _NODE_NAME.fullmatch(name):
+            at = context.document.key_place(tree, name)
+            context.error(
+                at, f"'{name}' is not a node name: lower-case letters, digits and '_', not starting with a digit."
+            )
+        node = _node(context, name, child, files)
+        if node is not None:
+            found[name] = node
+    implied = {name for name, node in found.items() if files.types.known[node.type].implied_ports}
+    return typed(context, found, tree, inputs, outputs, implied)
+
+
+def _node(context: Context, name: str, tree: Tree, files: JobFiles) -> Node | None:
+    if not isinstance(tree, Map):
+        context.error(tree, f"The node '{name}' must be a mapping, not {describe(tree)}.")
+        return None
+    kind, types = tree.items.get("type"), files.types
+    said = str(kind.value).lower() if isinstance(kind, Scalar) else types.default
+    if kind is not None and said in types.later:
+        context.error(kind, f"Nodes of type '{said}' are not supported yet; this version runs {types.listed} nodes.")
+        return None
+    if kind is not None and said not in types.known:
+        every = (*types.known, *types.later)
+        hint = near_miss(said, every)
+        context.error(kind, f"'{said}' is not a node type; the types are: {', '.join(every)}.{hint}")
+        return None
+    if kind is None:
+        said = _type_of_file(context, tree, files) or said
+    return types.known[said].read_node(context, name, tree, files)
+
+
+def _type_of_file(context: Context, tree: Map, files: JobFiles) -> str:
+    """The type of a node that doesn't say it and has a component's file, where Azure ML goes by the file."""
+    component = tree.items.get("component")
+    if not (isinstance(component, Scalar) and isinstance(component.value, str)) or is_reference(component.value):
+        return ""
+    if not context.exists(context.local(component.value)):
+        return ""
+    loaded = files.load(context, component, component.value)
+    kind = files.types.of_component(loaded.context.document.root) if loaded else ""
+    return kind if kind in files.types.known and files.types.known[kind].implied_by_file else ""
+
+
+def component_node(
+    context: Context, name: str, tree: Map, files: JobFiles, table: Table, kind: SpecType
+) -> Node | None:
+    """A node with a `component`, of the keys in `table`."""
+    fields = table.read(context, tree)
+    if "component" not in tree.items:
+        return None
+    component = component_value(context, tree.items["component"], files, kind)
+    if isinstance(component, Invalid):
+        return None
+    for key, shorts in SHORT_KEYS.items():
+        given = {short: fields.pop(short) for short in shorts if short in fields}
+        if given:
+            fields[key] = {**given, **fields.get(key, {})}
+    kept = {key: value for key, value in fields.items() if key not in ("component", "type")}
+    node = Node(name=name, component=component, type=kind.name, **kept)
+    return node if isinstance(component, str) else node._replace(inputs=_as_data(context, node.inputs, component, tree))
+
+
+def _as_data(
+    context: Context, given: Mapping[str, JobInput], component: Component, tree: Map
+) -> Mapping[str, JobInput]:
+    """A text for an input of data is a path, of the type that is declared."""
+    items = tree.items.get("inputs")
+    values = dict(given)
+    for name, value in given.items():
+        spec = component.inputs.get(name)
+        scalar = items.items.get(name) if isinstance(items, Map) else None
+        if (
+            spec
+            and spec.type not in LITERAL_TYPES
+            and isinstance(value, Literal)
+            and isinstance(scalar, Scalar)
+            and "${{" not in value.value
+        ):
+            path = input_path(context, scalar) if isinstance(scalar.value, str) else INVALID
+            if isinstance(path, str):
+                values[name] = Data(path, spec.type)
+            elif not isinstance(scalar.value, str):
+                context.error(scalar, f"The input '{name}' is data ({spec.type}); give a path, not {describe(scalar)}.")
+                del values[name]
+    return values
+
+
+def component_value(context: Context, tree: Tree, files: JobFiles, kind: SpecType) -> Any:  # Component, str or INVALID
+    """The `component` of a node or job: `azureml:…`, a file, or a mapping in place."""
+    if isinstance(tree, Map):
+        made = kind.read_component(context, tree, files)
+        return INVALID if made is None else made
+    if not (isinstance(tree, Scalar) and isinstance(tree.value, str)):
+        return context.error(tree, f"A component is a file, a reference or a mapping, not {describe(tree)}.")
+    if is_reference(tree.value):
+        return versioned(context, tree, tree.value)
+    return _from_file(context, tree, tree.value, files, kind)
+
+
+def _from_file(context: Context, tree: Scalar, path: str, files: JobFiles, kind: SpecType) -> Any:
+    if not kind.takes_file_prefix and path.startswith("file:"):
+        mend = f"write {path.removeprefix('file:')}"
+        context.warn(tree, f"Azure ML takes no 'file:' for {kind.name} components; {mend}.", refused=True)
+    loaded = files.load(context, tree, path)
+    if loaded is None:
+        return INVALID
+    if loaded.under_way:
+        return context.error(tree, f"{path} contains itself, through the components in it.")
+    types = files.types
+    found = types.of_component(loaded.context.document.root)
+    if found != kind.name:
+        known = found in types.known
+        mend = f"set 'type: {found}' on the node" if known else f"this version runs {types.listed} components"
+        return context.error(tree, f"{path} is a component of type '{found}'; {mend}.")
+    return files.once(loaded, lambda inner, node: kind.read_component(inner, node, files), kind.name)
+
+
+def document_component(context: Context, root: Tree, files: JobFiles) -> Component | None:
+    """The component that is a document of its own, of whatever type it says it is."""
+    types = files.types
+    kind = types.of_component(root)
+    if kind not in types.known:
+        context.error(
+            root, f"Components of type '{kind}' are not supported yet; this version runs {types.listed} components."
+        )
+        return None
+    if not isinstance(root, Map):
+        context.error(root, "A component is a mapping of keys to values.")
+        return None
+    return types.known[kind].read_component(context, root, files)

@@ -1,0 +1,73 @@
+"""Jobs in files: what those of every type have in common."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from creditml.errors import near_miss
+from creditml.language.fields import text
+from creditml.language.node_keys import NODE_KEYS
+from creditml.language.yaml import Map
+from creditml.model import Job, Node, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from creditml.language.fields import Context
+    from creditml.language.types import JobFiles
+    from creditml.language.yaml import Node as Tree
+    from creditml.model import Component
+
+_JOB_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
+JOB_KEYS: Mapping[str, Any] = {
+    "name": text,
+    "experiment_name": text,
+    **{key: NODE_KEYS[key] for key in ("inputs", "outputs", "display_name", "description")},
+}
+"""What every job may say."""
+
+
+def read_tree(context: Context, tree: Tree, files: JobFiles) -> Job | None:
+    """The job that a document is; what is wrong with it is noted."""
+    if not isinstance(tree, Map):
+        context.error(
+            tree, "The file holds no job: a job is a mapping of keys to values, with 'type: pipeline' or a 'command'."
+        )
+        return None
+    types = files.types
+    kind, word = tree.items.get("type"), types.of_job(tree)
+    known = [name for name, each in types.known.items() if each.standalone]
+    if word in known:
+        if kind is None and word != types.default:
+            context.error(tree, f"A {word} job needs 'type: {word}'.")
+        return types.known[word].read_job(context, tree, files)
+    if kind is not None and word in (*types.later, *types.later_jobs):
+        context.error(kind, f"Jobs of type '{word}' are not supported yet; this version runs {types.listed_jobs} jobs.")
+    elif kind is not None:
+        hint = near_miss(word.lower(), known)
+        context.error(kind, f"'{word}' is not a job type; the types are: {', '.join(known)}.{hint}")
+    return None
+
+
+def finish_job(
+    context: Context, tree: Map, fields: Mapping[str, Any], component: Component | str, keys: Iterable[str]
+) -> Job:
+    """A job of the values that were read.
+
+    Args:
+        context: where problems go.
+        tree: the job's mapping.
+        fields: the values of its keys.
+        component: what it runs; a reference is of the type that the mapping says.
+        keys: those of the keys that are fields of its root node.
+    """
+    name = fields.get("name")
+    if name is not None and not _JOB_NAME.fullmatch(name):
+        context.error(
+            tree.items["name"], f"'{name}' is not a job name: letters, digits, '_', '-' and '.', at most 255."
+        )
+    kept = {key: fields[key] for key in keys if key in fields}
+    kind = fields["type"] if isinstance(component, str) else component.type
+    root = Node(name="", component=component, type=kind, **kept)
+    return Job(root, name, fields.get("experiment_name"), Settings(**fields.get("settings", {})))
