@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -119,6 +120,53 @@ def test_the_next_version_is_always_new_and_latest_is_the_last_created(
             created.append(made)
 
             assert workspace.assets.get("data", "d", None, "latest").version == made
+
+
+def test_the_next_version_is_above_all_numbers_that_there_were(assets: Assets) -> None:
+    made = [assets.create("data", "d", version, {"path": str(version)}).version for version in ("7", "2", None, "5")]
+
+    assert made == ["7", "2", "8", "5"]
+    assert assets.next_version("data", "d") == "9"
+    assert assets.next_version("data", "new") == "1"
+
+
+def test_what_was_created_in_the_same_moment_is_in_order(assets: Assets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    for version in ("3", "1", "2"):
+        assets.create("data", "d", version, {"path": version})
+
+    assert [asset.version for asset in assets.entries("data", "d")] == ["2", "1", "3"]
+    assert assets.get("data", "d", None, "latest").version == "2"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "differs"),
+    [
+        ({"path": "x", "type": "uri_file"}, {"path": "x"}, "type"),
+        ({"path": "x"}, {"path": "x", "type": "uri_file"}, "type"),
+        ({"path": "x"}, {"path": "y"}, "path"),
+        ({"path": "x", "type": "a", "other": 1}, {"path": "x", "type": "b"}, "other, type"),
+    ],
+)
+def test_a_version_is_as_it_was_made(
+    assets: Assets, first: dict[str, object], second: dict[str, object], differs: str
+) -> None:
+    assets.create("data", "d", "1", first)
+
+    assert assets.same("data", "d", "1", first)
+    assert not assets.same("data", "d", "1", second)
+    with pytest.raises(Conflict, match=rf"differs in {differs} \("):
+        assets.create("data", "d", "1", second)
+    assert assets.get("data", "d", "1").spec == first
+
+
+def test_its_description_and_tags_may_change_and_stay_if_nothing_is_said_of_them(assets: Assets) -> None:
+    assets.create("data", "d", "1", {"path": "x", "description": "old", "tags": {"a": "1"}})
+
+    assets.create("data", "d", "1", {"path": "x", "description": "new"})
+
+    assert assets.get("data", "d", "1").spec == {"path": "x", "description": "new", "tags": {"a": "1"}}
+    assert [asset.version for asset in assets.entries("data", "d")] == ["1"]
 
 
 def test_kinds_do_not_meet(assets: Assets) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -238,3 +239,30 @@ def test_a_snapshot_is_what_was_there(tmp_path: Path, tree: dict[str, bytes]) ->
 
     assert files(workspace.content.folder(digest)) == files(code)
     assert workspace.content.snapshot_code(workspace.content.folder(digest)) == digest
+
+
+def test_nothing_is_left_beside_a_snapshot_or_an_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even of one that came to no end."""
+    workspace = Workspace(tmp_path / "home").create()
+    source, content = tmp_path / "source", workspace.content
+    (source / "sub").mkdir(parents=True)
+    for name in ("a", "sub/b"):
+        (source / name).write_text(name, encoding="utf-8")
+    store = tmp_path / "store"
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "utime", fail)  # the last thing that is done for a file
+        for keep in (content.snapshot_code, content.keep, lambda folder: content.upload(folder, store)):
+            with pytest.raises(OSError, match="No space"):
+                keep(source)
+    left = [path for folder in (content.root, store) for path in folder.rglob("*") if not path.is_dir()]
+    assert left == []
+
+    digest, uploaded = content.snapshot_code(source), content.upload(source, store)
+
+    assert os.listdir(content.root) == [digest]
+    assert [*os.listdir(store), *os.listdir(store / uploaded)] == [uploaded, "source"]
+    assert sorted(os.listdir(store / uploaded / "source")) == sorted(os.listdir(content.folder(digest))) == ["a", "sub"]
