@@ -2,54 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 from plans import holds
+from small_jobs import NEED, TEXT, job, nested, node
 
 from creditml.check import check, check_component
-from creditml.model import Command, ComponentInput, ComponentOutput, Job, JobOutput, Literal, Node, Pipeline
+from creditml.model import Command, ComponentInput, Job, JobOutput
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-TEXT, FOLDER = ComponentInput("string"), ComponentInput("uri_folder")
-ONE_OUTPUT = {"out": ComponentOutput()}
-SHOW = Command(
-    "echo ${{inputs.text}} ${{inputs.data}} > ${{outputs.out}}",
-    name="show",
-    inputs={
-        "text": TEXT._replace(default="x"),
-        "data": FOLDER._replace(optional=True),
-        "n": ComponentInput("integer", default="1", max="9"),
-    },
-    outputs=ONE_OUTPUT,
-)
-NEED = Command("c", name="need", inputs={"r": TEXT, "o": TEXT._replace(optional=True)}, outputs=ONE_OUTPUT)
 CHOOSE = Command("c", name="choose", inputs={"e": TEXT._replace(enum=("p", "q"))})
 READ_FILE = Command("c", name="read_file", inputs={"data": ComponentInput("uri_file")})
 PROMOTED = {"out": JobOutput(binding="${{parent.outputs.z}}")}
 STRAY = {"stray": JobOutput(binding="${{parent.outputs.z}}")}
-
-
-def node(name: str = "a", component: Any = SHOW, outputs: Any = None, **inputs: str) -> Node:
-    kind = "pipeline" if isinstance(component, Pipeline) else "command"
-    return Node(name, component, kind, {key: Literal(value) for key, value in inputs.items()}, outputs or {})
-
-
-def pipeline(*nodes: Node, name: str | None = "inner", inputs: Any = None, outputs: Sequence[str] = ()) -> Pipeline:
-    jobs = {child.name: child for child in nodes}
-    return Pipeline(jobs, name, inputs=inputs or {}, outputs=dict.fromkeys(outputs, ComponentOutput()))
-
-
-def job(*nodes: Node, inputs: Any = None, outputs: Sequence[str] = (), **values: str) -> Job:
-    component = pipeline(*nodes, name=None, inputs=inputs, outputs=outputs)
-    given = {key: Literal(value) for key, value in values.items()}
-    return Job(Node("", component, "pipeline", given, compute="cpu"))
-
-
-def nested(*nodes: Node, inputs: Any = None, outputs: Sequence[str] = (), **values: str) -> Node:
-    return node("s", pipeline(*nodes, inputs=inputs, outputs=outputs), **values)
 
 
 MISTAKES: dict[str, tuple[Job, str, str]] = {
