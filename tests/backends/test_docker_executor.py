@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from containers import IMAGE
-from project import Project, eventually, pipeline, step
+from project import Project, eventually, pipeline, processes, step
 
 from creditml.config import EnvironmentSettings
 from creditml.entry_points import load
@@ -150,6 +150,7 @@ def test_a_canceled_job_leaves_no_container(project: Project, engine: Engine) ->
     project.creditml("job", "cancel", "-n", "long")
     eventually(lambda: project.json("job", "show", "-n", "long")["status"] == "Canceled")
     run = project.json("job", "list", "-p", "long")[0]["name"]
+    eventually(lambda: not processes(f"creditml.engine {project.workspace} long "))
     assert engine.api.containers(all=True, filters={"label": f"creditml.run={run}"}) == []
 
 

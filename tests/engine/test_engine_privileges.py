@@ -35,8 +35,9 @@ def restricted(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
         if subprocess.run(probe, capture_output=True, check=False).returncode:
             pytest.skip("the interpreter isn't there for others")
     if request.param == "ordinary user":
-        for folder in (project.folder, *list(tmp_path.parents)[:2], tmp_path):
-            folder.chmod(0o755)
+        for folder in (project.folder, *project.folder.parents):  # pytest's own temporary folders are closed to others
+            if folder.stat().st_mode & 0o005 != 0o005:
+                folder.chmod(0o755)
         os.chown(project.folder, NOBODY, NOBODY)
         project.variables["HOME"] = str(project.folder)
     return project
