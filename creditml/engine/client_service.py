@@ -25,7 +25,7 @@ _START = (
 _PATIENCE = 10.0  # seconds for a server to end
 
 
-class Access:
+class ClientService:
     """A server for the steps of one runner. Register it with a selector, and `attend` when it is readable."""
 
     def __init__(self, root: Path, tracking_uri: str, path: str, log: Path) -> None:

@@ -15,7 +15,7 @@ _SCANNED = (".py", ".r", ".sh", ".ipynb", ".yml", ".yaml", ".toml", ".cfg")
 _SCAN_LIMIT = 1 << 20  # bytes of a file
 
 
-def named(plan: Plan, workspace: Workspace, words: frozenset[bytes]) -> set[bytes]:
+def words_in_code(plan: Plan, workspace: Workspace, words: frozenset[bytes]) -> set[bytes]:
     """Those of the words that stand in the commands or the code of a frozen job's steps."""
     found: set[bytes] = set()
     for text in _texts(plan, workspace):

@@ -18,7 +18,7 @@ from creditml.workspace.runner_lock import RunnerLock
 def main(words: list[str]) -> int:
     """The main function of a detached runner."""
     start = Start.parse(words)
-    hold = RunnerLock.adopt(Path(start.root, "jobs", start.job), start.lock, start.wake)
+    lock = RunnerLock.adopt(Path(start.root, "jobs", start.job), start.lock, start.wake)
     place: int | None = start.place
     if start.place != NONE:
         os.set_inheritable(start.place, False)  # noqa: FBT003  takes no keywords
@@ -27,7 +27,7 @@ def main(words: list[str]) -> int:
     os.environ[JOB_VARIABLE] = start.job
     from creditml.engine.detached_run import run_detached
 
-    return run_detached(start, hold, None if place == NONE else place)
+    return run_detached(start, lock, None if place == NONE else place)
 
 
 def _wait(start: Start) -> int | None:

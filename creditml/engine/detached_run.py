@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from creditml.workspace.runner_lock import RunnerLock
 
 
-def run_detached(start: Start, hold: RunnerLock, place: int | None) -> int:
+def run_detached(start: Start, lock: RunnerLock, place: int | None) -> int:
     """Run a job whose turn it is.
 
     Args:
         start: what the process was told.
-        hold: the job's lock and pipe.
+        lock: the job's lock and pipe.
         place: the descriptor of its place in the queue, if it takes one; of one that waited None says that it was
             canceled.
     """
@@ -34,14 +34,14 @@ def run_detached(start: Start, hold: RunnerLock, place: int | None) -> int:
         _wake_first(workspace, start.queue)  # there may be another place
     if start.position and place is None:
         _cancel(workspace, start.job)
-        hold.release()
+        lock.release()
         workspace.close()
         return 1
     record = workspace.jobs.get(start.job)
     module, _, attribute = start.executor.partition(":")
     executor: LocalJobs = getattr(importlib.import_module(module), attribute)(workspace, Options.load(start.options))
     executor.get_ready()
-    with executor.resume(record, hold, recorded_plan(record)) as runner:
+    with executor.resume(record, lock, recorded_plan(record)) as runner:
         while runner.advance():
             pass
     if place is not None:

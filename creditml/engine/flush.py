@@ -12,8 +12,8 @@ from creditml.engine.stage import flush_outputs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from creditml.engine.command import CommandRun
     from creditml.engine.outcome import Outcome
+    from creditml.engine.run import Run
 
 
 _AT_ONCE = 3
@@ -23,7 +23,7 @@ _GATHERING = 0.5  # seconds: each flush holds up whoever makes files meanwhile, 
 class Flushed(NamedTuple):
     """A step's outcome once its outputs are on disk, or the reason why they are not."""
 
-    run: CommandRun
+    run: Run
     outcome: Outcome
     error: OSError | None = None
 
@@ -44,7 +44,7 @@ class Flusher:
         """Readable when something is done."""
         return self._read
 
-    def submit(self, run: CommandRun, outcome: Outcome) -> None:
+    def submit(self, run: Run, outcome: Outcome) -> None:
         """Flush the outputs of a step."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, daemon=True)

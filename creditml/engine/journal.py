@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from creditml import tracking
 from creditml.history.life import give_up
-from creditml.model import MODEL_TYPES
 from creditml.names import run_id as new_run_id
 from creditml.nodes.table import node_type
-from creditml.references import output_uri
 from creditml.statuses import COMPLETED, FAILED, FINALIZING, MLFLOW, PREPARING, RUNNING
 from creditml.workspace.records import JobRecord, now
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from creditml.engine.command import CommandRun
     from creditml.engine.outcome import Outcome
+    from creditml.engine.run import Run
     from creditml.model import Node
-    from creditml.plan import Plan
+    from creditml.plan import Plan, PlannedStep
     from creditml.seams.executor import StepState
     from creditml.workspace import Workspace
 
@@ -33,21 +31,22 @@ _EXECUTION_LOG = "logs/azureml/executionlogs.txt"
 
 
 class Journal:
-    """Writes down what happens to one job; each event is one transaction."""
+    """Writes down what happens to one job; each event is one transaction. Several steps that begin or end share one."""
 
-    def __init__(self, workspace: Workspace, record: JobRecord, plan: Plan) -> None:
-        """Nothing is written yet."""
+    def __init__(self, workspace: Workspace, record: JobRecord, plan: Plan, experiment_id: str) -> None:
+        """`experiment_id` is MLflow's id of the job's experiment."""
         self._workspace, self._record, self._plan = workspace, record, plan
         self._jobs = workspace.jobs
-        self.experiment_id = tracking.experiment_id(workspace.root, record.experiment_name)
+        self._experiment_id = experiment_id
         self._folder = self._jobs.folder(record)
-        self._groups = _groups(plan)
+        self._groups = dict.fromkeys(plan.pipelines, 0)  # how many steps of each are still to end
+        self.add(plan.steps.values())
         self._group_runs: dict[str, str] = {}
         self._trouble: dict[str, str] = {}
         self._user = _user()
         self._exit_code: int | None = None
         self._log: TextIO | None = None
-        self._begun: list[tuple[CommandRun, int]] = []  # to be written down, with the time
+        self._begun: list[tuple[Run, int]] = []  # still to be recorded, with the time
         self.due: float | None = None
         """When there is something to `write`, as `time.monotonic` has it."""
 
@@ -62,63 +61,66 @@ class Journal:
             log.parent.mkdir(parents=True, exist_ok=True)
             self._log = log.open("a", encoding="utf-8", buffering=1)
 
-    def step_began(self, run: CommandRun) -> None:
-        """A step was taken up; it is written down at `due`, with others. See `write`."""
-        if run.path:
+    def add(self, steps: Iterable[PlannedStep]) -> None:
+        """There are further steps; the pipelines that they are in have not ended."""
+        for step in steps:
+            for group in _pipelines_of(step.path):
+                self._groups[group] += 1
+
+    def step_began(self, run: Run) -> None:
+        """A step begins; `write` records it, which should be called at `due`."""
+        if run.step.path:
             self._begun.append((run, now()))
             self.due = self.due or time.monotonic() + _GATHERING
 
     def write(self) -> None:
-        """Write down which steps were taken up.
-
-        Children appear when they start; Azure ML creates none for steps that never run.
-        """
+        """Record the steps that have begun. Those that never begin have no record, as in Azure ML."""
         if not self._begun:
             return
         groups = dict(self._group_runs)
         try:
-            # a step that has begun and not ended is lost with the machine, recorded or not
+            # not flushed: if the machine stops, a step that has begun and not ended is lost in any case
             with self._workspace.transaction(durable=False):
                 for run, at in self._begun:
-                    self._begin_child(run.run_id, run.path, run.step.node, self._parent(run.path, at), at)
+                    self._begin_child(run.run_id, run.step.path, run.step.node, self._parent(run.step.path, at), at)
         except BaseException:
-            self._group_runs = groups  # nor are they recorded
+            self._group_runs = groups  # those that were begun in it aren't recorded either
             raise
         begun, self._begun, self.due = self._begun, [], None
         for run, _ in begun:
             self.note(f"Submitting 1 runs, first five are: {run.run_id[:8]}:{run.run_id}")
 
-    def steps_ended(self, ended: Sequence[tuple[CommandRun, Outcome]]) -> None:
-        """Steps have their final statuses; all are written down, or none is."""
+    def steps_ended(self, ended: Sequence[tuple[Run, Outcome]]) -> None:
+        """Record the final statuses of steps: of all of them, or of none."""
         self.write()
         groups = dict(self._groups), dict(self._trouble)
         try:
-            with self._workspace.transaction(durable=False) as db:  # the job's end makes it last
+            with self._workspace.transaction(durable=False) as db:  # the record of the job's end is flushed
                 for run, outcome in ended:
                     self._end_step(db, run, outcome)
         except BaseException:
             self._groups, self._trouble = groups
             raise
         for run, _ in ended:
-            if run.path:
+            if run.step.path:
                 self.note(f"Completing processing run id {run.run_id}.")
 
-    def _end_step(self, db: sqlite3.Connection, run: CommandRun, outcome: Outcome) -> None:
+    def _end_step(self, db: sqlite3.Connection, run: Run, outcome: Outcome) -> None:
         at = now()
         statuses = (FINALIZING, COMPLETED) if outcome.status == COMPLETED else (outcome.status,)
         error = {"code": outcome.code, "message": outcome.message} if outcome.message else None
         results = {"outputs": dict(outcome.outputs), "metrics": dict(outcome.metrics)}
-        if not run.path:  # the job is the step: `end` records both
+        if not run.step.path:  # the job is the step: `end` records both
             self._exit_code = outcome.exit_code
             return
         self._jobs.transit(
             run.run_id, *statuses, ended_at=at, exit_code=outcome.exit_code, error=error, results=results
         )
         tracking.end_run(db, run.run_id, MLFLOW[outcome.status], at)
-        self._settle(db, run.path, outcome.status)
+        self._settle(db, run.step.path, outcome.status)
 
     def skipped(self, paths: Sequence[str], status: str) -> None:
-        """Steps that will never run, since what they need failed or the job is canceled."""
+        """Steps will never run, since what they need failed or the job is canceled."""
         if not paths:
             return
         self.write()
@@ -126,8 +128,8 @@ class Journal:
             for path in paths:
                 self._settle(db, path, status)
 
-    def failed(self, run: CommandRun, outcome: Outcome) -> None:
-        """Azure ML's line on a failed child."""
+    def failed(self, run: Run, outcome: Outcome) -> None:
+        """Write Azure ML's line about a failed step."""
         self.note(f"Job failed, job RunId is {run.run_id}. Error: {outcome.message}")
 
     def end(
@@ -163,19 +165,19 @@ class Journal:
             tracking.end_run(db, self._record.name, MLFLOW[status], at)
 
     def places(self) -> list[str]:
-        """Where the outputs of all steps are that are recorded."""
+        """The places of all outputs that are recorded."""
         outputs = [record.results.get("outputs", {}) for record in self._jobs.steps(self._record.name)]
         return [place for places in outputs for place in places.values()]
 
     def abandon(self, error: Mapping[str, str], states: dict[str, StepState]) -> str:
-        """What has not ended failed, for a reason that leaves no time for more.
+        """Record that all that has not ended failed, for a reason that leaves no time for more.
 
         Args:
             error: the reason.
-            states: the steps, which are brought up to date.
+            states: the steps' states, which are brought up to date.
 
         Returns:
-            the job's status.
+            The job's status.
         """
         if self._log is not None:
             with suppress(OSError):
@@ -196,25 +198,8 @@ class Journal:
                 states[path] = state._replace(status=FAILED, ended_at=now(), error=error["message"])
         return job.status
 
-    def register(self, run: CommandRun, taken: Mapping[str, str]) -> None:
-        """Outputs that have a name become assets.
-
-        Raises:
-            Conflict: that version exists.
-        """
-        for name, output in run.step.outputs.items():
-            if output.name and name in taken:
-                kind = "model" if output.type in MODEL_TYPES else "data"
-                spec = {
-                    "name": output.name,
-                    "type": output.type,
-                    "path": output_uri(run.run_id, name),
-                    "properties": {"job_name": run.run_id},
-                }
-                self._workspace.assets.create(kind, output.name, output.version, spec)
-
     def note(self, line: str) -> None:
-        """A line of the pipeline's execution log."""
+        """Write a line into the pipeline's execution log."""
         if self._log is not None:
             stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
             self._log.write(f"[{stamp}Z] {line}\n")
@@ -227,7 +212,7 @@ class Journal:
                 run_id=record.name,
                 name=record.display_name or record.name,
                 experiment=record.experiment_name,
-                experiment_id=self.experiment_id,
+                experiment_id=self._experiment_id,
                 parent=parent or None,
                 root=record.root,
                 start_time=record.started_at or now(),
@@ -237,11 +222,9 @@ class Journal:
         )
 
     def _parent(self, path: str, at: int) -> str:
-        """The run that a step is a child of: the innermost pipeline's, begun now if it is its first step."""
+        """The run of the innermost pipeline that a step is in; it begins with its first step."""
         parent = self._record.name
-        names = path.split(".")
-        for depth in range(1, len(names)):
-            group = ".".join(names[:depth])
+        for group in _pipelines_of(path):
             if group not in self._group_runs:
                 self._group_runs[group] = self._begin_group(group, parent, at)
             parent = self._group_runs[group]
@@ -273,10 +256,8 @@ class Journal:
             self._begin_run(db, record, parent)
 
     def _settle(self, db: sqlite3.Connection, path: str, ended: str) -> None:
-        """A step is through: so are the pipelines that have no other left."""
-        names = path.split(".")
-        for depth in range(len(names) - 1, 0, -1):
-            group = ".".join(names[:depth])
+        """A step has ended, and so have the nested pipelines of which it was the last one."""
+        for group in reversed(_pipelines_of(path)):
             self._groups[group] -= 1
             if ended != COMPLETED and self._trouble.get(group) != FAILED:
                 self._trouble[group] = ended
@@ -302,7 +283,7 @@ class Journal:
         return {"code": "UserError", "message": where + failed.error}
 
     def _link(self, places: Mapping[str, str]) -> None:
-        """The job's outputs, under its own folder too."""
+        """Link the job's outputs into its own folder."""
         folder = self._folder / "outputs"
         folder.mkdir(parents=True, exist_ok=True)
         for name, place in places.items():
@@ -312,14 +293,10 @@ class Journal:
                 link.symlink_to(os.path.relpath(source, folder))
 
 
-def _groups(plan: Plan) -> dict[str, int]:
-    """How many steps each nested pipeline has, at any depth."""
-    counts = dict.fromkeys(plan.pipelines, 0)
-    for path in plan.steps:
-        names = path.split(".")
-        for depth in range(1, len(names)):
-            counts[".".join(names[:depth])] += 1
-    return counts
+def _pipelines_of(path: str) -> list[str]:
+    """The paths of the nested pipelines that a step is in, the outermost first."""
+    names = path.split(".")
+    return [".".join(names[:depth]) for depth in range(1, len(names))]
 
 
 def _user() -> str:

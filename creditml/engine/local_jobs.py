@@ -8,7 +8,6 @@ from creditml.engine.runner import Runner
 from creditml.errors import SpecError
 from creditml.history.life import POLL, follow, settle
 from creditml.history.recorded import recorded_plan
-from creditml.history.steps import started_step
 from creditml.nodes.table import node_type
 from creditml.plan import plan
 from creditml.references import output_uri
@@ -118,12 +117,12 @@ class LocalJobs:
 
     def run(self, prepared: Prepared) -> Runner:
         """Record a job, with this process as its runner: a context manager, to be advanced."""
-        record, hold, job = submit(prepared, self.workspace, self.name)
-        return self.resume(record, hold, plan(job))
+        record, lock, job = submit(prepared, self.workspace, self.name)
+        return self.resume(record, lock, plan(job))
 
-    def resume(self, record: JobRecord, hold: RunnerLock, planned: Plan) -> Runner:
+    def resume(self, record: JobRecord, lock: RunnerLock, planned: Plan) -> Runner:
         """Take up a recorded job, with this process as its runner."""
-        job = Submitted(record, hold, planned, self.provider)
+        job = Submitted(record, lock, planned, self.provider)
         return Runner(job, self.workspace, self._take_launcher(), self.options)
 
     def provider(self) -> Provider:
@@ -162,16 +161,19 @@ class LocalJobs:
 
     def detach(self, prepared: Prepared) -> JobRecord:
         """Record a job and start a runner of its own for it; if enough others run, it waits for its turn."""
-        from creditml.engine.arrival import start_runner
+        from creditml.engine.start_detached import start_detached
 
-        record, hold, _ = submit(prepared, self.workspace, self.name)
-        return start_runner(self, record, hold)
+        record, lock, _ = submit(prepared, self.workspace, self.name)
+        maker = type(self)
+        return start_detached(record, lock, self.workspace, self.options, f"{maker.__module__}:{maker.__qualname__}")
 
     def _record(self, job: str, node: str, *, wait: bool = False) -> JobRecord:
         """The record of a job or of a node of it; one that may start yet can be waited for."""
         record = self.workspace.jobs.get(job)
         if not node:
             return record
+        from creditml.history.steps import started_step
+
         pause = POLL if wait and node in recorded_plan(record).steps else None
 
         def look() -> tuple[bool, list[tuple[str, str]]]:

@@ -1,4 +1,4 @@
-"""How a step is and how it ended, in the words that Azure ML has for it."""
+"""How a step ended, in the words that Azure ML has for it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import OutputMissing
 from creditml.model import NOTHING
-from creditml.statuses import FAILED
+from creditml.statuses import CANCELED, FAILED
 from creditml.workspace.disk import disk_words, full_disk, is_full
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from creditml.seams.launcher import Exit
@@ -30,6 +30,25 @@ class Outcome(NamedTuple):
     exit_code: int | None = None
     outputs: Mapping[str, str] = NOTHING
     metrics: Mapping[str, float] = NOTHING
+
+
+def canceled(exit_code: int | None = None) -> Outcome:
+    """The job was canceled, and this step with it."""
+    return Outcome(CANCELED, "The step was canceled.", "Canceled", exit_code)
+
+
+def timed_out(limit: float, exit_code: int | None) -> Outcome:
+    """The command ran longer than its spec lets it; `limit` is in seconds."""
+    message = f"The step was canceled since it ran longer than its limits.timeout of {limit:g} s."
+    return Outcome(CANCELED, message, "Timeout", exit_code)
+
+
+def inputs_changed(files: Sequence[str]) -> Outcome | None:
+    """The command ended well, but it has changed these files of its inputs; None if there are none."""
+    if not files:
+        return None
+    message = f"The step changed its input: {', '.join(files[:3])}. Inputs are read-only; write to an output."
+    return Outcome(FAILED, message, "InputChanged", 0)
 
 
 def not_started(error: Exception, folder: Path) -> Outcome:

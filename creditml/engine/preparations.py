@@ -6,17 +6,19 @@ import selectors
 import sys
 from typing import TYPE_CHECKING
 
-from creditml.engine.client_service import NAMES, Access
-from creditml.engine.code_words import named
+from creditml.engine.client_service import NAMES, ClientService
+from creditml.engine.code_words import words_in_code
+from creditml.engine.step_view import step_base
 from creditml.environments.wanted import Provided, is_conda
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from creditml.engine.providing import Providing
-    from creditml.engine.runner import Runner
-    from creditml.environments.wanted import Provider
+    from creditml.engine.job_environments import JobEnvironments
     from creditml.plan import PlannedStep
+    from creditml.seams.launcher import Launcher
+    from creditml.submission.options import Options
+    from creditml.submission.submit import Submitted
+    from creditml.tracking import Tracking
+    from creditml.workspace import Workspace
 
 _MLFLOW = b"mlflow"
 _INSTALLS = frozenset({b"pip install", b"pip3 install", b'"pip"', b"'pip'"})
@@ -25,66 +27,72 @@ _HOST = Provided()
 
 
 class Preparations:
-    """Gets ready what the steps of one runner need. No step may start while it is `waiting`."""
+    """Gets ready what the steps of one job need. No step may start while it is `waiting`."""
 
-    def __init__(self, runner: Runner, provider: Callable[[], Provider] | None) -> None:
-        """Nothing is begun yet; `provider` gives what makes environments."""
-        self._runner, self._provider = runner, provider
-        self._access: Access | None = None
-        self._providing: Providing | None = None
+    def __init__(
+        self, job: Submitted, workspace: Workspace, launcher: Launcher, tracking: Tracking, options: Options
+    ) -> None:
+        """Know the job and what runs it; `begin` begins."""
+        self._job, self._workspace, self._launcher, self._tracking = job, workspace, launcher, tracking
+        self._settings = options.environments
+        self.variables = step_base(options.pass_env, workspace.root / "bin", isolated=launcher.isolated)
+        """What every step has in its environment before its own variables."""
+        self.warnings: list[str] = []
+        """What is to be said when the job has ended."""
+        self._service: ClientService | None = None
+        self._environments: JobEnvironments | None = None
         self._told: list[str] = []
         self._installs = False
 
     @property
     def waiting(self) -> bool:
         """Whether anything is still missing."""
-        return any(part is not None and not part.ready for part in (self._access, self._providing))
+        return any(part is not None and not part.ready for part in (self._service, self._environments))
 
     @property
     def serving(self) -> bool:
         """Whether steps have a server of their own, which must know them before they start."""
-        return self._access is not None
+        return self._service is not None
 
     @property
     def failure(self) -> str | None:
         """Why no step can start, if none can."""
-        return self._providing.failure if self._providing else None
+        return self._environments.failure if self._environments else None
 
     def begin(self, selector: selectors.BaseSelector) -> None:
-        """Begin with all of it; returns at once.
+        """Begin with all of it; returns at once. What is to be done later is called through the selector's keys.
 
         Raises:
             CreditMLError: nobody knows one of the environments.
         """
-        runner = self._runner
-        names = named(runner.plan, runner.workspace, NAMES | _INSTALLS | {_MLFLOW})
+        names = words_in_code(self._job.plan, self._workspace, NAMES | _INSTALLS | {_MLFLOW})
         self._installs = bool(names & _INSTALLS)
         if _MLFLOW in names:
-            runner.tracking.start()
-        if self._is_needed():
-            self._begin_providing(selector)
-        if names & NAMES and runner.launcher.isolated:
-            runner.warnings.append("The code names an MLClient; from a container it doesn't reach this workspace yet.")
+            self._tracking.start()
+        if self._makes_environments():
+            self._begin_environments(selector)
+        if names & NAMES and self._launcher.isolated:
+            self.warnings.append("The code names an MLClient; from a container it doesn't reach this workspace yet.")
         elif names & NAMES:
-            log = runner.workspace.jobs.folder(runner.record) / "service.log"
-            self._access = Access(runner.workspace.root, runner.tracking.uri, runner.host["PATH"], log)
-            selector.register(self._access, selectors.EVENT_READ, lambda: self._on_access(selector))
+            log = self._workspace.jobs.folder(self._job.record) / "service.log"
+            self._service = ClientService(self._workspace.root, self._tracking.uri, self.variables["PATH"], log)
+            selector.register(self._service, selectors.EVENT_READ, lambda: self._on_service(selector))
 
     def of(self, step: PlannedStep) -> Provided:
         """The environment of a step, once nothing is missing."""
-        return self._providing.of(step) if self._providing else _HOST
+        return self._environments.of(step) if self._environments else _HOST
 
-    def shared(self, step: PlannedStep) -> str:
-        """The folder of the Python environment that a step needs a layer of its own over; empty if it needs none.
+    def base_of_layer(self, step: PlannedStep) -> str:
+        """The folder of the Python environment over which a step needs a layer of its own; empty if it needs none.
 
-        Over the host's own it gets one only where the job's code installs packages, since making it takes some
-        milliseconds; over one of conda too, since the layer is then Python's prefix, below which some packages look
-        for what isn't in a layer.
+        Over this machine's own environment a step gets one only if the job's code installs packages, since to make a
+        layer takes some milliseconds. The same holds for one of conda, since the layer then becomes Python's prefix,
+        below which some packages look for files that a layer doesn't have.
         """
         provided = self.of(step)
         if provided.folder:
             return provided.folder if self._installs or not is_conda(provided.folder) else ""
-        return sys.prefix if self._installs and not self._runner.launcher.isolated else ""
+        return sys.prefix if self._installs and not self._launcher.isolated else ""
 
     def told(self) -> list[str]:
         """What there is to tell about environments since the last call."""
@@ -93,45 +101,43 @@ class Preparations:
 
     def cancel(self) -> None:
         """Nobody waits any more."""
-        if self._providing is not None:
-            self._providing.cancel()
+        if self._environments is not None:
+            self._environments.cancel()
 
     def close(self) -> None:
         """Give everything back."""
-        if self._access is not None:
-            self._access.close()
-        if self._providing is not None:
-            self._providing.close()
+        if self._service is not None:
+            self._service.close()
+        if self._environments is not None:
+            self._environments.close()
 
-    def _is_needed(self) -> bool:
-        settings, isolated = self._runner.options.environments, self._runner.launcher.isolated
+    def _makes_environments(self) -> bool:
+        """Whether steps run in environments other than this machine's own."""
+        settings = self._settings
         own = any("env" in known for known in settings.known.values())
-        if self._provider is None or (not isolated and settings.mode in ("", "host") and not own):
-            return False  # on the host there is one already
-        return any(step.component.environment is not None for step in self._runner.plan.steps.values())
+        if self._job.provider is None or (not self._launcher.isolated and settings.mode in ("", "host") and not own):
+            return False
+        return any(step.component.environment is not None for step in self._job.plan.steps.values())
 
-    def _begin_providing(self, selector: selectors.BaseSelector) -> None:
-        from creditml.engine.providing import LOG, Providing
+    def _begin_environments(self, selector: selectors.BaseSelector) -> None:
+        from creditml.engine.job_environments import LOG, JobEnvironments
 
-        assert self._provider is not None  # noqa: S101  it was looked at
-        runner = self._runner
-        log = runner.workspace.jobs.folder(runner.record) / "artifacts" / LOG
-        self._providing = Providing(runner.plan, runner.workspace, runner.options.environments, log)
-        selector.register(self._providing, selectors.EVENT_READ, lambda: self._on_provided(selector))
-        self._providing.start(self._provider())
+        assert self._job.provider is not None  # noqa: S101  it was looked at
+        log = self._workspace.jobs.folder(self._job.record) / "artifacts" / LOG
+        self._environments = JobEnvironments(self._job.plan, self._workspace, self._settings, log)
+        selector.register(self._environments, selectors.EVENT_READ, lambda: self._on_environments(selector))
+        self._environments.start(self._job.provider())
 
-    def _on_access(self, selector: selectors.BaseSelector) -> None:
-        assert self._access is not None  # noqa: S101  it has something to say
-        selector.unregister(self._access)
-        self._access.attend()
-        self._runner.host = self._access.applied(self._runner.host)
-        if self._access.failure:
-            self._runner.warnings.append(self._access.failure)
+    def _on_service(self, selector: selectors.BaseSelector) -> None:
+        assert self._service is not None  # noqa: S101  it has something to say
+        selector.unregister(self._service)
+        self._service.attend()
+        self.variables = self._service.applied(self.variables)
+        if self._service.failure:
+            self.warnings.append(self._service.failure)
 
-    def _on_provided(self, selector: selectors.BaseSelector) -> None:
-        assert self._providing is not None  # noqa: S101  it has something to say
-        self._told += self._providing.attend()
-        if self._providing.ready:
-            selector.unregister(self._providing)
-            if self._providing.failure:
-                self._runner.give_up(self._providing.failure)
+    def _on_environments(self, selector: selectors.BaseSelector) -> None:
+        assert self._environments is not None  # noqa: S101  it has something to say
+        self._told += self._environments.attend()
+        if self._environments.ready:
+            selector.unregister(self._environments)

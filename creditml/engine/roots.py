@@ -1,8 +1,8 @@
-"""The folders that steps run in, one for each step that runs at a time: making one takes longer than many a step.
+"""The folders that steps run in: there are as many as steps run at a time, since to make one takes longer than a step.
 
-A root goes back only if its step ended well and left the layout as it was. Anything else in it is removed then, but for
-what the next step may need again: the code, if it is as it was, and empty places for inputs and outputs. The root of a
-step that failed stays where it is, to be looked at.
+A step that ended well leaves its root for the next one. Whatever else the step has put there is removed, but the code
+stays if it wasn't changed, and so do empty places for inputs and outputs. The root of a step that failed stays where it
+is, for people to look at. `Roots` alone makes, hands out and removes roots; a step holds the one that it has taken.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from creditml.engine.root_contents import Kept
+from creditml.engine.root import Root
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -24,11 +24,11 @@ class Roots:
     def __init__(self, folder: Path) -> None:
         """Make roots in `folder`, which need not exist."""
         self._folder = folder
-        self._free: list[Path] = []
-        self._kept: dict[Path, Kept] = {}
+        self._free: list[Root] = []
+        self._used: list[Root] = []  # left by steps that ended well, not yet cleared
         self._made = 0
 
-    def take(self, code: Path | None = None, places: Collection[str] = ()) -> Path:
+    def take(self, code: Path | None = None, places: Collection[str] = ()) -> Root:
         """A root with a step's code in its working folder, and nothing else.
 
         Args:
@@ -40,82 +40,68 @@ class Roots:
         """
         root = self._pick(code)
         try:
-            kept = self._kept[root]
-            kept.clear(code, places)
-            if code is not None and kept.code is None:
-                kept.put(code)
+            root.clear(code, places)
+            if code is not None and root.code is None:
+                root.put(code)
         except OSError:
-            self._forget(root)
+            _remove(root.path)
             raise
         return root
 
     def holds(self, code: Path) -> bool:
         """Whether there is a free root with that code in it."""
-        return any(self._kept[root].code == code for root in self._free)
+        return any(root.code == code for root in self._free)
 
-    def put(self, code: Path, root: Path) -> None:
-        """Copy a step's code into its root.
+    def leave(self, root: Root) -> None:
+        """Take back the root of a step that ended well, to be cleared when there is time for it."""
+        self._used.append(root)
 
-        Raises:
-            OSError: That failed.
-        """
-        self._kept[root].put(code)
+    def clear(self) -> None:
+        """Clear the roots that steps have left."""
+        while self._used:
+            self.give_back(self._used.pop())
 
-    def artifacts(self, root: Path, began: int | None) -> list[str]:
-        """The names of the folders for artifacts in which a step has left something; see `Kept.artifacts`."""
-        return self._kept[root].artifacts(began)
-
-    def give_back(self, root: Path, began: int | None = None) -> None:
-        """Empty a root for the next step; if it isn't as it was made, it goes.
-
-        Args:
-            root: the root.
-            began: when its step began, in ns since 1970; None if it never did.
-        """
+    def give_back(self, root: Root) -> None:
+        """Clear a root for the next step, or remove it if it isn't fit for one."""
         try:
-            if self._kept[root].restore(began):
+            if root.restore():
                 self._free.append(root)
                 return
         except OSError:
             pass
-        self._forget(root)
+        _remove(root.path)
 
     def drop(self, kept: Iterable[str]) -> None:
         """Remove all but the roots that these places are in."""
         for root in (self._folder / str(number) for number in range(self._made)):
             if not any(place.startswith(f"{root}{os.sep}") for place in kept):
-                _remove(str(root))
+                _remove(root)
 
     def close(self) -> None:
-        """Remove what nobody needs any more."""
+        """Remove the free roots. What steps that failed have left stays."""
         for root in self._free:
-            shutil.rmtree(root, ignore_errors=True)
+            shutil.rmtree(root.path, ignore_errors=True)
         self._free.clear()
         try:
             self._folder.rmdir()
         except OSError:
             return  # roots of failed steps are in it, or there was never one
 
-    def _pick(self, code: Path | None) -> Path:
+    def _pick(self, code: Path | None) -> Root:
         """A free root, if possible one with that code in it; or a new one."""
         for root in self._free:
-            if self._kept[root].code == code:
+            if root.code == code:
                 self._free.remove(root)
                 return root
         if self._free:
             return self._free.pop()
         self._folder.mkdir(parents=True, exist_ok=True)
-        root = self._folder / str(self._made)
+        path = self._folder / str(self._made)
         self._made += 1
-        self._kept[root] = Kept(str(root))
-        return root
-
-    def _forget(self, root: Path) -> None:
-        self._kept.pop(root, None)
-        _remove(str(root))
+        return Root(path)
 
 
-def _remove(root: str) -> None:
+def _remove(root: Path) -> None:
     """Remove a root, even if the step has closed folders in it to their owner."""
     shutil.rmtree(root, ignore_errors=True)
     for folder, names, _ in os.walk(root):

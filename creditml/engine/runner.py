@@ -14,30 +14,35 @@ import time
 from typing import TYPE_CHECKING
 
 from creditml import tracking
-from creditml.engine.command import CommandRun
-from creditml.engine.flush import Flusher
+from creditml.engine.context import Context
 from creditml.engine.journal import Journal
-from creditml.engine.outcome import Outcome, not_kept
 from creditml.engine.preparations import Preparations
+from creditml.engine.progress import Progress
+from creditml.engine.recorder import Recorder
 from creditml.engine.roots import Roots
+from creditml.engine.running import RunningSteps
 from creditml.engine.schedule import Schedule
-from creditml.engine.step_view import step_base
 from creditml.errors import CreditMLError
-from creditml.seams.executor import StepState
 from creditml.signals import Signals
 from creditml.statuses import CANCEL_REQUESTED, CANCELED, COMPLETED, FAILED, NOT_STARTED, RUNNING, TERMINAL
 from creditml.workspace.disk import full_disk
-from creditml.workspace.records import now
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from typing_extensions import Self
 
+    from creditml.engine.outcome import Outcome
+    from creditml.engine.run import Run
+    from creditml.plan import Plan, PlannedStep
+    from creditml.seams.executor import StepState
     from creditml.seams.launcher import Launcher
     from creditml.submission.options import Options
     from creditml.submission.submit import Submitted
     from creditml.workspace import Workspace
+    from creditml.workspace.records import JobRecord
 
-_SYNC = 20.0
+_SYNC = 20.0  # seconds for MLflow's server to take the last statuses
 
 
 class Runner:
@@ -46,33 +51,40 @@ class Runner:
     last_words = "steps are asked to end; Ctrl-C again kills them"
 
     def __init__(self, job: Submitted, workspace: Workspace, launcher: Launcher, options: Options) -> None:
-        """`provider` may be set until it begins: it gives what makes the steps' environments."""
-        record, plan = job.record, job.plan
-        self.workspace, self.record, self.plan, self.launcher, self.options = workspace, record, plan, launcher, options
-        self.states = {path: StepState(path) for path in plan.steps}
+        """Get ready to run a job, whose lock this process holds."""
+        self._progress = Progress(job.plan)
+        self._context = _context(job, workspace, launcher, options, self._progress)
+        self._journal = Journal(workspace, job.record, self.plan, self._context.experiment_id)
+        self._recorder = Recorder(self._journal, self._progress, self._context.tracking)
+        self._schedule = Schedule(job.plan, go_on=job.plan.job.settings.continue_on_step_failure is not False)
+        self._running = RunningSteps(self._context, max(1, options.max_parallel or os.cpu_count() or 1))
+        self._lock = job.lock
+        self._killed = self._closed = False
         self.status = NOT_STARTED
-        self.warnings: list[str] = []
+        self.reason: str | None = None
+        """Why no step could start."""
+        self.warnings: list[str] = self._context.preparations.warnings
         self.interrupted = False
-        self.tracking = tracking.Tracking(workspace.root, allowed_hosts=launcher.hosts)
-        self.journal = Journal(workspace, record, plan)
-        self.host = step_base(options.pass_env, workspace.root / "bin", isolated=launcher.isolated)
-        self.preparations = Preparations(self, job.provider)
-        self.roots = Roots(workspace.jobs.folder(record) / "cr")
-        self._hold = job.hold
-        self._schedule = Schedule(plan, go_on=plan.job.settings.continue_on_step_failure is not False)
-        self._places = max(1, options.max_parallel or os.cpu_count() or 1)
-        self._running: dict[str, CommandRun] = {}
-        self._next: CommandRun | None = None
-        self._used: list[CommandRun] = []  # whose roots are to be cleared
-        self._outputs: dict[tuple[str, str], str] = {}
-        self._selector = selectors.DefaultSelector()
-        self._changed: list[str] = []
-        self._canceled = False
-        self._killed = False
-        self._abandoned = self._closed = False
-        self._flusher = Flusher()
-        self._unrecorded: list[tuple[CommandRun, Outcome]] = []
-        self.reason: str | None = None  # why no step could start
+
+    @property
+    def record(self) -> JobRecord:
+        """The job, as it was submitted."""
+        return self._context.record
+
+    @property
+    def plan(self) -> Plan:
+        """Its steps."""
+        return self._progress.plan
+
+    @property
+    def states(self) -> Mapping[str, StepState]:
+        """How each step stands now, by its path."""
+        return self._progress.states
+
+    @property
+    def measured(self) -> bool:
+        """Whether steps may have logged metrics."""
+        return self._context.tracking.used
 
     def __enter__(self) -> Self:
         """Take the signals, and begin the job."""
@@ -87,14 +99,14 @@ class Runner:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        """Whatever happened: no process is left, and the job has a final status. A full disk is no error of ours."""
-        full = full_disk(error, self.workspace.root)
+        """Whatever happened, no process is left and the job has a final status. A full disk ends the job, not more."""
+        full = full_disk(error, self._context.workspace.root)
         try:
             if full:
                 self._abandon(full)
             elif self.status not in TERMINAL:
                 self.cancel(force=True)
-                while self._running or self._flusher.pending:
+                while self._running or self._recorder.pending:
                     self.advance(1.0)
                 self._end()
         finally:
@@ -106,112 +118,122 @@ class Runner:
         if self.status in TERMINAL:
             return False
         began = self._fill()
-        if self._schedule.done and not self._flusher.pending:
+        if self._schedule.done and not self._recorder.pending:
             self._end()
             return False
         if self._schedule.done:
-            self._flusher.hurry()
-            self.launcher.close()
+            self._recorder.hurry()
+            self._context.launcher.close()
         self._look_ahead()
         # what has begun is to be shown at once
-        for key, _ in self._selector.select(0.0 if began else self._patience(timeout)):
+        for key, _ in self._running.selector.select(0.0 if began else self._patience(timeout)):
             key.data()
-        if self.journal.due is not None and time.monotonic() >= self.journal.due:
-            self.journal.write()
+        if self._journal.due is not None and time.monotonic() >= self._journal.due:
+            self._journal.write()
         self._fill()  # before anybody is shown anything
-        self._check_deadlines()
+        for run in self._running:
+            if run.deadline is not None and time.monotonic() >= run.deadline:
+                run.overdue()
+                self._abandon_if_ended(run)
         return True
 
     def changes(self) -> list[tuple[str, StepState]]:
-        """The steps that have begun or ended since the last call."""
-        changed, self._changed = self._changed, []
-        return [(path, self.states[path]) for path in dict.fromkeys(changed)]
+        """The steps that were added, have begun or ended since the last call."""
+        return self._progress.changes()
 
     def told(self) -> list[str]:
         """What was said of environments that are made, since the last call."""
-        return self.preparations.told()
+        return self._context.preparations.told()
 
-    @property
-    def measured(self) -> bool:
-        """Whether steps may have logged metrics."""
-        return self.tracking.used
+    def add(self, steps: Sequence[PlannedStep]) -> None:
+        """Run further steps, while others still run or wait.
 
-    def give_up(self, reason: str) -> None:
-        """No step can start: the job fails."""
-        self.reason = reason
-        self.journal.note(f"Environment preparation failed. {reason}")
-        self._stop()
+        They may need steps that are known already, and their environments must be those of such steps. One that needs
+        a step that failed or was skipped is skipped.
+
+        Raises:
+            ValueError: a step is known already or needs one that isn't, or the last step has ended.
+        """
+        if self._schedule.done:
+            message = "No step can be added to a job whose last step has ended."
+            raise ValueError(message)
+        skipped = self._schedule.add(steps)
+        self._progress.add(steps)
+        self._journal.add(steps)
+        self._skipped(skipped)
 
     def cancel(self, *, force: bool = False) -> None:
         """End the job: steps are asked to end, and killed after a grace, or at once by force."""
         if not self._canceled:
-            self._canceled = True
             self.status = CANCEL_REQUESTED
-            self.workspace.jobs.transit(self.record.name, self.status)
-            self.journal.note("Experiment cancel requested, checking remained jobs...")
-            self.preparations.cancel()
+            self._context.workspace.jobs.transit(self.record.name, self.status)
+            self._journal.note("Experiment cancel requested, checking remained jobs...")
+            self._context.preparations.cancel()
             self._stop()
         if force and not self._killed:
             self._killed = True
-            for run in list(self._running.values()):
-                self._kill(run)
+            for run in self._running:
+                run.kill()
+                self._abandon_if_ended(run)
+
+    @property
+    def _canceled(self) -> bool:
+        return self.status == CANCEL_REQUESTED
 
     # -- beginning and end
 
     def _listen(self) -> None:
-        self._selector.register(self._signals, selectors.EVENT_READ, self._on_signal)
-        self._selector.register(self._hold.fileno(), selectors.EVENT_READ, self._on_wake)
-        self._selector.register(self._flusher.fileno(), selectors.EVENT_READ, self._on_flushed)
-        self._selector.register(self.tracking.fileno(), selectors.EVENT_READ, self._on_tracking)
+        listen = self._running.selector.register
+        listen(self._signals, selectors.EVENT_READ, self._on_signal)
+        listen(self._lock.fileno(), selectors.EVENT_READ, self._on_wake)
+        listen(self._recorder.fileno(), selectors.EVENT_READ, self._recorder.attend)
+        listen(self._context.tracking.fileno(), selectors.EVENT_READ, self._on_tracking)
 
     def _begin(self) -> None:
-        self.workspace.reserve.make()
-        self.journal.begin()
+        self._context.workspace.reserve.make()
+        self._journal.begin()
         self.status = RUNNING
         try:
-            self.preparations.begin(self._selector)
+            self._context.preparations.begin(self._running.selector)
         except CreditMLError as error:
-            self.give_up(str(error))
+            self._give_up(str(error))
         self._on_wake()
 
+    def _give_up(self, reason: str) -> None:
+        """No step can start: the job fails."""
+        self.reason = reason
+        self._journal.note(f"Environment preparation failed. {reason}")
+        self._stop()
+
     def _end(self) -> None:
-        statuses = [state.status for state in self.states.values()]
         if self._canceled:
             self.status = CANCELED
-        elif self.reason:
-            self.status = FAILED
-        elif all(status == COMPLETED for status in statuses):
-            self.status = COMPLETED
-        elif list(self.plan.steps) == [""]:
-            self.status = statuses[0]
         else:
-            self.status = FAILED
+            self.status = FAILED if self.reason else self._progress.status()
         self._look_ahead()
         closing = threading.Thread(target=self._tidy)  # takes as long as the record to reach the disk
         closing.start()
-        self.journal.end(self.status, self.states, self._outputs, self.reason)
+        self._journal.end(self.status, self.states, self._progress.outputs, self.reason)
         closing.join()
-        if not self.tracking.sync(_SYNC):
+        mlflow = self._context.tracking
+        if not mlflow.sync(_SYNC):
             self.warnings.append(
                 "MLflow's server did not take the last statuses in time; it will when it is next started."
             )
-        if self.tracking.failure:
-            self.warnings.append(self.tracking.failure)
+        if mlflow.failure:
+            self.warnings.append(mlflow.failure)
 
     def _tidy(self) -> None:
-        self.roots.close()
-        self.launcher.close()
+        self._context.roots.close()
+        self._context.launcher.close()
 
     def _abandon(self, why: str) -> None:
-        """End the job for want of room: with what ran goes what it wrote by half, and then there is some."""
-        self.launcher.close()  # or what runs would fill that room too
-        self.roots.drop(self.journal.places())
-        self.workspace.reserve.release()
-        self._record()  # what there was no room for
-        self._flusher.hurry()
-        while self._flusher.pending:
-            self._on_flushed()
-        self.status = self.journal.abandon({"code": "DiskFull", "message": why}, self.states)
+        """End the job, since the disk is full. What steps wrote by half is removed, which makes room for the record."""
+        self._context.launcher.close()  # or what runs would fill that room too
+        self._context.roots.drop(self._journal.places())
+        self._context.workspace.reserve.release()
+        self._recorder.finish()  # there was no room for some of it
+        self.status = self._journal.abandon({"code": "DiskFull", "message": why}, self._progress.states)
 
     def _close(self) -> None:
         if self._closed:  # it could not begin
@@ -219,12 +241,12 @@ class Runner:
         self._closed = True
         self._signals.close()
         self._tidy()
-        self._flusher.close()
-        self.preparations.close()
-        self.tracking.close()
-        self._selector.close()
-        self._hold.release()
-        if self._abandoned:
+        self._recorder.close()
+        self._context.preparations.close()
+        self._context.tracking.close()
+        self._running.selector.close()
+        self._lock.release()
+        if self._running.abandoned:
             from creditml.workspace.download import remove_partial  # 3 ms, and hardly ever needed
 
             remove_partial()
@@ -232,133 +254,67 @@ class Runner:
     # -- steps
 
     def _fill(self) -> bool:
+        """Start as many steps as may run; returns whether any was started."""
         began = False
-        if self.preparations.waiting:
+        preparations = self._context.preparations
+        if preparations.failure and self.reason is None:
+            self._give_up(preparations.failure)
+        if preparations.waiting:
             return began
-        while len(self._running) < self._places and (path := self._schedule.take()) is not None:
+        while not self._running.full and (path := self._schedule.take()) is not None:
             self._start(path)
             began = True
         return began
 
     def _look_ahead(self) -> None:
         """Clear up after the steps that have ended and prepare the next one, while others run."""
-        while self._used:
-            used = self._used.pop()
-            self.roots.give_back(used.root, used.began)
-        path = self._schedule.upcoming() if self._running else None
-        if self._next is not None and self._next.path != path:
-            self._next.give_up()
-            self._next = None
-        if self._next is None and path is not None:
-            self._next = CommandRun(self, self.plan.steps[path])
-            self._next.prepare()
+        self._context.roots.clear()
+        self._running.prepare(self._schedule.upcoming() if self._running else None)
 
     def _start(self, path: str) -> None:
-        run, self._next = self._next, None
-        if run is None or run.path != path:
-            if run is not None:
-                run.give_up()
-            run = CommandRun(self, self.plan.steps[path])
-        self.states[path] = StepState(path, RUNNING, run.run_id, now(), log=str(run.log))
-        self._changed.append(path)
-        if self.tracking.started or self.preparations.serving:  # the run must be known before its step can ask for it
-            self._note(run)
-            self.journal.write()
-        failure = run.begin(self._outputs)
-        if failure is not None:
-            self._finish(run, failure)
-            return
-        run.stage()
-        if run.threaded:
-            self._watch(run)
+        run = self._running.make(path)
+        self._progress.began(run)
+        self._journal.step_began(run)
+        # where there is a server already, it must know the run before the step can ask for it
+        if self._context.tracking.started or self._context.preparations.serving:
+            self._journal.write()
+        run.begin()
+        self._go_on(run)
+
+    def _advance(self, run: Run) -> None:
+        run.advance()
+        self._go_on(run)
+
+    def _go_on(self, run: Run) -> None:
+        if run.outcome is None:
+            self._running.watch(run, self._advance)
         else:
-            self._launch(run)
+            self._finish(run, run.outcome)
 
-    def _note(self, run: CommandRun) -> None:
-        """A step was taken up, which is recorded soon."""
-        if not run.noted:
-            run.noted = True
-            self.journal.step_began(run)
+    def _abandon_if_ended(self, run: Run) -> None:
+        """After a run was to end at once: if it has, then a thread of it goes on, and nobody waits for that."""
+        if run.outcome is not None:
+            self._running.abandon(run)
+            self._finish(run, run.outcome)
 
-    def _watch(self, run: CommandRun) -> None:
-        self._running[run.path] = run
-        self._note(run)
-        self._selector.register(run.fileno(), selectors.EVENT_READ, lambda: self._on_event(run))
-
-    def _unwatch(self, run: CommandRun) -> None:
-        self._selector.unregister(run.fileno())
-        del self._running[run.path]
-
-    def _on_event(self, run: CommandRun) -> None:
-        self._unwatch(run)
-        if run.staging:
-            self._launch(run)
-            return
-        if not run.taken:
-            run.take()
-            if run.threaded:
-                self._watch(run)
-                return
-        self._finish(run, run.collect())
-
-    def _launch(self, run: CommandRun) -> None:
-        failure = run.launch()
-        if failure is not None:
-            self._finish(run, failure)
-        else:
-            self._watch(run)
-
-    def _kill(self, run: CommandRun) -> None:
-        run.kill()
-        if run.threaded:
-            self._unwatch(run)
-            self._abandoned = True
-            self._finish(run, Outcome(CANCELED, "The step was canceled.", "Canceled"))
-
-    def _finish(self, run: CommandRun, outcome: Outcome) -> None:
-        path = run.path
-        self._note(run)
-        for name, place in outcome.outputs.items():
-            self._outputs[path, name] = place
-        state = self.states[path]
-        self.states[path] = state._replace(status=outcome.status, ended_at=now(), error=outcome.message)
-        self._changed.append(path)
+    def _finish(self, run: Run, outcome: Outcome) -> None:
+        self._progress.ended(run, outcome)
+        self._recorder.ended(run, outcome)
         well = outcome.status == COMPLETED
-        if well:
-            self._used.append(run)
-        if well and outcome.outputs:
-            self._flusher.submit(run, outcome)  # it is recorded when they are on disk; what needs them starts now
-        else:
-            self._unrecorded.append((run, outcome))
-            self._record()
         if not well and not self._canceled:
-            self.journal.failed(run, outcome)
-        skipped_before = len(self._schedule.skipped)
-        self._schedule.ended(path, well=well)
+            self._journal.failed(run, outcome)
+        skipped = self._schedule.ended(run.step.path, well=well)
         if self._schedule.stopped and self._running and not self._canceled:
             self._stop()
-        self.journal.skipped(self._schedule.skipped[skipped_before:], CANCELED if self._canceled else FAILED)
+        self._skipped(skipped)
 
-    def _on_flushed(self) -> None:
-        for run, outcome, error in self._flusher.done():
-            kept = outcome
-            if error is not None:
-                lost = not_kept(error, run.folder)
-                self.states[run.path] = self.states[run.path]._replace(status=FAILED, error=lost.message)
-                kept = lost._replace(outputs=outcome.outputs, metrics=outcome.metrics)
-            self._unrecorded.append((run, kept))
-        self._record()
-
-    def _record(self) -> None:
-        self.journal.steps_ended(self._unrecorded)
-        self._unrecorded.clear()
-        self.tracking.poke()
+    def _skipped(self, paths: list[str]) -> None:
+        self._journal.skipped(paths, CANCELED if self._canceled else FAILED)
 
     def _stop(self) -> None:
-        skipped_before = len(self._schedule.skipped)
-        self._schedule.stop()
-        self.journal.skipped(self._schedule.skipped[skipped_before:], CANCELED if self._canceled else FAILED)
-        for run in list(self._running.values()):
+        """Start no more steps, and ask those that run to end."""
+        self._skipped(self._schedule.stop())
+        for run in self._running:
             run.terminate()
 
     # -- events
@@ -369,23 +325,34 @@ class Runner:
             self.cancel(force=self._canceled)
 
     def _on_wake(self) -> None:
-        self._hold.drain()
-        if self.workspace.jobs.cancel_requested(self.record.name):
+        self._lock.drain()
+        if self._context.workspace.jobs.cancel_requested(self.record.name):
             self.cancel()
 
     def _on_tracking(self) -> None:
-        self.journal.write()  # it asks for a run
-        self.tracking.attend()
+        self._journal.write()  # a step asks for its run
+        self._context.tracking.attend()
 
     def _patience(self, timeout: float) -> float:
-        due = [self.journal.due, *(run.deadline for run in self._running.values())]
-        deadlines = [at for at in due if at is not None]
-        return max(0.0, min([timeout, *(deadline - time.monotonic() for deadline in deadlines)]))
+        """How long to wait at most: until the next time at which something is to be done."""
+        due = self._running.deadlines()
+        if self._journal.due is not None:
+            due.append(self._journal.due)
+        return max(0.0, min([timeout, *(at - time.monotonic() for at in due)]))
 
-    def _check_deadlines(self) -> None:
-        for run in list(self._running.values()):
-            if run.deadline is not None and time.monotonic() >= run.deadline:
-                if run.threaded:
-                    self._kill(run)
-                else:
-                    run.overdue()
+
+def _context(job: Submitted, workspace: Workspace, launcher: Launcher, options: Options, progress: Progress) -> Context:
+    """What the runs of a job's steps get."""
+    mlflow = tracking.Tracking(workspace.root, allowed_hosts=launcher.hosts)
+    return Context(
+        workspace=workspace,
+        record=job.record,
+        plan=progress.plan,
+        states=progress.states,
+        outputs=progress.outputs,
+        launcher=launcher,
+        tracking=mlflow,
+        experiment_id=tracking.experiment_id(workspace.root, job.record.experiment_name),
+        preparations=Preparations(job, workspace, launcher, mlflow, options),
+        roots=Roots(workspace.jobs.folder(job.record) / "cr"),
+    )

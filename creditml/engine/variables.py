@@ -9,15 +9,15 @@ from creditml import tracking
 from creditml.engine.step_view import LAYER, Identity, Values, step_environment
 
 if TYPE_CHECKING:
-    from creditml.engine.runner import Runner
+    from creditml.engine.context import Context
     from creditml.plan import PlannedStep
 
 
-def variables(runner: Runner, step: PlannedStep, run_id: str, values: Values, root: str) -> dict[str, str]:
+def variables(context: Context, step: PlannedStep, run_id: str, values: Values, root: str) -> dict[str, str]:
     """The variables of a step; its layer over its environment is made with them.
 
     Args:
-        runner: the job's runner.
+        context: what is known of the job.
         step: the planned step.
         run_id: the step's run.
         values: rendered inputs and outputs.
@@ -26,11 +26,11 @@ def variables(runner: Runner, step: PlannedStep, run_id: str, values: Values, ro
     Raises:
         OSError: the layer can't be made.
     """
-    record = runner.record
-    identity = Identity(run_id, record.name, record.experiment_name, runner.journal.experiment_id)
-    provided = runner.preparations.of(step)
-    base = {**runner.host, **provided.variables}
-    shared = runner.preparations.shared(step)
+    record = context.record
+    identity = Identity(run_id, record.name, record.experiment_name, context.experiment_id)
+    provided = context.preparations.of(step)
+    base = {**context.preparations.variables, **provided.variables}
+    shared = context.preparations.base_of_layer(step)
     if shared:
         from creditml.environments.layer import make_layer
 
@@ -38,15 +38,15 @@ def variables(runner: Runner, step: PlannedStep, run_id: str, values: Values, ro
         base |= {**layer, "PATH": os.pathsep.join([layer["PATH"], base["PATH"]])}
     elif provided.folder:
         base["PATH"] = os.pathsep.join([f"{provided.folder}/bin", base["PATH"]])
-    return {**base, **step_environment(step, identity, values, root, _mlflow(runner, run_id))}
+    return {**base, **step_environment(step, identity, values, root, _mlflow(context, run_id))}
 
 
-def _mlflow(runner: Runner, run_id: str) -> dict[str, str]:
+def _mlflow(context: Context, run_id: str) -> dict[str, str]:
     return {
-        "MLFLOW_TRACKING_URI": runner.tracking.uri,
+        "MLFLOW_TRACKING_URI": context.tracking.uri,
         "MLFLOW_RUN_ID": run_id,
-        "MLFLOW_EXPERIMENT_ID": runner.journal.experiment_id,
-        "MLFLOW_EXPERIMENT_NAME": runner.record.experiment_name,
-        "MLFLOW_RUN_CONTEXT": tracking.run_context(run_id, runner.record.name),
+        "MLFLOW_EXPERIMENT_ID": context.experiment_id,
+        "MLFLOW_EXPERIMENT_NAME": context.record.experiment_name,
+        "MLFLOW_RUN_CONTEXT": tracking.run_context(run_id, context.record.name),
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }

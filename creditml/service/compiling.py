@@ -64,8 +64,8 @@ def _captured(entity: Any, folder: Path) -> Job:
 
     def take(workspace: Workspace, job: Job) -> JobRecord:
         prepared = prepare(job, workspace)
-        record, hold, _ = submit(prepared, workspace, "local")
-        hold.release()
+        record, lock, _ = submit(prepared, workspace, "local")
+        lock.release()
         taken.append(job)
         return record
 

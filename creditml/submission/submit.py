@@ -35,7 +35,7 @@ class Submitted(NamedTuple):
     """A recorded job for a runner: its lock and wake-up pipe, and what makes environments, if anything does."""
 
     record: JobRecord
-    hold: RunnerLock
+    lock: RunnerLock
     plan: Plan
     provider: Callable[[], Provider] | None = None
 
@@ -69,7 +69,7 @@ def prepare(
 
 
 def submit(prepared: Prepared, workspace: Workspace, backend: str) -> tuple[JobRecord, RunnerLock, Job]:
-    """Snapshot the code and record the job as NotStarted; whoever gets the hold runs it, in the form that is returned.
+    """Snapshot the code and record the job as NotStarted; whoever gets the lock runs it, in the form that is returned.
 
     Raises:
         Conflict: there is a job of that name.
@@ -77,21 +77,21 @@ def submit(prepared: Prepared, workspace: Workspace, backend: str) -> tuple[JobR
     workspace.database.check()  # before anything is written beside it
     job = freeze(prepared.job, workspace)
     name = job.name or job_name()
-    hold = RunnerLock.take(workspace.jobs.root / name)
-    if hold is None:
+    lock = RunnerLock.take(workspace.jobs.root / name)
+    if lock is None:
         message = f"A job named '{name}' runs already; job names are unique in a workspace."
         raise Conflict(message)
     record = new_record(job, name, backend)
     try:
-        hold.fileno()  # from the first moment in which others see the job it can be woken
+        lock.fileno()  # from the first moment in which others see the job it can be woken
         with workspace.transaction(durable=False):  # a job that the machine forgets did not run either
             workspace.jobs.add(record)
     except BaseException:
-        hold.release()
+        lock.release()
         with suppress(OSError):  # not empty: it is another job's
-            hold.folder.rmdir()
+            lock.folder.rmdir()
         raise
-    return record, hold, job
+    return record, lock, job
 
 
 def new_record(job: Job, name: str, backend: str) -> JobRecord:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creditml.engine import command
+from creditml.engine import root, step_data
 from creditml.submission.submit import prepare
 from creditml.testing.executors import node, pipeline
 from creditml.workspace import Workspace
@@ -32,14 +32,14 @@ PATIENCE = 30.0
 def slow(mocker: MockerFixture) -> Iterator[threading.Event]:
     """The outputs of the step `a` are taken only when this is set."""
     go = threading.Event()
-    real = command.take_outputs
+    real = step_data.take_outputs
 
     def take(found: dict[str, Target], root: Path, tell: Callable[[str], None]) -> dict[str, str]:
         if "/a/" in found["out"].final:
             go.wait(PATIENCE)
         return real(found, root, tell)
 
-    mocker.patch.object(command, "take_outputs", take)
+    mocker.patch.object(step_data, "take_outputs", take)
     yield go
     go.set()
 
@@ -83,7 +83,7 @@ def test_a_job_is_canceled_without_waiting_for_it(tmp_path: Path) -> None:
 
 def test_other_steps_go_on_while_much_code_is_copied(tmp_path: Path, mocker: MockerFixture) -> None:
     go = threading.Event()
-    mocker.patch.object(command, "copy_tree", side_effect=lambda *_: go.wait(PATIENCE))
+    mocker.patch.object(root, "copy_tree", side_effect=lambda *_: go.wait(PATIENCE))
     code = tmp_path / "src"
     code.mkdir()
     for number in range(2000):
@@ -100,3 +100,27 @@ def test_other_steps_go_on_while_much_code_is_copied(tmp_path: Path, mocker: Moc
             pass
 
     assert (meanwhile, runner.status) == ("Running", "Completed")
+
+
+def test_a_step_whose_code_is_being_copied_does_not_start_once_its_job_is_canceled(
+    tmp_path: Path, mocker: MockerFixture
+) -> None:
+    go = threading.Event()
+    mocker.patch.object(root, "copy_tree", side_effect=lambda *_: go.wait(PATIENCE))
+    code = tmp_path / "src"
+    code.mkdir()
+    for number in range(2000):
+        (code / f"{number}.py").touch()
+    workspace = Workspace(tmp_path / "home")
+    slow = node("a", f"touch {tmp_path / 'started'}; sleep {PATIENCE}")
+    slow = slow._replace(component=slow.component._replace(code=str(code)))  # type: ignore[union-attr,call-arg]
+
+    with LocalExecutor(workspace).run(prepare(pipeline(slow, node("b", "true")), workspace)) as runner:
+        advance_until_ended(runner, "b")
+        runner.cancel()
+        go.set()
+        while runner.advance():
+            pass
+
+    assert (runner.status, runner.states["a"].status) == ("Canceled", "Canceled")
+    assert not (tmp_path / "started").exists()

@@ -26,11 +26,11 @@ _PATIENCE = 15.0  # seconds for what builds to end when nobody waits for it any 
 _HOST = Provided()
 
 
-class Providing:
+class JobEnvironments:
     """Makes the environments of one job in a thread. Register it with a selector, and `attend` when it is readable."""
 
     def __init__(self, plan: Plan, workspace: Workspace, settings: EnvironmentSettings, log: Path) -> None:
-        """Look up what the steps want; nothing is made yet.
+        """Look up what the steps want; `start` makes it.
 
         Raises:
             CreditMLError: nobody knows one of the environments.

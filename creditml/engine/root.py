@@ -1,7 +1,9 @@
-"""What a root keeps from one step to the next: its folders, the code if that is as it was, and empty places for data.
+"""A folder that steps run in one after the other, and what it keeps from one step to the next.
 
-Whether something changed is told by its times and inode, which no program can set back; only what was made just before
-a step began is looked at in full, since the clock of a file system ticks slowly.
+It keeps its own folders, the code if no step has changed it, and empty places for data. Whether a step has changed a
+file shows in the file's inode and times: a program can set back the time of modification, but not that of the last
+change of the inode. The clock of a file system ticks slowly, so a file that was made just before a step began may be
+changed without a new time: such files are compared in full.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import time
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-_CLOCK_TICK = 20_000_000  # ns; what changes sooner after a change may show the same time
+_CLOCK_TICK = 20_000_000  # ns; two changes within this time may show the same time
 
 
 class _Seen(NamedTuple):
-    """A file or folder as it was."""
+    """What identifies the state of a file or folder."""
 
     inode: int
     mode: int
@@ -33,26 +36,29 @@ class _Seen(NamedTuple):
 
     @classmethod
     def at(cls, path: str) -> _Seen:
-        """How it is now."""
+        """The state as it is now."""
         info = os.lstat(path)
         return cls(info.st_ino, info.st_mode, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
 
     def is_certain(self, began: int | None) -> bool:
-        """Whether what looks the same is the same, though a step began at that time (ns since 1970)."""
+        """Whether this state differs from every later one, if a command that may change it began at that time."""
         return began is None or self.changed < began - _CLOCK_TICK
 
 
-class Kept:
-    """A root, made new; `restore` makes it as new again."""
+class Root:
+    """A folder for one step at a time. `restore` makes it fit for the next step."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, path: Path) -> None:
         """Make its folders.
 
         Raises:
-            OSError: That failed.
+            OSError: they can't be made.
         """
+        self.path = path
         self.code: Path | None = None
         """The snapshot that is in the working folder."""
+        self._began: int | None = None  # when the step's command was started, in ns since 1970
+        root = str(path)
         self._data, self._working = os.path.join(root, DATA_FOLDER), os.path.join(root, WORKING_FOLDER)
         self._artifacts = {os.path.join(self._working, name): name for name in ARTIFACT_FOLDERS}
         self._places: set[str] = set()  # empty ones in the data folder
@@ -67,7 +73,7 @@ class Kept:
         """Copy code into the working folder.
 
         Raises:
-            OSError: That failed.
+            OSError: it can't be copied.
         """
         for place, name in self._artifacts.items():
             if (code / name).is_file():  # code may hold files of these names
@@ -80,42 +86,44 @@ class Kept:
         self._look(self._working, *self._artifacts)
         self.code = code
 
+    def command_starts(self) -> None:
+        """From now on files may change."""
+        self._began = time.time_ns()
+
     def clear(self, code: Path | None, places: Collection[str]) -> None:
-        """Remove code that is another one, and places for data that aren't among these."""
+        """Remove code other than this, and places for data that aren't among these."""
         if self.code is not None and self.code != code:
             self._drop_code()
         for name in self._places.difference(places):
             shutil.rmtree(os.path.join(self._data, name))
         self._places.intersection_update(places)
 
-    def artifacts(self, began: int | None) -> list[str]:
-        """The folders for artifacts in which there is something, or which are no folders any more.
-
-        Args:
-            began: when the step began, in ns since 1970.
-        """
+    def artifacts(self) -> list[str]:
+        """The names of the folders for artifacts that aren't empty, or that something else has replaced."""
         found = []
         for place, name in self._artifacts.items():
-            if not os.path.lexists(place) or (self._is_unchanged(place, began) and not self._has_code(place)):
+            if not os.path.lexists(place) or (self._is_unchanged(place) and not self._has_code(place)):
                 continue
             if not stat.S_ISDIR(os.lstat(place).st_mode) or os.listdir(place):
                 found.append(name)
         return found
 
-    def restore(self, began: int | None) -> bool:
-        """Remove all that a step has left, and code that it has changed; False if the layout itself is another one.
+    def restore(self) -> bool:
+        """Remove all that a step has left, and code that it has changed.
 
-        Args:
-            began: when the step began, in ns since 1970; None if it never did.
+        Returns:
+            Whether the folder can be used again: not if the step has replaced or closed a folder of the layout.
 
         Raises:
-            OSError: Something can't be removed.
+            OSError: something can't be removed.
         """
-        if self.code is not None and not self._is_code_intact(began):
+        if self.code is not None and not self._is_code_intact():
             self._drop_code()
-        return all(self._restore_folder(folder, began) for folder in self._layout)
+        fit = all(self._restore_folder(folder) for folder in self._layout)
+        self._began = None
+        return fit
 
-    def _restore_folder(self, folder: str, began: int | None) -> bool:
+    def _restore_folder(self, folder: str) -> bool:
         if folder in self._artifacts and not os.path.lexists(folder):  # it was taken
             os.mkdir(folder)
         elif os.lstat(folder).st_mode != self._layout[folder].mode:  # a link, a file, or closed to its owner
@@ -123,25 +131,27 @@ class Kept:
         elif folder == self._data:
             self._places = _blanks(folder, self._layout[folder].mode)
             self._strip(folder)
-        elif not self._is_unchanged(folder, began):
+        elif not self._is_unchanged(folder):
             self._strip(folder)
         else:
             return True
         self._look(folder)
         return True
 
-    def _is_code_intact(self, began: int | None) -> bool:
+    def _is_code_intact(self) -> bool:
         try:
             for path, seen in self._files.items():
                 if _Seen.at(path) != seen:
                     return False
-                if not seen.is_certain(began) and not _same(path, f"{self.code}{path.removeprefix(self._working)}"):
+                if not seen.is_certain(self._began) and not _same(
+                    path, f"{self.code}{path.removeprefix(self._working)}"
+                ):
                     return False
             for folder, seen in self._folders.items():
                 now = _Seen.at(folder)
                 if (now.inode, now.mode) != (seen.inode, seen.mode):
                     return False
-                if now != seen or not seen.is_certain(began):
+                if now != seen or not seen.is_certain(self._began):
                     self._strip(folder)
                     self._folders[folder] = _Seen.at(folder)
         except FileNotFoundError:
@@ -166,20 +176,20 @@ class Kept:
                     _remove(entry)
 
     def _look(self, *folders: str) -> None:
-        """Note how folders of the layout are."""
+        """Remember the state of folders of the layout."""
         self._layout |= {folder: _Seen.at(folder) for folder in folders if os.path.lexists(folder)}
 
-    def _is_unchanged(self, folder: str, began: int | None) -> bool:
+    def _is_unchanged(self, folder: str) -> bool:
         """Whether nothing was added to a folder of the layout or removed from it."""
         seen = self._layout[folder]
-        return seen.is_certain(began) and _Seen.at(folder) == seen
+        return seen.is_certain(self._began) and _Seen.at(folder) == seen
 
     def _has_code(self, folder: str) -> bool:
         return any(path.startswith(f"{folder}{os.sep}") for path in (*self._files, *self._folders))
 
 
 def _layout(root: str) -> list[str]:
-    """Every folder of a root, outer ones first."""
+    """Every folder of a new root, outer ones first."""
     places = [root]
     for below in (WORKING_FOLDER, DATA_FOLDER):
         names = below.split("/")
@@ -188,7 +198,7 @@ def _layout(root: str) -> list[str]:
 
 
 def _blanks(folder: str, mode: int) -> set[str]:
-    """The places for data that are as good as new: empty folders, or with one empty file in it, for an input."""
+    """The places for data that need not be made again: empty folders, and for inputs those with one empty file."""
     with os.scandir(folder) as entries:
         return {entry.name for entry in entries if _is_blank(entry, mode)}
 

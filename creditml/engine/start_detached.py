@@ -16,30 +16,42 @@ from creditml.statuses import QUEUED
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from creditml.engine.local_jobs import LocalJobs
+    from creditml.submission.options import Options
     from creditml.workspace import Workspace
     from creditml.workspace.records import JobRecord
     from creditml.workspace.runner_lock import RunnerLock
 
 
-def start_runner(executor: LocalJobs, record: JobRecord, hold: RunnerLock) -> JobRecord:
-    """Start the process of a job that was just recorded; returns the record as it is then."""
-    workspace, options, maker = executor.workspace, executor.options, type(executor)
+def start_detached(
+    record: JobRecord, lock: RunnerLock, workspace: Workspace, options: Options, executor: str
+) -> JobRecord:
+    """Start the process of a job that was just recorded.
+
+    Args:
+        record: the job.
+        lock: the job's lock, which that process gets.
+        workspace: where it is recorded.
+        options: how it is run.
+        executor: the class that runs it: `module:name`.
+
+    Returns:
+        The record as it is then.
+    """
     queue = Queue(workspace.root, options.max_jobs)
     try:
         place, position = _arrive(record, workspace, queue)
     except BaseException:
-        hold.let_go()
+        lock.let_go()
         raise
     start = Start(
         root=str(workspace.root),
         job=record.name,
-        lock=hold.descriptor,
-        wake=hold.fileno(),
+        lock=lock.descriptor,
+        wake=lock.fileno(),
         place=place,
         position=position,
         places=queue.places,
-        executor=f"{maker.__module__}:{maker.__qualname__}",
+        executor=executor,
         options=options.dump(),
     )
     _launch(start, workspace.jobs.root / record.name / "runner.log")
@@ -47,7 +59,7 @@ def start_runner(executor: LocalJobs, record: JobRecord, hold: RunnerLock) -> Jo
 
 
 def _arrive(record: JobRecord, workspace: Workspace, queue: Queue) -> tuple[int, str]:
-    """The descriptor of a job's place, if it takes one, or of its position in the line, with that one's name."""
+    """The descriptor of the place that a job gets, or of its position in the line, with the name of the position."""
     if _is_within_a_job(workspace):
         return NONE, ""
     place = queue.enter()
