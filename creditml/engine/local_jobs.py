@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creditml.engine.runner import Runner
 from creditml.errors import SpecError
 from creditml.history.life import POLL, follow, settle
 from creditml.history.recorded import recorded_plan
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from creditml.engine.runner import Runner
     from creditml.environments.cache import Entry
     from creditml.environments.wanted import Provider
     from creditml.errors import Problem
@@ -122,6 +122,8 @@ class LocalJobs:
 
     def resume(self, record: JobRecord, lock: RunnerLock, planned: Plan) -> Runner:
         """Take up a recorded job, with this process as its runner."""
+        from creditml.engine.runner import Runner  # 8 ms, and a check of a job runs nothing
+
         job = Submitted(record, lock, planned, self.provider)
         return Runner(job, self.workspace, self._take_launcher(), self.options)
 
