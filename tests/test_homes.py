@@ -132,3 +132,21 @@ def test_statuses_are_named_in_one_module() -> None:
 )
 def test_words_of_statuses_are_found(code: str) -> None:
     assert list(named_statuses(code)) == [1]
+
+
+HOMES = {
+    "creditml/logs.py": r"user_logs|executionlogs|azureml-logs|named-outputs",
+}
+"""Words that stand in the texts of one module alone."""
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_words_have_one_home(home: str) -> None:
+    found = [
+        f"{name}:{line}"
+        for name, file in SOURCES.items()
+        for line, text in texts(file.read_text(encoding="utf-8"))
+        if name != home and re.search(HOMES[home], text)
+    ]
+
+    assert not found, f"{home} has names for these"

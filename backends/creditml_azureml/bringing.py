@@ -32,7 +32,7 @@ class Bringing:
         Raises:
             NotFound: the run has none, since it never began.
         """
-        fetch_artifacts(self._cloud, run, self._workspace.jobs.folder(record) / "artifacts")
+        fetch_artifacts(self._cloud, run, self._workspace.jobs.artifacts(record))
 
     def metrics(self, runs: Iterable[str]) -> None:
         """The last value of each metric, into the records of these runs."""
@@ -45,7 +45,7 @@ class Bringing:
         Raises:
             NotFound: the run has no such output.
         """
-        folder = self._workspace.jobs.folder(record) / "outputs" / output
+        folder = self._workspace.jobs.outputs(record) / output
         if not folder.exists():
             fetch_output(self._cloud, record.name, output, folder)
         outputs = self._workspace.jobs.get(record.name).results.get("outputs") or {}

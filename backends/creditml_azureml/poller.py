@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import queue
-import re
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from creditml.errors import AuthenticationFailed, BackendError, BackendUnavailable, CreditMLError
+from creditml.logs import is_streamed
 from creditml.nodes.table import node_type
 from creditml.statuses import TERMINAL
 from creditml_azureml.steps import steps_of
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from creditml_azureml.cloud import Cloud
     from creditml_azureml.runs import CloudRun
 
-PIPELINE_LOG = "logs/azureml/executionlogs.txt"
-STEP_LOG = re.compile(r"user_logs/std_log[\D]*[0]*(?:_ps)?\.txt")
-"""The names of a step's log that is followed (SDK: `JobLogPattern`)."""
 MOST_PAUSE = 10.0
 _LEAST_PAUSE = 2.0
 _PATIENCE = 600.0  # seconds without an answer after which the poller gives up
@@ -166,7 +163,7 @@ class Poller:
 
 def followed_log(logs: Mapping[str, str]) -> str | None:
     """The name of the log to follow, of all logs that a job or step has; None if it isn't there yet."""
-    return next((name for name in sorted(logs) if STEP_LOG.match(name) or name == PIPELINE_LOG), None)
+    return next((name for name in sorted(logs) if is_streamed(name)), None)
 
 
 def poll_pause() -> float:

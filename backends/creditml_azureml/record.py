@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from creditml.entry_points import AZURE
 from creditml.errors import Conflict, NotFound
-from creditml.nodes.table import DEFAULT
+from creditml.nodes.table import DEFAULT, node_type
 from creditml.workspace.records import TARGET, JobRecord, now
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
     from creditml_azureml.runs import CloudRun
     from creditml_azureml.target import Target
-
-_LOG = "user_logs/std_log.txt"
 
 
 def refuse_taken_name(workspace: Workspace, name: str, target: Target) -> None:
@@ -61,8 +59,8 @@ class Recorder:
             return record
 
     def log(self, record: JobRecord) -> Path:
-        """The file for a step's log."""
-        return self._jobs.folder(record) / "artifacts" / _LOG
+        """The file in which the log of a job or step is kept."""
+        return self._jobs.artifacts(record) / node_type(record.type).log
 
     def _update(self, known: JobRecord, run: CloudRun) -> JobRecord:
         error = {"code": "AzureML", "message": run.error} if run.error else None

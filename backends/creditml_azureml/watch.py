@@ -7,17 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from creditml.errors import CreditMLError, NotFound
-from creditml.nodes.table import node_type
 from creditml.seams.executor import StepState
 from creditml.signals import Signals
 from creditml.statuses import CANCEL_REQUESTED, COMPLETED, FAILED, TERMINAL
 from creditml_azureml.bringing import Bringing
-from creditml_azureml.poller import PIPELINE_LOG, Poller, Seen
+from creditml_azureml.poller import Poller, Seen
 from creditml_azureml.record import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from typing_extensions import Self
 
@@ -130,8 +128,6 @@ class Watch:
     def _show(self, path: str, run: CloudRun, record: JobRecord, log: str | None) -> None:
         file = self._recorder.log(record)
         if log is not None:
-            if node_type(record.type).graph:
-                file = self._folder(record) / "artifacts" / PIPELINE_LOG
             file.parent.mkdir(parents=True, exist_ok=True)
             part = file.with_name(f".{file.name}.part")
             part.write_text(log, encoding="utf-8")
@@ -184,6 +180,3 @@ class Watch:
             self._selector.unregister(self._signals)
             self._signals.close()
             self._signals = None
-
-    def _folder(self, record: JobRecord) -> Path:
-        return self.workspace.jobs.folder(record)

@@ -13,6 +13,7 @@ from creditml.cli.streaming import print_end, print_log, refuse_both
 from creditml.cli.views import JOB_COLUMNS
 from creditml.entry_points import AZURE
 from creditml.errors import CreditMLError
+from creditml.logs import ARTIFACTS, DOWNLOADED_OUTPUTS
 from creditml.statuses import TERMINAL
 from creditml.workspace import Workspace
 
@@ -97,9 +98,9 @@ def _download(arguments: argparse.Namespace) -> int:
         wanted = [arguments.output_name]
     else:
         wanted = executor.outputs(arguments.name) if arguments.all else []
-        executor.fetch_artifacts(arguments.name, target / "artifacts")
+        executor.fetch_artifacts(arguments.name, target / ARTIFACTS)
     for name in wanted:
-        executor.fetch(arguments.name, None, name, target / "named-outputs" / name)
+        executor.fetch(arguments.name, None, name, target / DOWNLOADED_OUTPUTS / name)
     print(f"Downloaded to {target.absolute()}", file=sys.stderr)
     return 0
 

@@ -22,6 +22,7 @@ from creditml.cli.streaming import print_end, print_log, refuse_both
 from creditml.cli.views import JOB_COLUMNS, job_row, job_view
 from creditml.entry_points import AZURE, DEFAULT
 from creditml.errors import CreditMLError
+from creditml.logs import ARTIFACTS, DOWNLOADED_OUTPUTS
 from creditml.references import output_uri
 from creditml.statuses import TERMINAL
 from creditml.workspace import Workspace, tracking_page
@@ -180,10 +181,10 @@ def _download(arguments: argparse.Namespace) -> int:
     outputs = record.results.get("outputs", {})
     wanted = [arguments.output_name] if arguments.output_name else sorted(outputs) if arguments.all else []
     if not arguments.output_name:
-        _put(workspace.jobs.folder(record) / "artifacts", target / "artifacts", copy_tree)
+        _put(workspace.jobs.artifacts(record), target / ARTIFACTS, copy_tree)
     for name in wanted:
         place = workspace.data.locate(output_uri(record.name, name))
-        folder = target / "named-outputs" / name
+        folder = target / DOWNLOADED_OUTPUTS / name
         _put(place, folder / place.name if place.is_file() else folder, copy_tree)
     print(f"Downloaded to {target.absolute()}", file=sys.stderr)
     return 0

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from creditml.plan import Plan, PlannedStep
     from creditml.workspace import Workspace
 
-LOG = "azureml-logs/20_image_build_log.txt"
 """Where Azure ML keeps what is said while an image is built."""
 _PATIENCE = 15.0  # seconds for what builds to end when nobody waits for it any more
 _HOST = Provided()

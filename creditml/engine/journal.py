@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from creditml import tracking
 from creditml.history.life import give_up
+from creditml.logs import ARTIFACTS, OUTPUTS, PIPELINE_LOG
 from creditml.names import run_id as new_run_id
 from creditml.nodes.table import node_type
 from creditml.statuses import COMPLETED, FAILED, FINALIZING, MLFLOW, PREPARING, RUNNING
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
 
 _GATHERING = 0.05  # seconds: to write down several short steps at once takes hardly longer than one
-_EXECUTION_LOG = "logs/azureml/executionlogs.txt"
 
 
 class Journal:
@@ -52,12 +52,12 @@ class Journal:
 
     def begin(self) -> None:
         """The job runs."""
-        self._folder.joinpath("artifacts").mkdir(parents=True, exist_ok=True)
+        (self._folder / ARTIFACTS).mkdir(parents=True, exist_ok=True)
         with self._workspace.transaction() as db:
             self._jobs.transit(self._record.name, PREPARING, RUNNING, started_at=now())
             self._begin_run(db, self._record, "")
         if node_type(self._record.type).graph:
-            log = self._folder / "artifacts" / _EXECUTION_LOG
+            log = self._folder / ARTIFACTS / PIPELINE_LOG
             log.parent.mkdir(parents=True, exist_ok=True)
             self._log = log.open("a", encoding="utf-8", buffering=1)
 
@@ -205,7 +205,7 @@ class Journal:
             self._log.write(f"[{stamp}Z] {line}\n")
 
     def _begin_run(self, db: sqlite3.Connection, record: JobRecord, parent: str) -> None:
-        folder = f"{record.root}/steps/{record.path}" if record.path else record.root
+        artifacts = self._jobs.artifacts(record).relative_to(self._jobs.root).as_posix()
         tracking.begin_run(
             db,
             tracking.Run(
@@ -216,7 +216,7 @@ class Journal:
                 parent=parent or None,
                 root=record.root,
                 start_time=record.started_at or now(),
-                artifact_uri=f"mlflow-artifacts:/{folder}/artifacts",
+                artifact_uri=f"mlflow-artifacts:/{artifacts}",
                 tags={"mlflow.user": self._user, **record.tags},
             ),
         )
@@ -284,7 +284,7 @@ class Journal:
 
     def _link(self, places: Mapping[str, str]) -> None:
         """Link the job's outputs into its own folder."""
-        folder = self._folder / "outputs"
+        folder = self._folder / OUTPUTS
         folder.mkdir(parents=True, exist_ok=True)
         for name, place in places.items():
             source = os.path.dirname(place) if os.path.isfile(place) else place

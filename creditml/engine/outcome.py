@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import OutputMissing
+from creditml.logs import COMMAND_LOG
 from creditml.model import NOTHING
 from creditml.statuses import CANCELED, FAILED
 from creditml.workspace.disk import disk_words, full_disk, is_full
@@ -81,7 +82,7 @@ def failed(end: Exit, command: str, log: Path) -> Outcome:
     error += f" Error: {tail}" if tail else ""
     message = (
         f"Execution failed. User process '{program}' {how}. "
-        f"Please check log file 'user_logs/std_log.txt' for error details.{error}"
+        f"Please check log file '{COMMAND_LOG}' for error details.{error}"
     )
     return Outcome(FAILED, message, "ExecutionFailed", end.code)
 

@@ -10,6 +10,7 @@ from creditml.engine.client_service import NAMES, ClientService
 from creditml.engine.code_words import words_in_code
 from creditml.engine.step_view import step_base
 from creditml.environments.wanted import Provided, is_conda
+from creditml.logs import ENVIRONMENT_LOG
 
 if TYPE_CHECKING:
     from creditml.engine.job_environments import JobEnvironments
@@ -120,10 +121,10 @@ class Preparations:
         return any(step.component.environment is not None for step in self._job.plan.steps.values())
 
     def _begin_environments(self, selector: selectors.BaseSelector) -> None:
-        from creditml.engine.job_environments import LOG, JobEnvironments
+        from creditml.engine.job_environments import JobEnvironments
 
         assert self._job.provider is not None  # noqa: S101  it was looked at
-        log = self._workspace.jobs.folder(self._job.record) / "artifacts" / LOG
+        log = self._workspace.jobs.artifacts(self._job.record) / ENVIRONMENT_LOG
         self._environments = JobEnvironments(self._job.plan, self._workspace, self._settings, log)
         selector.register(self._environments, selectors.EVENT_READ, lambda: self._on_environments(selector))
         self._environments.start(self._job.provider())

@@ -15,7 +15,8 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from creditml.engine.step_view import ARTIFACT_FOLDERS, DATA_FOLDER, INPUT_PREFIX, WORKING_FOLDER
+from creditml.engine.step_view import DATA_FOLDER, INPUT_PREFIX, WORKING_FOLDER
+from creditml.logs import KEPT_FOLDERS
 from creditml.workspace.content import copy_tree
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Root:
         self._began: int | None = None  # when the step's command was started, in ns since 1970
         root = str(path)
         self._data, self._working = os.path.join(root, DATA_FOLDER), os.path.join(root, WORKING_FOLDER)
-        self._artifacts = {os.path.join(self._working, name): name for name in ARTIFACT_FOLDERS}
+        self._artifacts = {os.path.join(self._working, name): name for name in KEPT_FOLDERS}
         self._places: set[str] = set()  # empty ones in the data folder
         self._files: dict[str, _Seen] = {}  # the code's
         self._folders: dict[str, _Seen] = {}  # the code's, but for those of the layout
@@ -194,7 +195,7 @@ def _layout(root: str) -> list[str]:
     for below in (WORKING_FOLDER, DATA_FOLDER):
         names = below.split("/")
         places += [os.path.join(root, *names[: depth + 1]) for depth in range(len(names))]
-    return [*places, *(os.path.join(root, WORKING_FOLDER, name) for name in ARTIFACT_FOLDERS)]
+    return [*places, *(os.path.join(root, WORKING_FOLDER, name) for name in KEPT_FOLDERS)]
 
 
 def _blanks(folder: str, mode: int) -> set[str]:

@@ -12,6 +12,7 @@ from creditml.engine.step_view import DATA_FOLDER, INPUT_PREFIX
 from creditml.engine.upload import as_uploaded
 from creditml.errors import OutputMissing
 from creditml.expressions import placeholders
+from creditml.logs import ARTIFACTS, OUTPUTS
 from creditml.model import Data
 from creditml.plan import Produced
 from creditml.seams.launcher import Mount
@@ -219,14 +220,14 @@ def targets(step: PlannedStep, workspace: Workspace, folder: Path, run_id: str, 
     for name, output in step.outputs.items():
         kind = output.type or "uri_folder"
         if name in DEFAULT_ARTIFACTS and not output.path:
-            found[name] = Target(name, str(folder / "artifacts"), kind, fixed=False)
+            found[name] = Target(name, str(folder / ARTIFACTS), kind, fixed=False)
         elif output.path:
             place = workspace.data.source(placeholders(output.path, run_id, name, datastore), kind)
             found[name] = Target(place, place, kind, fixed=True)
         elif kind == "uri_file":
-            found[name] = Target(name, f"{folder}/outputs/{name}/{name}", kind, fixed=False)
+            found[name] = Target(name, f"{folder}/{OUTPUTS}/{name}/{name}", kind, fixed=False)
         else:
-            found[name] = Target(name, f"{folder}/outputs/{name}", kind, fixed=False)
+            found[name] = Target(name, f"{folder}/{OUTPUTS}/{name}", kind, fixed=False)
     return found
 
 

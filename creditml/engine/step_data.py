@@ -18,8 +18,9 @@ from creditml.engine.stage import (
     take_outputs,
     targets,
 )
-from creditml.engine.step_view import ARTIFACT_FOLDERS, DATA_FOLDER, INPUT_PREFIX, WORKING_FOLDER, Values
+from creditml.engine.step_view import DATA_FOLDER, INPUT_PREFIX, WORKING_FOLDER, Values
 from creditml.engine.upload import MANY, as_uploaded, is_much
+from creditml.logs import ARTIFACTS, KEPT_FOLDERS
 from creditml.model import MODEL_TYPES, Literal
 from creditml.plan import Given
 from creditml.references import DEFAULT_DATASTORE, output_uri, resource_name
@@ -185,12 +186,12 @@ class StepData:
         Raises:
             OSError: something can't be kept.
         """
-        for name in ARTIFACT_FOLDERS if artifacts is None else artifacts:
+        for name in KEPT_FOLDERS if artifacts is None else artifacts:
             source = os.path.join(self.path, WORKING_FOLDER, name)
             if os.path.isdir(source) and not os.path.islink(source) and os.listdir(source):
                 for link in as_uploaded(source):
                     tell(f"creditml: the artifacts are kept without a link that leads nowhere: {name}/{link}")
-                target = self._folder / "artifacts" / name
+                target = self._folder / ARTIFACTS / name
                 if target.exists():
                     copy_tree(source, target)
                 else:

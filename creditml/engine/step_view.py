@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 WORKING_FOLDER = "exe/wd"
 DATA_FOLDER = "cap/data-capability/wd"
-ARTIFACT_FOLDERS = ("outputs", "logs")
-"""Folders of the working folder whose contents become artifacts; scripts write there without making them."""
 LAYER = "env"
 """The step's own layer over its environment, which others share."""
 INPUT_PREFIX = "INPUT_"

@@ -39,7 +39,7 @@ def settle(workspace: Workspace, record: JobRecord) -> JobRecord:
 
 def follow(workspace: Workspace, record: JobRecord, name: str) -> Iterator[str]:
     """The lines of an artifact as they are written, until its job has ended."""
-    log = workspace.jobs.folder(record) / "artifacts" / name
+    log = workspace.jobs.artifacts(record) / name
     rest, offset = b"", 0
     while True:
         ended = settle(workspace, workspace.jobs.get(record.name)).ended

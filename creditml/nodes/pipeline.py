@@ -14,6 +14,7 @@ from creditml.language.jobs import JOB_KEYS, finish_job
 from creditml.language.node_keys import COMPONENT_KEYS, LABELS, NODE_KEYS, READ_ONLY
 from creditml.language.writer import input_value, node_dict, settings_dict
 from creditml.language.yaml import Map, Scalar, from_plain
+from creditml.logs import PIPELINE_LOG
 from creditml.model import NOTHING, ComponentInput, ComponentOutput, Data, Node, Pipeline
 from creditml.nodes.types import NodeType, filled
 from creditml.references import is_arm_id, is_reference, named
@@ -108,7 +109,7 @@ class PipelineType(NodeType):
     graph = True
     implied_by_file = True
     takes_file_prefix = False
-    log = "logs/azureml/executionlogs.txt"
+    log = PIPELINE_LOG
     run_type = "azureml.PipelineRun"
 
     # -- the language

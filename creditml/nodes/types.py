@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from creditml.logs import COMMAND_LOG
 from creditml.model import NOTHING
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from creditml.language.yaml import Map
     from creditml.model import Command, Component, Job, JobOutput, Node
     from creditml.nodes.fields import Section
-
-USER_LOG = "user_logs/std_log.txt"
 
 
 def filled(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +184,7 @@ class NodeType(ABC):
     implied_by_file = False
     takes_file_prefix = True
     implied_ports = False
-    log = USER_LOG
+    log = COMMAND_LOG
     run_type = "azureml.StepRun"
 
     # -- the language

@@ -204,7 +204,7 @@ def _artifacts(workspace: Workspace, name: str) -> Base:
     if artifact is None:
         raise Refusal(404, "BlobNotFound", f"The artifact store has only the artifacts of runs, and not '{name}'.")
     record = _record(workspace, artifact.run)
-    return Base(workspace.jobs.folder(record) / "artifacts", artifact_path(record.name))
+    return Base(workspace.jobs.artifacts(record), artifact_path(record.name))
 
 
 def _record(workspace: Workspace, run: str) -> JobRecord:

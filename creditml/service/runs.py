@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creditml import tracking
 from creditml.errors import NotFound
 from creditml.history.life import settle
+from creditml.logs import is_log
 from creditml.nodes.table import node_type
 from creditml.references import artifact_path, output_asset_id, parse_output_asset_id, stored_output_uri
 from creditml.service.blob_places import ARTIFACTS, blobs
@@ -20,8 +20,6 @@ from creditml.wire.resources import stamp, user
 if TYPE_CHECKING:
     from creditml.service.call import Call
     from creditml.workspace.records import JobRecord
-
-_SHOWN = re.compile(r"user_logs/|logs/azureml/|azureml-logs/")
 
 
 def get_run(call: Call, run: str) -> Answer:
@@ -169,7 +167,7 @@ def _logs(call: Call, record: JobRecord) -> dict[str, str]:
     prefix = artifact_path(record.name)
     for name, _ in blobs(call.workspace, ARTIFACTS, prefix):
         short = name.removeprefix(prefix)
-        if _SHOWN.match(short):
+        if is_log(short):
             url = f"{call.storage.url}/{ARTIFACTS}/{name}"
             found[short] = call.keys.signed_url(url, call.storage.account)
     return found

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from creditml.errors import CreditMLError, NotFound, Unsupported, near_miss
+from creditml.logs import ARTIFACTS
 from creditml.model import MODEL_TYPES
 from creditml.references import (
     DEFAULT_DATASTORE,
@@ -41,7 +42,7 @@ _STORED_OUTPUT = r"(?s)azureml/(?P<job>[^/]+)/(?P<output>[^/]+)(?:/(?P<path>.*))
 _RUN = r"runs:/(?P<job>[^/]+)/(?P<path>.*)"
 _REMOTE = ("wasbs", "wasb", "abfss", "abfs", "adl", "s3", "gs", "hdfs", "dbfs")
 _FOLDER_TYPES = ("uri_folder", "mltable", "mlflow_model", "triton_model")
-DEFAULT_ARTIFACTS = ("default", "artifacts")
+DEFAULT_ARTIFACTS = ("default", ARTIFACTS)
 
 
 def is_url(path: str) -> bool:
@@ -164,7 +165,7 @@ class DataPaths:
         if written := parse_output(path):
             return str(self._output(written.job, written.output, written.path))
         if match := re.fullmatch(_RUN, path):
-            return str(self._output(match["job"], "artifacts", match["path"]))
+            return str(self._output(match["job"], ARTIFACTS, match["path"]))
         reference = parse_reference(path)
         if reference is None:
             known = "azureml:<name>:<version> or azureml://datastores/<datastore>/paths/<path>"
@@ -176,10 +177,9 @@ class DataPaths:
 
     def _output(self, job: str, output: str, path: str) -> Path:
         record = self._jobs.get(job)
-        folder = self._jobs.folder(record)
-        if output in DEFAULT_ARTIFACTS and not (folder / "outputs" / output).exists():
-            return folder / "artifacts" / path
-        place = folder / "outputs" / output
+        place = self._jobs.outputs(record) / output
+        if output in DEFAULT_ARTIFACTS and not place.exists():
+            return self._jobs.artifacts(record) / path
         recorded = record.results.get("outputs", {})
         if output in recorded:
             place = Path(recorded[output])

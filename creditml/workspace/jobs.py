@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import Conflict, CreditMLError, NotFound, near_miss
+from creditml.logs import ARTIFACTS, OUTPUTS
 from creditml.workspace.records import JobRecord, now
 
 if TYPE_CHECKING:
@@ -34,6 +35,14 @@ class Jobs:
         if len(path) > _LONGEST_PATH:  # file names end at 255 bytes
             path = f"{path[:_LONGEST_PATH]}-{sha256(path.encode()).hexdigest()[:16]}"
         return self.root / f"{record.root}/steps/{path}" if path else self.root / record.root
+
+    def artifacts(self, record: JobRecord) -> Path:
+        """Where the logs and other artifacts of a job or step lie."""
+        return self.folder(record) / ARTIFACTS
+
+    def outputs(self, record: JobRecord) -> Path:
+        """Where the outputs of a job or step lie, each under its name, that have no place of their own."""
+        return self.folder(record) / OUTPUTS
 
     def add(self, record: JobRecord) -> None:
         """Record a job or a child.

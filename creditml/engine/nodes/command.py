@@ -27,6 +27,7 @@ from creditml.engine.task import Task
 from creditml.engine.upload import is_much
 from creditml.engine.variables import variables
 from creditml.errors import BackendError, Canceled, CreditMLError
+from creditml.logs import ARTIFACTS, COMMAND_LOG, OUTPUTS
 from creditml.model import NOTHING
 from creditml.names import run_id
 from creditml.seams.launcher import Exit, Running, Step
@@ -54,7 +55,7 @@ class CommandRun:
         self.step, self.phase = step, Phase.NEW
         self.run_id = run_id() if step.path else record.name
         self.folder = context.workspace.jobs.folder(record._replace(path=step.path))
-        self.log = self.folder / "artifacts/user_logs/std_log.txt"
+        self.log = self.folder / ARTIFACTS / COMMAND_LOG
         self.deadline: float | None = None
         self.outcome: Outcome | None = None
         self._context = context
@@ -83,7 +84,7 @@ class CommandRun:
             self._move_in(code)
             if not any(output.path for output in self.step.outputs.values()):  # those may be the user's folders
                 self._data.make_outputs()
-                os.makedirs(self.folder / "outputs", exist_ok=True)
+                os.makedirs(self.folder / OUTPUTS, exist_ok=True)
         except (CreditMLError, OSError):
             self._move_out()
         else:
@@ -158,7 +159,7 @@ class CommandRun:
             with suppress(OSError):  # it may not have come to that
                 os.unlink(self.log)
                 os.removedirs(self.log.parent)
-                os.removedirs(self.folder / "outputs")
+                os.removedirs(self.folder / OUTPUTS)
 
     def _stage(self, *, prepared: bool) -> None:
         if not prepared:
@@ -279,12 +280,12 @@ class CommandRun:
             self._data.leave()
         else:
             with suppress(OSError):  # there are some, or it was never made
-                os.rmdir(self.folder / "outputs")
+                os.rmdir(self.folder / OUTPUTS)
 
     def _mirror_models(self) -> None:
         """Models that MLflow keeps beside a run are artifacts of it, too."""
         if self._context.tracking.used:
-            tracking.mirror_logged_models(self._context.workspace.root, self.run_id, self.folder / "artifacts")
+            tracking.mirror_logged_models(self._context.workspace.root, self.run_id, self.folder / ARTIFACTS)
 
     def _metrics(self) -> Mapping[str, float]:
         return tracking.metrics(self._context.workspace.root, self.run_id) if self._context.tracking.used else NOTHING
