@@ -23,7 +23,11 @@ class Graph(NamedTuple):
 
     @property
     def plan(self) -> Plan:
-        return Plan(EMPTY, {path: planned(path, needs) for path, needs in self.needs.items()}, {}, {})
+        return self.first(len(self.needs))
+
+    def first(self, count: int) -> Plan:
+        """A plan of the first steps only."""
+        return Plan(EMPTY, {path: planned(path, self.needs[path]) for path in list(self.needs)[:count]}, {}, {})
 
     def required(self, path: str) -> set[str]:
         return {need for need, optional in self.needs[path] if not optional}
@@ -55,16 +59,21 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 
 class Execution:
-    """A runner with one place or many, whose steps end in any order."""
+    """A runner with one place or many, whose steps end in any order, and may be added in the meantime."""
 
-    def __init__(self, graph: Graph, data: st.DataObject, *, go_on: bool) -> None:
+    def __init__(self, graph: Graph, data: st.DataObject, *, go_on: bool, first: int | None = None) -> None:
         self.graph, self.data = graph, data
-        self.schedule = Schedule(graph.plan, go_on=go_on)
+        count = len(graph.needs) if first is None else first
+        self.schedule = Schedule(graph.first(count), go_on=go_on)
+        self.later = list(graph.needs)[count:]
         self.running: list[str] = []
         self.ended: dict[str, str] = {}
 
     def advance(self) -> None:
-        """Start a step, or let one end."""
+        """Add steps, start one, or let one end."""
+        if self.later and (self.schedule.done or self.data.draw(st.booleans())):
+            self.add(self.data.draw(st.integers(1, len(self.later))))
+            return
         if not self.running or self.data.draw(st.booleans()):
             path = self.schedule.take()
             if path is not None:
@@ -77,6 +86,13 @@ class Execution:
         self.ended[path] = "badly" if path in self.graph.failing else "well"
         self.schedule.ended(path, well=self.ended[path] == "well")
 
+    def add(self, count: int) -> None:
+        added, self.later = self.later[:count], self.later[count:]
+        before = list(self.schedule.skipped)
+        skipped = self.schedule.add([planned(path, self.graph.needs[path]) for path in added])
+        assert self.schedule.skipped == before + skipped
+        assert set(skipped) <= set(added)
+
     def check_start(self, path: str) -> None:
         """What it needs has been made, and what it could do without has been settled."""
         assert path not in self.running
@@ -86,7 +102,7 @@ class Execution:
         assert all(need in self.ended or need in self.schedule.skipped for need, _ in self.graph.needs[path])
 
     def finish(self) -> None:
-        while not self.schedule.done:
+        while self.later or not self.schedule.done:
             self.advance()
         assert not self.running
         assert self.schedule.take() is None
@@ -136,6 +152,55 @@ def test_after_a_stop_what_runs_ends_and_nothing_starts(
     assert set(execution.ended) == begun
     execution.schedule.stop()
     assert len(execution.schedule.skipped) == len(set(execution.schedule.skipped))
+
+
+@given(graphs(), st.data())
+def test_steps_that_are_added_run_as_if_they_had_been_there_from_the_beginning(
+    graph: Graph, data: st.DataObject
+) -> None:
+    execution = Execution(graph, data, go_on=True, first=data.draw(st.integers(0, len(graph.needs) - 1)))
+    execution.finish()
+
+    ends = {**execution.ended, **dict.fromkeys(execution.schedule.skipped, "skipped")}
+    assert ends == graph.outcomes()
+
+
+@given(graphs(), st.data())
+def test_steps_that_are_added_after_a_stop_are_skipped(graph: Graph, data: st.DataObject) -> None:
+    execution = Execution(graph, data, go_on=True, first=data.draw(st.integers(0, len(graph.needs))))
+    for _ in range(data.draw(st.integers(0, 8))):
+        if execution.later or not execution.schedule.done:
+            execution.advance()
+    begun = {*execution.running, *execution.ended}
+    execution.schedule.stop()
+    later = list(execution.later)
+    execution.finish()
+
+    assert set(execution.ended) == begun
+    assert execution.schedule.skipped[len(execution.schedule.skipped) - len(later) :] == later
+
+
+@pytest.mark.parametrize("path", ["ended", "runs", "ready", "waits"])
+def test_a_step_that_is_known_cannot_be_added(path: str) -> None:
+    with pytest.raises(ValueError, match=path):
+        _half_way().add([planned(path, [])])
+
+
+@pytest.mark.parametrize("optional", [True, False])
+def test_a_step_cannot_need_one_that_is_not_known(*, optional: bool) -> None:
+    with pytest.raises(ValueError, match="new"):
+        _half_way().add([planned("new", [("ended", False), ("nobody", optional)])])
+    with pytest.raises(ValueError, match="new"):
+        _half_way().add([planned("new", [("new", optional)])])
+
+
+def _half_way() -> Schedule:
+    needs: dict[str, list[tuple[str, bool]]] = {"ended": [], "runs": [], "ready": [], "waits": [("runs", False)]}
+    schedule = Schedule(Graph(needs, frozenset()).plan)
+    schedule.take()
+    schedule.take()
+    schedule.ended("ended", well=True)
+    return schedule
 
 
 @pytest.mark.parametrize(
