@@ -127,6 +127,29 @@ def test_what_a_user_has_put_there_can_be_deleted_once_with_its_notes(store: Sto
     assert "x-ms-meta-name" not in store.ask("GET", blob).headers
 
 
+@pytest.mark.parametrize(
+    ("blob", "body", "status"),
+    [
+        ("mine/words.txt", b"0123456789", 409),
+        ("mine/words.txt", b"other", 409),
+        ("mine/new.txt", b"other", 201),
+        ("LocalUpload/hash/words.txt", b"0123456789", 201),
+        ("LocalUpload/hash/words.txt", b"other", 409),
+    ],
+)
+def test_only_what_is_named_by_its_content_may_come_twice(store: Store, blob: str, body: bytes, status: int) -> None:
+    """Two clients upload the same at once: each has looked for it before, and found nothing."""
+    for name in ("mine/words.txt", "LocalUpload/hash/words.txt"):
+        (store.own / name).parent.mkdir(parents=True, exist_ok=True)
+        (store.own / name).write_text("0123456789")
+
+    put = store.ask("PUT", f"{BLOBSTORE}/{blob}", body, x_ms_blob_type="BlockBlob", if_none_match="*")
+
+    assert put.status == status
+    kept = body if status == 201 else b"0123456789"
+    assert store.ask("GET", f"{BLOBSTORE}/{blob}").body == kept
+
+
 # -- lists
 
 
