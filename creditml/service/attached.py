@@ -1,7 +1,8 @@
-"""The service for the steps of one runner, which starts it (`creditml.engine.client_service`).
+"""The service as a process for the steps of one runner, which starts it (`creditml.engine.client_service`).
 
-It prints the variables for the steps as JSON, null for those that have to be unset, and serves until its standard input
-ends. It is not the one that `creditml status` tells of; jobs that the steps submit outlive it.
+It prints the variables for the steps as JSON (null for those that have to be unset), and serves until its standard
+input ends. `creditml status` shows the workspace's own service (`daemon`), not this one. Jobs that the steps submit
+outlive it.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from creditml.service.server import Server
 from creditml.service.variables import UNSET, variables, write_config
 
 _START_LIMIT = 60.0
-"""Seconds after which a start that hangs is given up, with the stacks in the log."""
+"""Seconds after which a start that hangs is ended, with the stacks in the log."""
 
 
 def main(root: str, tracking_uri: str) -> None:
-    """Serve the workspace folder `root`; `tracking_uri` is where the steps' MLflow server is."""
+    """Serve the workspace folder `root`; `tracking_uri` is the address of the steps' MLflow server."""
     faulthandler.dump_traceback_later(_START_LIMIT, exit=True)
     try:
         server = Server(Path(root), tracking_uri=tracking_uri)
         server.start()
-        write_config(Path(root))  # the steps' folders are below it
+        write_config(Path(root))  # the steps' folders are below it, and the SDK looks upward
         given = variables(Path(root), server.url, server.certificates, tracking_uri)
     except (CreditMLError, OSError) as error:
         sys.exit(str(error))
@@ -34,4 +35,4 @@ def main(root: str, tracking_uri: str) -> None:
     print(json.dumps({**dict.fromkeys(UNSET), **given}), flush=True)  # noqa: T201  the runner waits for this
     sys.stdin.buffer.read()
     server.stop()
-    os._exit(0)  # else the exit would wait for requests in progress
+    os._exit(0)  # a normal exit would wait for requests in progress

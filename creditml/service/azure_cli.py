@@ -1,6 +1,6 @@
-"""The `az` that comes first in the PATH of whoever talks to the local workspace.
+"""The `az` that comes first in the PATH of programs that use the local workspace.
 
-AzureCliCredential asks it for a token, and gets one of the workspace; anything else is the real one's affair.
+AzureCliCredential asks it for a token, and gets one of the workspace; all other commands are passed to the real `az`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from shlex import quote
 
 from creditml.service.keys import FOLDER, Keys
 
-# azure-identity: `AzureCliCredential` asks so, with the resource, and perhaps a tenant and a subscription
+# azure-identity: the words of `AzureCliCredential`, before the resource and perhaps a tenant and a subscription
 _ASKED = ["account", "get-access-token", "--output", "json", "--resource"]
 _NOT_FOUND = 127
-# Modules in the current folder must not be taken for others.
+# The current folder is left out of sys.path: a module there must not replace one of ours.
 _START = "import sys; sys.path = [*filter(None, sys.path)]; from creditml.service.azure_cli import main; main(sys.argv)"
 
 
 def stand_in(root: Path) -> str:
-    """The folder with that `az`, for the workspace folder `root`."""
+    """Write that `az` for the workspace folder `root`, and return its folder."""
     folder = root / FOLDER / "bin"
     folder.mkdir(parents=True, exist_ok=True)
     text = f'#!/bin/sh\nexec {quote(sys.executable)} -c {quote(_START)} "$0" "$@"\n'
@@ -37,7 +37,7 @@ def stand_in(root: Path) -> str:
 
 
 def main(words: list[str]) -> None:
-    """`az …`; `words` begin with what Python calls itself, and where the stand-in lies."""
+    """Run `az …`; the first of the words is Python's own, the second the path of the stand-in."""
     _, own, *arguments = words
     home = os.environ.get("CREDITML_HOME")
     if home and arguments[: len(_ASKED)] == _ASKED and len(arguments) > len(_ASKED):

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from creditml.references import UPLOADS
-from creditml.service.blob_places import blob_file, blobs
+from creditml.service.blob_places import blob_file, list_blobs
 from creditml.service.keys import FOLDER
 from creditml.service.messages import Answer, Refusal
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 _META = "x-ms-meta-"
 _UPLOADS = f"{UPLOADS}/"
-"""Where the SDK puts what it uploads, each under a hash of it."""
+"""The folder of the SDK's uploads, each under a hash of its content."""
 _PAGE = 5000
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _VERSION = "2021-12-02"
 
 
 def serve(request: Request, workspace: Workspace, place: str) -> Answer:
-    """Answer a request for `container` or `container/blob`; whoever asks may."""
+    """Answer a request for `container` or `container/blob`; the caller has checked that the client may ask."""
     container, _, blob = place.partition("/")
     query = request.query
     if not blob:
@@ -64,7 +64,7 @@ class _Blob:
         self._drafts = own / "drafts"
 
     def read(self, request: Request) -> Answer:
-        """GET: all of it, or a range."""
+        """GET: the whole blob, or a range of it."""
         info = self._stat()
         wanted = _RANGE.fullmatch(request.headers.get("x-ms-range") or request.headers.get("range") or "")
         if wanted is None or (wanted[2] and int(wanted[2]) < int(wanted[1])):  # RFC 9110: such a range is ignored
@@ -80,12 +80,12 @@ class _Blob:
         return Answer(206, headers, body)
 
     def head(self, _request: Request) -> Answer:
-        """HEAD: its properties."""
+        """HEAD: the blob's properties."""
         info = self._stat()
         return Answer(200, self._properties(info) | {"Content-Length": str(info.st_size)})
 
     def metadata(self, request: Request) -> Answer:
-        """PUT ?comp=metadata: what the uploader wants to remember."""
+        """PUT ?comp=metadata: set the blob's metadata."""
         info = self._stat()
         self._may_write()
         self._note(_metadata(request.headers))
@@ -97,7 +97,7 @@ class _Blob:
         return Answer(201, _headers() | _identity(self.file.stat()))
 
     def block(self, request: Request) -> Answer:
-        """PUT ?comp=block: a part of it."""
+        """PUT ?comp=block: keep a part of a blob."""
         self._may_write()
         name = hashlib.sha256(request.query.get("blockid", "").encode()).hexdigest()
         self.blocks.mkdir(parents=True, exist_ok=True)
@@ -107,11 +107,11 @@ class _Blob:
         return Answer(201, _headers())
 
     def block_list(self, request: Request) -> Answer:
-        """PUT ?comp=blocklist: the parts become the blob."""
+        """PUT ?comp=blocklist: make the blob of parts."""
         try:
-            wanted = [node.text or "" for node in ET.fromstring(request.body)]  # noqa: S314  of a caller with the key
+            wanted = [node.text or "" for node in ET.fromstring(request.body)]  # noqa: S314  the client has the account's key
         except ET.ParseError:
-            raise Refusal(400, "InvalidXmlDocument", "The block list is no XML.") from None
+            raise Refusal(400, "InvalidXmlDocument", "The block list is not XML.") from None
         names = [hashlib.sha256(text.encode()).hexdigest() for text in wanted]
         parts = [self.blocks / name for name in names]
         if not all(part.is_file() for part in parts):
@@ -122,7 +122,7 @@ class _Blob:
         return Answer(201, _headers() | _identity(self.file.stat()))
 
     def delete(self, _request: Request) -> Answer:
-        """DELETE."""
+        """DELETE: remove the blob."""
         self._stat()
         self._may_write()
         self.file.unlink()
@@ -132,7 +132,7 @@ class _Blob:
     def _create(self, request: Request, parts: Callable[[], Iterator[bytes]]) -> None:
         self._may_write()
         if request.headers.get("if-none-match") == "*" and self.file.exists():
-            # the SDK names an upload after its content, and looks for it before: another client was quicker
+            # the SDK names an upload after its content and has seen none: another client has uploaded the same
             if self._named_by_content and b"".join(parts()) == self.file.read_bytes():
                 return
             raise Refusal(409, "BlobAlreadyExists", "The specified blob already exists.")
@@ -201,7 +201,7 @@ def _list(request: Request, workspace: Workspace, container: str) -> Answer:
     entries: list[str] = []
     folders: set[str] = set()
     following = ""
-    for name, file in blobs(workspace, container, prefix):
+    for name, file in list_blobs(workspace, container, prefix):
         if name < marker:
             continue
         head, found, _ = name[len(prefix) :].partition(delimiter) if delimiter else (name, "", "")

@@ -1,4 +1,4 @@
-"""What an answer is made from: the request, the workspace, and where things are."""
+"""What a handler gets to answer a request: the request, the workspace, and where the services are."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from creditml.references import Scope
     from creditml.service.keys import Keys
     from creditml.service.messages import Request
-    from creditml.service.promised_versions import Promises
+    from creditml.service.promised_versions import PromisedVersions
     from creditml.workspace import Workspace
     from creditml.workspace.assets import Assets
     from creditml.workspace.records import JobRecord
 
 
 class Storage(NamedTuple):
-    """The storage account, as callers see it.
+    """The storage account, as clients see it.
 
     Attributes:
         account: Its name; the SDK makes `https://<account>.blob.<suffix>` of it.
@@ -30,12 +30,23 @@ class Storage(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Where its blobs are."""
+        """The address of its blobs."""
         return f"https://{self.account}.blob.{self.suffix}"
 
 
 class Call(NamedTuple):
-    """One request that may be answered."""
+    """One request, from a client that may use the workspace.
+
+    Attributes:
+        request: The request itself.
+        scope: The workspace or registry, as the client names it.
+        workspace: The local workspace.
+        keys: Make and check signatures.
+        storage: The storage account.
+        tracking_uri: Returns the address of MLflow's server, and starts the server if need be.
+        submit: Submits a job that was sent.
+        promised_versions: The numbers of next versions that clients were told.
+    """
 
     request: Request
     scope: Scope
@@ -44,9 +55,9 @@ class Call(NamedTuple):
     storage: Storage
     tracking_uri: Callable[[], str]
     submit: Callable[[Workspace, Job], JobRecord]
-    promises: Promises
+    promised_versions: PromisedVersions
 
     @property
     def assets(self) -> Assets:
-        """Those of the workspace or the registry that is asked for."""
+        """The assets of the workspace or the registry that the request names."""
         return self.workspace.registry(self.scope.registry)

@@ -1,7 +1,7 @@
-"""A certificate for loopback, and the bundle in which programs look for those they trust.
+"""A certificate for loopback, and the bundle of certificates that programs trust.
 
-The authority that signs it may sign for this machine's loopback names alone, and its key is thrown away at once:
-nothing that is added to the bundle could vouch for any other host.
+The authority that signs the certificate may sign for this machine's loopback names only, and its key is thrown away at
+once: the certificate that is added to the bundle can't vouch for any other host.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Certificates(NamedTuple):
 
 
 def certificates(root: Path) -> Certificates:
-    """Those of the workspace folder `root`; made if there are none, or they expire within a month."""
+    """The certificates of the workspace folder `root`; made if there are none, or if they expire within a month."""
     folder = root / FOLDER
     found = Certificates(folder / "server.pem", folder / "server.key", folder / "ca.pem")
     if not all(file.is_file() for file in found) or _expires(found.certificate):
@@ -48,7 +48,7 @@ def certificates(root: Path) -> Certificates:
 
 
 def bundle(found: Certificates, environment: Mapping[str, str]) -> Path:
-    """A file of all certificates that programs trust in an environment, and the workspace's authority."""
+    """A file with all certificates that programs trust in an environment, and that of the workspace's authority."""
     named = next((environment[name] for name in _BUNDLES if os.path.isfile(environment.get(name, ""))), None)
     trusted = Path(named) if named else Path(_certifi())
     own = found.authority.read_bytes()
@@ -132,7 +132,7 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Only this user can read it; it is there whole or not at all."""
+    """Write a file that only this user can read, and that is either complete or not there."""
     draft = file.with_name(f".{file.name}-{os.urandom(4).hex()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "wb") as stream:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from creditml.errors import NotFound
-from creditml.service.blob_places import BLOBSTORE, CONTENT, UPLOAD, discard, own_upload
+from creditml.service.blob_places import BLOBSTORE, CONTENT, UPLOAD, discard_upload, find_upload
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.wire.resources import resource
 from creditml.workspace.content import File
@@ -23,7 +23,7 @@ _HASH_VERSION = 202208
 
 
 def list_codes(call: Call, name: str) -> Answer:
-    """The versions of a name; with a hash, the code of that content, whatever its name."""
+    """GET the versions of a name; with a hash in the query, the code with that content, whatever its name."""
     digest = call.request.query.get("hash", "")
     if digest:
         known = _DIGEST.fullmatch(digest) and call.workspace.content.folder(digest).is_dir()
@@ -33,7 +33,7 @@ def list_codes(call: Call, name: str) -> Answer:
 
 
 def get_code(call: Call, name: str, version: str) -> Answer:
-    """One code asset."""
+    """GET a code asset."""
     if _DIGEST.fullmatch(name) and call.workspace.content.folder(name).is_dir():
         return answer(_resource(call, name, name))
     asset = call.assets.get("code", name, version)
@@ -41,7 +41,7 @@ def get_code(call: Call, name: str, version: str) -> Answer:
 
 
 def start_upload(call: Call, plural: str, name: str, version: str) -> Answer:  # noqa: ARG001  the route's
-    """A place to upload to."""
+    """POST a request for a place to upload to: a container of its own."""
     container = f"{UPLOAD}{uuid4().hex}"
     url = f"{call.storage.url}/{container}"
     signed = call.keys.signed_url(url, call.storage.account, "racwl")
@@ -59,8 +59,8 @@ def start_upload(call: Call, plural: str, name: str, version: str) -> Answer:  #
     )
 
 
-def lend(call: Call, name: str, version: str) -> Answer:  # noqa: ARG001  the route's
-    """Access to the blobs of an asset of a registry, for whoever downloads it."""
+def grant_download(call: Call, name: str, version: str) -> Answer:  # noqa: ARG001  the route's
+    """POST a request to download a registry's asset: a signed URL of its blobs."""
     url = f"{call.storage.url}/{BLOBSTORE}"
     signed = call.keys.signed_url(url, call.storage.account, "rl")
     credential = {"credentialType": "SAS", "sasUri": signed}
@@ -68,15 +68,15 @@ def lend(call: Call, name: str, version: str) -> Answer:  # noqa: ARG001  the ro
 
 
 def put_code(call: Call, name: str, version: str) -> Answer:
-    """Make a snapshot of what was uploaded."""
+    """PUT a code asset: the upload that it names becomes a snapshot."""
     uri = call.request.properties().get("codeUri") or ""
     known = uri.removeprefix(f"{call.storage.url}/{CONTENT}/")
     if known != uri:
         digest = known.partition("/")[0]
-    elif source := own_upload(call, uri):
+    elif source := find_upload(call, uri):
         digest = _snapshot(call, source)
     else:
-        raise Refusal(400, "UserError", f"{uri} is no place where code was uploaded to.")
+        raise Refusal(400, "UserError", f"{uri} is not a place that code was uploaded to.")
     if not call.workspace.content.folder(digest).is_dir():
         message = f"There is no code at {uri}."
         raise NotFound(message)
@@ -89,7 +89,7 @@ def _snapshot(call: Call, source: Path) -> str:
     found = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
     files = [File(str(path), path.relative_to(base).as_posix(), path.stat().st_size) for path in found]
     digest = call.workspace.content.store(files)
-    discard(call.workspace, source)
+    discard_upload(call.workspace, source)
     return digest
 
 

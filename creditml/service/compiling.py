@@ -1,6 +1,6 @@
-"""From a job of the genuine SDK to a `Job` whose code and data are where they were: what a file can say of it.
+"""From a job of the genuine SDK to a `Job` that can be written to a file, with the local paths of its code and data.
 
-The SDK submits it to a workspace that is thrown away, so that the graph is the one that Azure would have been sent.
+The SDK submits it to a temporary workspace, so that the graph is the one that Azure would have been sent.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def compiled(entity: Any) -> Job:
     Raises:
         CreditMLError: the SDK or the local workspace refuses it.
     """
-    logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)  # it warns of its own experimental classes
+    logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)  # it warns about its own experimental classes
     named = getattr(entity, "experiment_name", None)
     places = list(_local_paths(entity))
     kinds = {name: str(spec.type) for name, spec in _declared(entity).items()}
@@ -48,7 +48,7 @@ def compiled(entity: Any) -> Job:
             origins = dict(_uploads(places, workspace))
         finally:
             workspace.close()
-    root = _Homecoming(origins).node(job.root)._replace(properties=NOTHING)
+    root = _LocalPaths(origins).node(job.root)._replace(properties=NOTHING)
     component = root.component
     if not isinstance(component, str) and component.jobs is not None and kinds:
         inputs = {
@@ -84,13 +84,13 @@ def _captured(entity: Any, folder: Path) -> Job:
         client.jobs.create_or_update(entity)
     except Exception as error:
         if not taken:
-            message = f"Azure ML's SDK refuses it: {_said(str(error))}"
+            message = f"Azure ML's SDK refuses the job: {_said(str(error))}"
             raise CreditMLError(message) from error
     return taken[0]
 
 
 def _said(text: str) -> str:
-    """What the SDK says of an error, without its advice for its own command line."""
+    """The text of an SDK's error, without the advice for its own command line."""
     marked = [line.partition("(x)")[2].strip() for line in text.splitlines() if line.strip().startswith("(x)")]
     return " ".join(marked) or text.strip()
 
@@ -100,7 +100,7 @@ def _declared(entity: Any) -> Mapping[str, Any]:
 
 
 def _local_paths(entity: Any) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """What the SDK will upload: kind (`code`, or the type of data), place, and what is included beside code."""
+    """What the SDK will upload: kind (`code`, or the type of data), path, and additional includes of code."""
     component = getattr(entity, "component", None)
     base = getattr(component, "base_path", None) or getattr(entity, "base_path", None) or Path.cwd()
     code = getattr(component, "code", None)
@@ -124,7 +124,7 @@ def _at(base: Any, path: Any) -> str:
 def _uploads(
     places: list[tuple[str, str, tuple[str, ...]]], workspace: Workspace
 ) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
-    """Under which names the workspace has what was uploaded from each place."""
+    """The name under which the workspace has each upload, with the local paths from which it came."""
     for kind, place, includes in places:
         if not os.path.exists(place):
             continue
@@ -135,21 +135,21 @@ def _uploads(
             yield workspace.data.keep(place, "uri_folder" if os.path.isdir(place) else "uri_file"), (place, ())
 
 
-class _Homecoming:
-    """Puts local paths back in the place of uploads."""
+class _LocalPaths:
+    """Replaces the URIs of uploads in a job by the local paths from which they came."""
 
     def __init__(self, origins: Mapping[str, tuple[str, tuple[str, ...]]]) -> None:
         self._origins = origins
         self._known: dict[str, Component] = {}
 
     def node(self, node: Node) -> Node:
-        """A node or job, with all below it."""
+        """A node or a job's root with local paths, and all nodes below it."""
         component = node.component
         made = component if isinstance(component, str) else self._component(component, node.name)
         return node._replace(component=made, inputs={name: self._input(item) for name, item in node.inputs.items()})
 
     def _component(self, component: Component, user: str) -> Component:
-        """Once what is sent twice; one without a name is called after the first node that has it."""
+        """Equal components become one object; one without a name gets the name of the first node that uses it."""
         made = self._changed(component)
         return self._known.setdefault(repr(made), changed(made, name=made.name or user or None))
 
@@ -169,11 +169,11 @@ class _Homecoming:
 
 
 def relative(job: Job, folder: Path) -> Job:
-    """A job whose local paths are relative to a folder, as a file in it should have them."""
+    """A job with local paths relative to a folder, for a file in that folder."""
     return job._replace(root=_Relative(folder).node(job.root))
 
 
-class _Relative(_Homecoming):
+class _Relative(_LocalPaths):
     def __init__(self, folder: Path) -> None:
         super().__init__({})
         self._folder = folder

@@ -1,4 +1,4 @@
-"""`connect`: a genuine MLClient, of the local workspace or of Azure ML."""
+"""`connect`: a genuine MLClient of the local workspace or of Azure ML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from creditml.config import read_config
 from creditml.entry_points import AZURE
 from creditml.references import LOCAL
-from creditml.service.restoring import leaving_untouched
+from creditml.service.restoring import restore_submitted
 from creditml.tracking import Tracking
 from creditml.workspace import Workspace
 
@@ -24,16 +24,17 @@ def connect(backend: str | None = None, **settings: Any) -> MLClient:
     """A genuine `azure.ai.ml.MLClient`.
 
     Args:
-        backend: `local` for the local workspace, `azureml` for the real one (which AZURE_SUBSCRIPTION_ID,
-            AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE, creditml.yml or a config.json name; DefaultAzureCredential). By
-            default what CREDITML_BACKEND or creditml.yml says, else the local one.
-        settings: Further arguments of MLClient. With `registry_name` the client is of a registry, which the local
-            workspace keeps as far as somebody has put something there.
+        backend: `local` for the local workspace, `azureml` for one in Azure, which AZURE_SUBSCRIPTION_ID,
+            AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE, creditml.yml or a config.json name (the credential is
+            DefaultAzureCredential). The default is CREDITML_BACKEND, else the backend in creditml.yml, else `local`.
+        settings: Further arguments of MLClient. With `registry_name` the client is of a registry. The local workspace
+            keeps registries too: each has the assets that were put there.
 
-    What is given to either to create or update stays as it was, so that one pipeline can be submitted to both.
+    Objects that are given to the client, to create or update them, stay as they were, so that one pipeline can be
+    submitted to both.
 
     Raises:
-        BackendError: The real workspace is named nowhere, or the SDK isn't one that this release knows.
+        BackendError: No workspace in Azure is named, or this release doesn't know the version of the SDK.
     """
     backend = backend or read_config().backend
     return _azure(settings) if backend == AZURE else _local(settings)
@@ -57,7 +58,7 @@ def _local(settings: dict[str, Any]) -> MLClient:
         *names,
         **{"transport": control_plane(service), "enable_telemetry": False, **settings},
     )
-    return leaving_untouched(client)
+    return restore_submitted(client)
 
 
 def _azure(settings: dict[str, Any]) -> MLClient:
@@ -68,20 +69,19 @@ def _azure(settings: dict[str, Any]) -> MLClient:
 
     credential = settings.pop("credential", None) or DefaultAzureCredential()
     names = () if settings.get("registry_name") else find_target(read_config().sections.get(AZURE, {}))
-    return leaving_untouched(MLClient(credential, *names, **settings))
+    return restore_submitted(MLClient(credential, *names, **settings))
 
 
 class MLflow:
-    """MLflow's server for a process that has no loop of its own: a thread sees to it from the first question on."""
+    """MLflow's server for a process without an event loop: a thread attends to it after the first call of `uri`."""
 
     def __init__(self, root: Path) -> None:
-        """Nothing is started yet."""
         self._root = root
         self._lock = threading.Lock()
         self._tracking: Tracking | None = None
 
     def uri(self) -> str:
-        """Where the server is; it starts when somebody connects."""
+        """The address of the server, which starts when somebody connects."""
         with self._lock:
             if self._tracking is None:
                 self._tracking = Tracking(self._root)

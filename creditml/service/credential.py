@@ -1,4 +1,4 @@
-"""A credential of azure-core for the local workspace."""
+"""The credential with which the SDK talks to the local workspace."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ if TYPE_CHECKING:
 
 
 class LocalCredential:
-    """Gives tokens that the local workspace accepts, and nobody else."""
+    """A credential of azure-core, whose tokens only the local workspace accepts."""
 
     def __init__(self, keys: Keys) -> None:
-        """`keys` are the workspace's."""
         self._keys, self._uti = keys, os.urandom(12).hex()
 
     def get_token(self, *scopes: str, **_settings: Any) -> AccessToken:
-        """A token; its audience is the resource of the first scope."""
+        """A token for the resource of the first scope."""
         audience = scopes[0].removesuffix("/.default") if scopes else ""
         return AccessToken(*self._keys.token(audience, self._uti))

@@ -1,10 +1,10 @@
 """The service as a process of its own, which other processes find through the workspace.
 
     service/lock         held by the server as long as it runs
-    service/server.json  its process id, its port, and where MLflow's server is
-    service/server.log   what it prints
+    service/server.json  its process id, its port, and the address of MLflow's server
+    service/server.log   its output
 
-Jobs outlive it: each has a runner of its own.
+Jobs outlive the server: each has a runner of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PATIENCE = 20.0  # seconds for a server to start, or to end
 
 
 class Running(NamedTuple):
-    """A server that runs."""
+    """A running server; `tracking_uri` is the address of MLflow's."""
 
     pid: int
     port: int
@@ -39,12 +39,12 @@ class Running(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its address."""
         return f"https://localhost:{self.port}"
 
 
 def status(root: Path) -> Running | None:
-    """The server of the workspace folder `root`; None if none runs."""
+    """The running server of the workspace folder `root`, if there is one."""
     if not _is_locked(root):
         return None
     try:
@@ -71,7 +71,7 @@ def up(root: Path, port: int = 0) -> Running:
             stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
-            cwd=folder,  # never a folder of the user's, whose modules could be taken for others
+            cwd=folder,  # a module in the user's folder could replace one of ours
         )
     assert process.stdout is not None  # noqa: S101  a pipe was asked for
     ready, _, _ = select.select([process.stdout], [], [], _PATIENCE)
@@ -86,7 +86,11 @@ def up(root: Path, port: int = 0) -> Running:
 
 
 def down(root: Path) -> Running | None:
-    """End the server; returns the one that ran. Jobs go on."""
+    """End the server, and return what it was; None if none ran. Jobs go on.
+
+    Raises:
+        BackendError: it doesn't end.
+    """
     found = status(root)
     if found is None:
         return None
@@ -102,7 +106,7 @@ def down(root: Path) -> Running | None:
 
 @contextmanager
 def registered(root: Path, port: int, tracking_uri: str) -> Iterator[None]:
-    """Be the workspace's server for a while.
+    """A context in which this process is the workspace's server, and can be found as such.
 
     Raises:
         BackendError: another one runs.

@@ -1,4 +1,4 @@
-"""Jobs: submitted, looked at, cancelled, archived."""
+"""Jobs: submit, show, list, cancel and archive them."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _PAGE = 50
 
 
 def read_sent_job(call: Call, name: str, properties: Mapping[str, Any]) -> Job:
-    """The job that a body describes.
+    """Read the job that a request's body describes.
 
     Raises:
         SpecError: it has errors.
-        Refusal: its type is one that nothing here runs.
+        Refusal: jobs of its type can't be run here.
     """
     kind = str(properties.get("jobType", ""))
     if not kind:
@@ -54,7 +54,7 @@ def read_sent_job(call: Call, name: str, properties: Mapping[str, Any]) -> Job:
 
 
 def put_job(call: Call, name: str) -> Answer:
-    """Submit a job; of one that is there, change what may be changed."""
+    """PUT a job: submit it, or change what may be changed of one that exists."""
     properties = call.request.properties()
     try:
         record = call.workspace.jobs.get(name)
@@ -80,12 +80,12 @@ def submit_job(workspace: Workspace, job: Job) -> JobRecord:
 
 
 def get_job(call: Call, name: str) -> Answer:
-    """One job. Of a pipeline's child Azure ML tells no properties; the run history has them."""
+    """GET a job. A pipeline's child has no properties here, as in Azure ML; the run history (`runs`) has them."""
     return answer(_resource(call, settle(call.workspace, call.workspace.jobs.get(name))))
 
 
 def list_jobs(call: Call) -> Answer:
-    """Submitted jobs, newest first, a page at a time."""
+    """GET submitted jobs, newest first, a page at a time."""
     query = call.request.query
     view = _VIEWS.get(query.get("listViewType", "ActiveOnly"), False)
     skip = int(query["$skip"]) if query.get("$skip", "").isdecimal() else 0
@@ -100,14 +100,14 @@ def list_jobs(call: Call) -> Answer:
 
 
 def cancel_job(call: Call, name: str) -> Answer:
-    """Ask for a job's end; the poller of Azure's clients then waits for it."""
+    """POST a request to cancel a job; Azure's clients then poll `cancel_operation` until it has ended."""
     call.workspace.jobs.request_cancel(name)
     place = f"{call.request.base}{call.scope.path}/jobs/{name}/cancelOperation?api-version=2024-01-01"
     return answer({}, 202, location=place, retry_after="1")
 
 
 def cancel_operation(call: Call, name: str) -> Answer:
-    """Whether a job that was cancelled has ended."""
+    """GET whether a canceled job has ended."""
     record = settle(call.workspace, call.workspace.jobs.get(name))
     if record.ended:
         return answer({})
@@ -116,12 +116,15 @@ def cancel_operation(call: Call, name: str) -> Answer:
 
 
 def delete_job(_call: Call, name: str) -> Answer:
-    """Azure ML deletes no job that was ever run either."""
+    """DELETE a job: refused, as Azure ML refuses to delete jobs that have run."""
     raise Refusal(501, "NotSupported", f"The job '{name}' can't be deleted; archive it.")
 
 
-def studio(call: Call, record: JobRecord) -> str:
-    """Where a job can be looked at. The SDK appends `&tid=…`, which must not become part of the run's id."""
+def studio_page(call: Call, record: JobRecord) -> str:
+    """The address of a job's page.
+
+    The SDK appends `&tid=…`, so the address ends with a query: the text must not become part of the run's id.
+    """
     return f"{tracking_page(call.workspace.root, record)}?workspace=local"
 
 
@@ -134,7 +137,7 @@ def _resource(call: Call, record: JobRecord) -> dict[str, Any]:
     artifacts = {"jobOutputType": "uri_folder", "uri": artifacts_uri(record.name)}
     properties["outputs"] = {"default": artifacts, **properties["outputs"]}
     services = {
-        "Studio": {"jobServiceType": "Studio", "endpoint": studio(call, record), "status": "Running"},
+        "Studio": {"jobServiceType": "Studio", "endpoint": studio_page(call, record), "status": "Running"},
         "Tracking": {"jobServiceType": "Tracking", "endpoint": call.tracking_uri(), "status": "Running"},
     }
     properties |= {

@@ -1,4 +1,4 @@
-"""Starts a Jupyter kernel whose Azure ML is the local workspace, for the kernelspec of `creditml exec --kernel`."""
+"""Starts a Jupyter kernel that uses the local workspace as Azure ML: the program of `creditml exec --kernel`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from creditml.workspace import Workspace
 
 
 def main(arguments: list[str]) -> None:
-    """Become the kernel, with `arguments` for ipykernel. The service is started if none runs, and stays.
+    """Become the kernel, with `arguments` for ipykernel; starts the service first, unless it runs.
 
-    The process stays the one that Jupyter started, so that its signals arrive.
+    The kernel replaces this process, which Jupyter started, so that Jupyter's signals reach it.
     """
     root = Workspace.find().create().root
     try:

@@ -1,6 +1,6 @@
 """The secret of a workspace, and what is derived from it: tokens, the storage account's key and its signatures.
 
-Whoever talks to the service bears a token or a signature that only somebody who can read the file could have made.
+Each request to the service has a token or a signature. Only somebody who can read the secret's file can make one.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class Token(NamedTuple):
 
 
 class Keys:
-    """What proves that a caller may use the workspace."""
+    """Makes and checks the proofs that a client may use the workspace."""
 
     def __init__(self, root: Path) -> None:
-        """For the workspace folder `root`; the secret is made when it is first needed."""
+        """Use the secret of the workspace folder `root`, which is made when it is first needed."""
         self._file = root / FOLDER / "secret"
 
     @cached_property
@@ -70,7 +70,7 @@ class Keys:
         with open(descriptor, "wb") as file:
             file.write(os.urandom(_BYTES))
         try:
-            os.link(draft, self._file)  # whoever comes first
+            os.link(draft, self._file)  # another process may have been faster
         except FileExistsError:
             pass
         finally:
@@ -87,7 +87,7 @@ class Keys:
 
         Args:
             audience: the resource that it is for.
-            uti: what tells it from tokens of others, by default nothing that was ever used.
+            uti: the id of the token, by default a random one.
         """
         now = int(time.time())
         claims = {
@@ -106,7 +106,7 @@ class Keys:
         return Token(f"{signed}.{self._signature_of_token(signed)}", now + _LIFE)
 
     def accepts_token(self, text: str) -> bool:
-        """Whether a token is of this workspace, and of now."""
+        """Whether a token is one of this workspace, and has not expired."""
         signed, _, signature = text.rpartition(".")
         if not _same(signature, self._signature_of_token(signed)):
             return False
@@ -121,7 +121,7 @@ class Keys:
 
     @property
     def header(self) -> str:
-        """What somebody who asks for a token has to bear (IDENTITY_HEADER)."""
+        """The secret that a request for a token must have (IDENTITY_HEADER)."""
         return self._derived("identity").hex()
 
     # -- storage
@@ -132,7 +132,7 @@ class Keys:
         return base64.b64encode(self._derived("storage")).decode()
 
     def signed_url(self, url: str, account: str, permissions: str = "r") -> str:
-        """A URL of a container (without a `/` in its path) or blob, with a signature that gives access for a day."""
+        """The URL of a container (no `/` in its path) or a blob with a signature, which gives access for a day."""
         path = unquote(url.partition("://")[2].partition("/")[2])
         expiry = datetime.fromtimestamp(time.time() + _LIFE, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         place = path.removeprefix(path_of_account(account))
@@ -141,7 +141,7 @@ class Keys:
         return f"{url}?{urlencode(fields, quote_via=quote)}"
 
     def accepts_url(self, request: Request, account: str, place: str) -> bool:
-        """Whether a request for `container/blob` bears a signature of that URL, or of the container's."""
+        """Whether a request for `container/blob` has a signature for that URL, or for its container's."""
         fields = request.query
         if not _same(fields.get("sig", ""), self._signature_of_url(fields, account, _signed_place(fields, place))):
             return False
@@ -178,7 +178,7 @@ class Keys:
 
 
 def path_of_account(account: str) -> str:
-    """What stands before the container in a URL's path: nothing, but for `localhost:PORT/blob/name`."""
+    """The part of a URL's path before the container: empty unless the account is `localhost:PORT/blob/name`."""
     _, _, path = account.partition("/")
     return f"{path}.blob.local/" if path else ""
 

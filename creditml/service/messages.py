@@ -1,4 +1,4 @@
-"""Requests, answers and errors of the service, whatever carries them."""
+"""Requests, answers and errors of the service, the same for both transports (in process and TLS)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class Request(NamedTuple):
-    """One request.
+    """A request.
 
     Attributes:
         method: In upper case.
         scheme: `https`, or `http`.
         host: The Host header: a name, perhaps with a port.
-        target: Path and query as they were sent, percent signs and all.
-        headers: By lower-case name.
-        body: All of it.
+        target: Path and query as they were sent, percent-encoded.
+        headers: The headers, by lower-case names.
+        body: The whole body.
     """
 
     method: str
@@ -34,7 +34,7 @@ class Request(NamedTuple):
 
     @property
     def base(self) -> str:
-        """Where the service is, as the caller sees it: `https://host`."""
+        """The address of the service, as the client sees it: `https://host`."""
         return f"{self.scheme}://{self.host}"
 
     @property
@@ -53,10 +53,10 @@ class Request(NamedTuple):
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
     def properties(self) -> dict[str, Any]:
-        """What a body says of a resource.
+        """The `properties` in the body, which describe a resource.
 
         Raises:
-            Refusal: it is no JSON object, or has no such part.
+            Refusal: the body is not a JSON object, or has no `properties`.
         """
         found = self.json().get("properties")
         if not isinstance(found, dict):
@@ -64,22 +64,22 @@ class Request(NamedTuple):
         return found
 
     def json(self) -> dict[str, Any]:
-        """The body.
+        """The body as a JSON object.
 
         Raises:
-            Refusal: it is no JSON object.
+            Refusal: it is not one.
         """
         try:
             value = json.loads(self.body or b"{}")
         except ValueError as error:
-            raise Refusal(400, "BadArgument", f"The body is no JSON: {error}.") from None
+            raise Refusal(400, "BadArgument", f"The body is not JSON: {error}.") from None
         if not isinstance(value, dict):
             raise Refusal(400, "BadArgument", "The body must be a JSON object.")
         return value
 
 
 class Answer(NamedTuple):
-    """One answer."""
+    """An answer: status, headers and body of an HTTP response."""
 
     status: int
     headers: Mapping[str, str] = NOTHING
@@ -101,7 +101,7 @@ class Refusal(Exception):
         super().__init__(message)
 
     def answer(self) -> Answer:
-        """The answer."""
+        """The error as an answer."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.details:
             error["details"] = self.details
@@ -109,7 +109,7 @@ class Refusal(Exception):
 
 
 def refusal(error: CreditMLError) -> Refusal:
-    """Azure's error for one of ours."""
+    """The answer for one of creditml's errors."""
     if isinstance(error, SpecError):
         errors = [str(problem) for problem in error.problems if not problem.warning]
         details = [{"code": "ValidationError", "message": text} for text in errors]

@@ -1,8 +1,9 @@
-"""Next versions that clients were told, and take for theirs.
+"""Numbers of next versions that clients were told, so that two clients at once don't register the same version.
 
-Azure's clients register what has no version in two requests: they ask for a name's next version, and then put that one.
-Of two that do so at once both are told the same version. Whoever comes second would be refused, or, with the same
-content, be given the first one's version; here it gets the version after that, since it meant to make a new one.
+Azure's clients register an asset without a version in two requests: they ask for the number of a name's next version,
+and then put that version. Two clients that do so at once are told the same number. The second one would be refused or,
+with the same content, be given the first one's version. Here it gets the next free number, since it meant to make a new
+version.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import threading
 import time
 from typing import NamedTuple
 
-_LIFE = 60.0  # seconds between the two requests; an upload may lie between them
+_LIFE = 60.0  # seconds between the two requests; there may be an upload between them
 
 
-class Promise(NamedTuple):
-    """A version that a client was told would be the next one of a name.
+class PromisedVersion(NamedTuple):
+    """The number of a name's next version, as one client was told it.
 
-    `client` is its token; `registry` is empty for the workspace.
+    `client` is the client's token; `registry` is empty for the workspace.
     """
 
     client: str
@@ -27,27 +28,26 @@ class Promise(NamedTuple):
     version: str
 
 
-class Promises:
-    """Those that a service has made and that haven't been kept. May be used from any number of threads."""
+class PromisedVersions:
+    """The numbers that a service has promised and that were not used yet. May be used by any number of threads."""
 
     def __init__(self) -> None:
-        """None was made yet."""
-        self._made: dict[Promise, float] = {}
+        self._expiry: dict[PromisedVersion, float] = {}
         self._lock = threading.Lock()
 
-    def make(self, promise: Promise) -> None:
-        """A client was told a version."""
+    def promise(self, version: PromisedVersion) -> None:
+        """Remember that a client was told a number."""
         now = time.monotonic()
         with self._lock:
-            self._made = {old: until for old, until in self._made.items() if until > now}
-            self._made[promise] = now + _LIFE
+            self._expiry = {old: until for old, until in self._expiry.items() if until > now}
+            self._expiry[version] = now + _LIFE
 
-    def holds(self, promise: Promise) -> bool:
-        """Whether a client may count on a version's being new."""
+    def is_promised(self, version: PromisedVersion) -> bool:
+        """Whether a client may expect that it creates this version."""
         with self._lock:
-            return self._made.get(promise, 0.0) > time.monotonic()
+            return self._expiry.get(version, 0.0) > time.monotonic()
 
-    def settle(self, promise: Promise) -> None:
-        """A client has made or changed something of that name: from now on it says which version it means."""
+    def forget(self, version: PromisedVersion) -> None:
+        """Forget all numbers of this name that the client was told: from now on it means the version that it puts."""
         with self._lock:
-            self._made = {old: until for old, until in self._made.items() if old[:4] != promise[:4]}
+            self._expiry = {old: until for old, until in self._expiry.items() if old[:4] != version[:4]}

@@ -1,8 +1,8 @@
-"""A client that leaves what it is given as it was.
+"""Restores the objects that a client submits, so that they can be submitted to another workspace too.
 
-The SDK writes what it has uploaded and registered into the objects that are submitted: paths, and ids of one workspace.
-Submitted to another one, they would lead to what isn't there. So all that the SDK can reach from such an object is
-restored afterwards; what was made is in the answer.
+The SDK writes the paths and ids of what it has uploaded and registered into the submitted objects. These ids belong to
+one workspace, and another one doesn't have them. So everything that the SDK can reach from a submitted object is
+restored after the submission; what the submission has made is in the answer.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _SDK = "azure.ai.ml"
 _OPERATIONS = ("jobs", "components", "data", "environments", "models")
 
 
-def leaving_untouched(client: MLClient) -> MLClient:
-    """Have a client restore what it is given to create or update; returns the same client."""
+def restore_submitted(client: MLClient) -> MLClient:
+    """Make a client restore the objects that it is given to create or update; returns the same client."""
     home = workspace_id(client)
     for name in _OPERATIONS:
         operations: Any = getattr(client, name)
@@ -33,7 +33,7 @@ def leaving_untouched(client: MLClient) -> MLClient:
 
 
 def workspace_id(client: MLClient) -> str:
-    """What the ids of a client's workspace begin with; empty for one of a registry."""
+    """The beginning of all ids of a client's workspace; empty for the client of a registry."""
     names = (client.subscription_id, client.resource_group_name, client.workspace_name)
     if not all(names):
         return ""
@@ -43,19 +43,19 @@ def workspace_id(client: MLClient) -> str:
 def _restoring(submit: Callable[..., Any], home: str) -> Callable[..., Any]:
     @wraps(submit)
     def submitted(entity: Any, *arguments: Any, **settings: Any) -> Any:
-        _refuse_stranger(entity, home)
+        _refuse_object_of_another_workspace(entity, home)
         with restored(entity):
             return submit(entity, *arguments, **settings)
 
     return submitted
 
 
-def _refuse_stranger(entity: Any, home: str) -> None:
-    """What another workspace has answered with is full of its ids."""
+def _refuse_object_of_another_workspace(entity: Any, home: str) -> None:
+    """Refuse an object that another workspace has answered with, since it is full of that workspace's ids."""
     own = str(getattr(entity, "id", None) or "")
     if home and is_arm_id(own) and not own.lower().startswith(home):
         message = (
-            f"'{getattr(entity, 'name', own)}' is of another workspace ({own}), and what it names is there. "
+            f"'{getattr(entity, 'name', own)}' belongs to another workspace ({own}), as does everything that it names. "
             "Submit the object that was made from your own code or file, not the one that a client has returned."
         )
         raise CreditMLError(message)
@@ -63,7 +63,7 @@ def _refuse_stranger(entity: Any, home: str) -> None:
 
 @contextmanager
 def restored(entity: Any) -> Iterator[None]:
-    """Within this context an object of the SDK, and those in it, may be written into; then they are as before."""
+    """A context at whose end an object of the SDK, and all objects in it, are as they were at its beginning."""
     before = [(thing, _contents(thing)) for thing in _reachable(entity)]
     try:
         yield
@@ -73,7 +73,7 @@ def restored(entity: Any) -> Iterator[None]:
 
 
 def _reachable(entity: Any) -> Iterator[Any]:
-    """The objects of the SDK, dicts and lists that can be come by, each once."""
+    """All objects of the SDK, dicts and lists that an object refers to, directly or not, each once."""
     known: dict[int, Any] = {}
     waiting = [entity]
     while waiting:
@@ -85,7 +85,7 @@ def _reachable(entity: Any) -> Iterator[Any]:
             continue
         if not isinstance(thing, dict | list) and not type(thing).__module__.startswith(_SDK):
             continue
-        known[id(thing)] = thing  # which also keeps its id from being used again
+        known[id(thing)] = thing  # a reference also keeps its id from being used again
         yield thing
         attributes, items = _contents(thing)
         waiting += (attributes or {}).values()
@@ -93,7 +93,7 @@ def _reachable(entity: Any) -> Iterator[Any]:
 
 
 def _contents(thing: Any) -> tuple[dict[str, Any] | None, dict[Any, Any] | list[Any] | None]:
-    """Attributes and items; past what classes of the SDK make of looking them up."""
+    """The attributes and items of an object, read past the lookup that classes of the SDK define themselves."""
     try:
         attributes = dict(object.__getattribute__(thing, "__dict__"))
     except AttributeError:

@@ -1,4 +1,4 @@
-"""Which path is answered by what. Versions of the API don't count: they are a release's of the SDK."""
+"""Which handler answers a request, by its method and path. The query's api-version is ignored: it varies by SDK."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.references import REGISTRY_PATTERN, WORKSPACE_PATTERN, WORKSPACES_PATTERN, Scope
-from creditml.service import codes, jobs, runs, versions, workspaces
+from creditml.service import codes, computes, datastores, jobs, runs, versions, workspaces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     Handler = Callable[..., Answer]
 
-# What the discovery of a registry leads to has a path of its own before it.
+# The discovery of a registry leads to paths with a prefix of their own.
 _REGISTRY = rf"(?:/mferp/managementfrontend)?{REGISTRY_PATTERN}"
 _PLACE = ("subscription", "group", "workspace")
 _DATA_PLANE = r"/(?:history|data|modelregistry)/v[\d.]+"
 
 
 class Route(NamedTuple):
-    """A method, a pattern of paths, and what answers them."""
+    """A method, a pattern of paths, and their handler."""
 
     method: str
     pattern: re.Pattern[str]
@@ -31,7 +31,7 @@ class Route(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What answers a request, with what its path says."""
+    """The handler of a request, with the scope and the names in its path."""
 
     handler: Handler
     scope: Scope
@@ -39,7 +39,7 @@ class Found(NamedTuple):
 
 
 def find(method: str, path: str) -> Found | None:
-    """What answers a request; None if nothing does."""
+    """The handler of a request; None if there is none."""
     for route in _ROUTES:
         match = route.pattern.fullmatch(path) if route.method == method else None
         if match:
@@ -62,15 +62,15 @@ def _paths() -> Iterator[tuple[str, str, Handler]]:
     yield "GET", WORKSPACE_PATTERN, workspaces.get_workspace
     yield from _assets(WORKSPACE_PATTERN)
     compute = f"{WORKSPACE_PATTERN}/computes"
-    yield "GET", compute, workspaces.list_computes
-    yield "GET", f"{compute}/{{name}}", workspaces.get_compute
-    yield "PUT", f"{compute}/{{name}}", workspaces.put_compute
-    yield "DELETE", f"{compute}/{{name}}", workspaces.delete_compute
+    yield "GET", compute, computes.list_computes
+    yield "GET", f"{compute}/{{name}}", computes.get_compute
+    yield "PUT", f"{compute}/{{name}}", computes.put_compute
+    yield "DELETE", f"{compute}/{{name}}", computes.delete_compute
     store = f"{WORKSPACE_PATTERN}/datastores"
-    yield "GET", store, workspaces.list_datastores
-    yield "GET", f"{store}/{{name}}", workspaces.get_datastore
-    yield "PUT", f"{store}/{{name}}", workspaces.put_datastore
-    yield "POST", f"{store}/{{name}}/listSecrets", workspaces.list_secrets
+    yield "GET", store, datastores.list_datastores
+    yield "GET", f"{store}/{{name}}", datastores.get_datastore
+    yield "PUT", f"{store}/{{name}}", datastores.put_datastore
+    yield "POST", f"{store}/{{name}}/listSecrets", datastores.list_secrets
     job = f"{WORKSPACE_PATTERN}/jobs"
     yield "GET", job, jobs.list_jobs
     yield "GET", f"{job}/{{name}}", jobs.get_job
@@ -89,12 +89,12 @@ def _paths() -> Iterator[tuple[str, str, Handler]]:
     yield from _assets(_REGISTRY)
     upload = f"{_REGISTRY}/tempdatarefs/{{name}}/versions/{{version}}"
     yield "PUT", upload, partial(codes.start_upload, plural="tempdatarefs")
-    yield "POST", f"{_REGISTRY}/datarefs/{{name}}/versions/{{version}}", codes.lend
+    yield "POST", f"{_REGISTRY}/datarefs/{{name}}/versions/{{version}}", codes.grant_download
     yield "POST", f"{_REGISTRY}/import", versions.share
 
 
 def _assets(base: str) -> Iterator[tuple[str, str, Handler]]:
-    """What a workspace and a registry have alike."""
+    """Routes of assets, which a workspace and a registry have in common."""
     for plural in versions.KINDS:
         container = f"{base}/{plural}/{{name}}"
         version = f"{container}/versions/{{version}}"

@@ -1,4 +1,4 @@
-"""The run history: what is known of jobs and their children while they run and afterwards."""
+"""The run history: how jobs and their children stand, while they run and afterwards."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from creditml.history.life import settle
 from creditml.logs import is_log
 from creditml.nodes.table import node_type
 from creditml.references import artifact_path, output_asset_id, parse_output_asset_id, stored_output_uri
-from creditml.service.blob_places import ARTIFACTS, blobs
-from creditml.service.jobs import studio
+from creditml.service.blob_places import ARTIFACTS, list_blobs
+from creditml.service.jobs import studio_page
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.statuses import FAILED
 from creditml.wire.resources import stamp, user
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 def get_run(call: Call, run: str) -> Answer:
-    """One run."""
+    """GET a run."""
     return answer(_run(call, _record(call, run)))
 
 
 def get_children(call: Call, run: str) -> Answer:
-    """The runs right below one."""
+    """GET the children of a run, without those below them."""
     record = _record(call, run)
     return answer({"value": [_run(call, child) for child in call.workspace.jobs.entries(record.name, archived=True)]})
 
 
 def get_details(call: Call, run: str) -> Answer:
-    """How a run stands, and where its logs are."""
+    """GET the details of a run: how it stands, and the addresses of its logs."""
     record = _record(call, run)
     details: dict[str, Any] = {
         "runId": record.name,
@@ -57,13 +57,13 @@ def get_details(call: Call, run: str) -> Answer:
 
 
 def get_run_data(call: Call) -> Answer:
-    """A run with its outputs."""
+    """POST a request for a run with its outputs."""
     record = _record(call, str(call.request.json().get("runId", "")))
     return answer({"runMetadata": _run(call, record)})
 
 
 def change_run(call: Call, experiment: str, run: str) -> Answer:  # noqa: ARG001  the route's
-    """Change what may be changed of a run: names and tags, and whether it is archived."""
+    """PATCH a run: change its names, its tags, and whether it is archived."""
     sent, record = call.request.json(), _record(call, run)
     if sent.get("hidden") is not None:
         call.workspace.jobs.archive(record.name, archived=bool(sent["hidden"]))
@@ -81,13 +81,13 @@ def change_run(call: Call, experiment: str, run: str) -> Answer:  # noqa: ARG001
 
 
 def get_services(call: Call, run: str, node: str) -> Answer:  # noqa: ARG001  the route's
-    """The interactive services of a run's node: none run here."""
+    """GET the interactive services of a run's node: there are none here."""
     _record(call, run)
     return answer({"instances": {}})
 
 
 def resolve_data(call: Call) -> Answer:
-    """Where outputs of runs lie."""
+    """POST a request for the URIs of outputs of runs."""
     values = {}
     for asset in call.request.json().get("values") or ():
         named = parse_output_asset_id(str(asset))
@@ -130,7 +130,7 @@ def _run(call: Call, record: JobRecord) -> dict[str, Any]:
         "hidden": record.archived,
         "tags": dict(record.tags),
         "properties": {**record.properties, **({"azureml.moduleName": _module(call, record)} if record.path else {})},
-        "services": {"Studio": {"type": "Studio", "endpoint": studio(call, record), "status": "Running"}},
+        "services": {"Studio": {"type": "Studio", "endpoint": studio_page(call, record), "status": "Running"}},
         "error": _error(record),
         # the type is that of data for models too: the SDK can't resolve those (1.35: `model_uris.values`)
         "outputs": {name: {"assetId": output_asset_id(record.name, name), "type": "uri_folder"} for name in outputs},
@@ -138,7 +138,7 @@ def _run(call: Call, record: JobRecord) -> dict[str, Any]:
 
 
 def _module(call: Call, record: JobRecord) -> str:
-    """What Azure ML calls the component that a child runs: its name (seen there: anonymous ones keep theirs)."""
+    """The name of a child's component, as Azure ML tells it (seen there: anonymous ones keep their names)."""
     here: Any = call.workspace.jobs.get(record.root).spec
     for name in record.path.split("."):
         jobs = here.get("jobs") or (here.get("component") or {}).get("jobs") or {}
@@ -165,7 +165,7 @@ def _error(record: JobRecord) -> dict[str, Any] | None:
 def _logs(call: Call, record: JobRecord) -> dict[str, str]:
     found = {}
     prefix = artifact_path(record.name)
-    for name, _ in blobs(call.workspace, ARTIFACTS, prefix):
+    for name, _ in list_blobs(call.workspace, ARTIFACTS, prefix):
         short = name.removeprefix(prefix)
         if is_log(short):
             url = f"{call.storage.url}/{ARTIFACTS}/{name}"

@@ -1,4 +1,4 @@
-"""The service over TLS on loopback, for whoever makes an MLClient of his own."""
+"""The service over TLS on loopback, for programs that make an MLClient of their own."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Server:
         Args:
             root: the workspace's folder.
             port: on 127.0.0.1; 0 for any.
-            tracking_uri: where MLflow's server is, if its socket is another process's affair.
+            tracking_uri: the address of MLflow's server, if another process starts that.
 
         Raises:
             BackendError: the port is taken.
@@ -78,7 +78,11 @@ class Server:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Serve; returns when the server accepts connections."""
+        """Start to serve; returns when the server accepts connections.
+
+        Raises:
+            BackendError: it did not start in time.
+        """
         self._thread.start()
         waited = threading.Event()
         for _ in range(int(_READY / 0.01)):
@@ -89,7 +93,7 @@ class Server:
         raise BackendError(message)
 
     def stop(self) -> None:
-        """Answer what has been asked, and end."""
+        """Answer the requests in progress, and end."""
         self._server.should_exit = True
         self._thread.join(_READY)
 
@@ -98,14 +102,14 @@ class Server:
 
 
 class _Application:
-    """The service as an ASGI application, with what only a server has to say: its cloud, and tokens."""
+    """The service as an ASGI application, with the answers of a whole cloud: its endpoints, and tokens."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._threads = ThreadPoolExecutor(_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer a request."""
         if scope["type"] != "http":
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -136,7 +140,11 @@ class _Application:
         return server.service.answer(request)
 
     def _authority(self) -> dict[str, str]:
-        """Where one logs in. MSAL shows neither what an error here says nor its code, but an address that is none."""
+        """The endpoints of the authority.
+
+        Nobody can log in here. MSAL shows no text of an error from here, but it does show an invalid address: so the
+        address says what to do.
+        """
         login = f"{self._server.url}/authorize"
         return {"issuer": self._server.url, "authorization_endpoint": login, "token_endpoint": _NO_LOGIN}
 
@@ -150,7 +158,7 @@ class _Application:
     def _token(self, request: Request) -> Answer:
         keys = self._server.service.keys
         if request.headers.get("x-identity-header") != keys.header:
-            return Refusal(401, "Unauthorized", "IDENTITY_HEADER isn't that of this workspace.").answer()
+            return Refusal(401, "Unauthorized", "IDENTITY_HEADER is not the one of this workspace.").answer()
         resource = request.query.get("resource", "")
         token = keys.token(resource)
         given = {"access_token": token.text, "expires_on": str(token.expires), "resource": resource}
@@ -158,7 +166,7 @@ class _Application:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """All of a body; None if it is too large."""
+    """The whole body of a request; None if it is too large."""
     parts, size = [], 0
     while True:
         message = await receive()
@@ -180,7 +188,7 @@ async def _send(send: Send, given: Answer, *, bodiless: bool) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """The main function of a server that is a process of its own: `WORKSPACE PORT`; prints a line when it is ready."""
+    """Be a server until a signal ends it, with the arguments `WORKSPACE PORT`; prints a line when it is ready."""
     root, port = Path(arguments[0]), int(arguments[1])
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -189,7 +197,7 @@ def main(arguments: list[str]) -> int:
         server = Server(root, port)
         with registered(root, server.port, server.tracking_uri):
             server.start()
-            print(server.url, flush=True)  # noqa: T201  whoever started it waits for this
+            print(server.url, flush=True)  # noqa: T201  `daemon.up` waits for this
             stopped.wait()
             server.stop()
     except CreditMLError as error:

@@ -1,4 +1,4 @@
-"""One workspace's service: who may ask, what answers, and what becomes of errors. It knows nothing of sockets."""
+"""The service of one workspace: who may ask, what answers, and what becomes of errors. It knows nothing of sockets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from creditml.service.call import Call, Storage
 from creditml.service.jobs import submit_job
 from creditml.service.keys import Keys
 from creditml.service.messages import Answer, Refusal, refusal
-from creditml.service.promised_versions import Promises
+from creditml.service.promised_versions import PromisedVersions
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -40,27 +40,27 @@ class Service:
         tracking_uri: Callable[[], str],
         submit: Callable[[Workspace, Job], JobRecord] = submit_job,
     ) -> None:
-        """For the workspace folder `root`.
+        """Serve a workspace.
 
         Args:
             root: the workspace's folder.
-            storage: the storage account, as callers see it.
-            tracking_uri: says where MLflow's server is, and starts it if need be.
-            submit: what becomes of a job that was sent.
+            storage: the storage account, as clients see it.
+            tracking_uri: returns the address of MLflow's server, and starts the server if need be.
+            submit: submits a job that was sent.
         """
         self._root, self.storage, self._tracking_uri, self._submit = root, storage, tracking_uri, submit
         self.keys = Keys(root)
-        self._promises = Promises()
+        self._promised_versions = PromisedVersions()
 
     def answer(self, request: Request) -> Answer:
-        """Answer a request; whatever goes wrong is an answer too."""
+        """Answer a request; errors are answers too, so that nothing is raised."""
         try:
             return self._answer(request)
         except Refusal as error:
             return error.answer()
         except CreditMLError as error:
             return refusal(error).answer()
-        except Exception as error:  # noqa: BLE001  the service lives on
+        except Exception as error:  # noqa: BLE001  the service goes on
             _log.exception("%s %s", request.method, request.target)
             if request.body and isinstance(error, TypeError | AttributeError | KeyError):
                 message = f"The body is not of the form that Azure ML's clients send ({type(error).__name__}: {error})."
@@ -83,7 +83,7 @@ class Service:
             raise Refusal(501, "NotImplemented", f"creditml's local workspace does not serve {what}.")
         workspace = Workspace(self._root)
         try:
-            served = (self.keys, self.storage, self._tracking_uri, self._submit, self._promises)
+            served = (self.keys, self.storage, self._tracking_uri, self._submit, self._promised_versions)
             call = Call(request, found.scope, workspace, *served)
             answer: Answer = found.handler(call, **found.names)
             return answer
@@ -91,7 +91,7 @@ class Service:
             workspace.close()
 
     def _blob(self, request: Request) -> str | None:
-        """`container/blob`, if the request is to the storage account."""
+        """`container/blob` of a request to the storage account; None for other requests."""
         name, _, own_path = self.storage.url.partition("://")[2].partition("/")
         path = unquote(request.raw_path).lstrip("/")
         if request.host.lower() != name.lower() or not path.startswith(own_path):
@@ -118,7 +118,7 @@ class Service:
 
     def _check_bearer(self, request: Request) -> None:
         if not self._is_bearer(request.headers.get("authorization", "")):
-            raise Refusal(401, "AuthenticationFailed", "The request bears no token of this workspace.")
+            raise Refusal(401, "AuthenticationFailed", "The request has no token of this workspace.")
 
     def _is_bearer(self, authorization: str) -> bool:
         scheme, _, token = authorization.partition(" ")

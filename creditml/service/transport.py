@@ -1,9 +1,9 @@
-"""Requests of the SDK carried to the service within the process.
+"""Carries requests of the SDK to the service within the process.
 
-The control plane goes through public ways: an adapter of `requests` in a transport of azure-core. The SDK's blob client
-makes its own transport, so here is the one seam: `azure.storage.blob._shared.base_client.RequestsTransport`
-is replaced by a function that makes the same transport, whose sessions know the local storage account. Other accounts
-are reached as ever.
+For the control plane, public interfaces suffice: an adapter of `requests` in a transport of azure-core. The SDK's blob
+client makes its own transport, so this is the one place that replaces something in the SDK:
+`azure.storage.blob._shared.base_client.RequestsTransport` becomes a function that makes the same transport, whose
+sessions know the local storage account. Other accounts are reached as before.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ SEAM = ("azure.storage.blob._shared.base_client", "RequestsTransport")
 
 
 def in_process() -> Storage:
-    """A storage account for a service that is reached within a process: a host of its own, which exists nowhere.
+    """A storage account for a service within the process: its host name exists nowhere.
 
-    The SDK builds the account's address with the suffix of the cloud that this process is led to. That may be another
-    workspace's server, with a suffix in which the blob client finds no account; it does in the path, on localhost.
+    The SDK builds the account's address with the suffix of the cloud that this process uses. If that cloud is another
+    workspace's server, the blob client can't read the account from the host name. On localhost it reads it from the
+    path, so the account is put there.
     """
     from azure.ai.ml._azure_environments import _get_storage_endpoint_from_metadata
 
@@ -48,12 +49,11 @@ class ServiceAdapter(BaseAdapter):
     """Hands the requests of a session to a service, whatever their host."""
 
     def __init__(self, service: Service) -> None:
-        """For one service."""
         super().__init__()
         self._service = service
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **_settings: Any) -> requests.Response:
-        """Have it answered."""
+        """Let the service answer a request."""
         url = urlsplit(request.url or "")
         target = url.path + (f"?{url.query}" if url.query else "")
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
@@ -61,11 +61,11 @@ class ServiceAdapter(BaseAdapter):
         return _response(request, self._service.answer(sent))
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is no connection to close."""
 
 
 def control_plane(service: Service) -> RequestsTransport:
-    """A transport that reaches nothing but the service."""
+    """A transport that reaches only the service."""
     return RequestsTransport(session=_session("https://", service), session_owner=False)
 
 
@@ -73,7 +73,7 @@ def serve_blobs(service: Service) -> None:
     """Let the SDK's blob clients reach the service's storage account.
 
     Raises:
-        BackendError: the seam isn't where it was in the versions of the SDK that this was made for.
+        BackendError: this version of the SDK has no such class to replace.
     """
     import importlib  # with the seam
 
@@ -90,7 +90,7 @@ def serve_blobs(service: Service) -> None:
 
 
 class _Transports:
-    """Makes the transports of blob clients."""
+    """Makes transports for blob clients, in the place of the class that they know."""
 
     def __init__(self, original: type[RequestsTransport], accounts: Mapping[str, Service]) -> None:
         self._original, self.accounts = original, accounts

@@ -1,4 +1,4 @@
-"""Environment variables under which an unchanged script, notebook or `az ml` talks to the local workspace."""
+"""Environment variables that lead an unchanged script, notebook or `az ml` to the local workspace."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# Credentials that Azure's SDK would try before the one that works here, and settings that would lead elsewhere.
+# Credentials that Azure's SDK would try before the one that works here, and settings that would lead it elsewhere.
 UNSET = (
     "AZURE_CLIENT_ID",
     "AZURE_CLIENT_SECRET",
@@ -36,22 +36,22 @@ _LOOPBACK = ("localhost", "127.0.0.1")
 
 
 def variables(root: Path, url: str, found: Certificates, tracking_uri: str) -> dict[str, str]:
-    """What has to be set; `UNSET` names what has to be unset.
+    """The variables to set; those in `UNSET` have to be removed.
 
     Args:
         root: the workspace's folder.
-        url: where the service is.
+        url: the address of the service.
         found: its certificates.
-        tracking_uri: where MLflow's server is.
+        tracking_uri: the address of MLflow's server.
     """
     trust = str(bundle(found, os.environ))
     exempt = os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).strip()
-    # a star means all hosts, but only if it stands alone
+    # a star alone means all hosts
     no_proxy = "*" if exempt == "*" else ",".join(dict.fromkeys(filter(None, [*exempt.split(","), *_LOOPBACK])))
     return {
         **dict.fromkeys(_TRUST, trust),
         "ARM_CLOUD_METADATA_URL": f"{url}/metadata/endpoints?api-version=2019-05-01",
-        # As an authority of this kind MSAL does not first ask login.microsoftonline.com whether it knows it.
+        # For an authority of the kind adfs, MSAL doesn't ask login.microsoftonline.com first whether it is known.
         "AZURE_AUTHORITY_HOST": f"{url}/adfs",
         "IDENTITY_ENDPOINT": f"{url}/identity/token",
         "IDENTITY_HEADER": Keys(root).header,
@@ -68,12 +68,12 @@ def variables(root: Path, url: str, found: Certificates, tracking_uri: str) -> d
 
 
 def applied(environment: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """An environment with the variables set, and the others unset."""
+    """An environment with the given variables set, and those in `UNSET` removed."""
     return {**{name: value for name, value in environment.items() if name not in UNSET}, **given}
 
 
 def write_config(folder: Path) -> bool:
-    """A config.json for `MLClient.from_config()` in a folder; False if there is one, which stays as it is."""
+    """Write a config.json for `MLClient.from_config()` into a folder; False if there is one already, which stays."""
     names = {"subscription_id": LOCAL.subscription, "resource_group": LOCAL.group, "workspace_name": LOCAL.workspace}
     try:
         with (folder / "config.json").open("x", encoding="utf-8") as stream:
