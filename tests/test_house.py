@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -118,3 +119,14 @@ def classes() -> dict[str, set[str]]:
 def parsed() -> dict[str, list[ast.AST]]:
     files = {_name(file, top): file for package, top in PACKAGES.items() for file in (top / package).rglob("*.py")}
     return {name: list(ast.walk(ast.parse(file.read_bytes()))) for name, file in files.items()}
+
+
+def test_the_modules_that_contributing_names_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    where = text[text.index("## Where is it decided?") : text.index("## How the parts work")]
+    named = {name for name in re.findall(r"`([\w/]+\.py)`", where) if "<" not in name}
+
+    assert len(named) > 30
+    assert {
+        name for name in named if not any((ROOT / top / name).is_file() for top in ("creditml", "backends"))
+    } == set()
