@@ -49,8 +49,9 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"It isn't known whether the job '{name}' has reached Azure ML. `creditml job show -n {name} --backend "
-            "azureml` tells, and `job cancel` ends it; the same command again takes it up."
+            f"It isn't known whether the job '{name}' has reached Azure ML. To find out: `creditml job show -n {name} "
+            f"--backend azureml`. To end it: `creditml job cancel -n {name} --backend azureml`. The same command again "
+            "continues the submission."
         )
 
 

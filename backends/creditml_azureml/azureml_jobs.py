@@ -157,7 +157,7 @@ class AzureMLExecutor:
         except SpecError as error:
             return Examined(error.problems)
         except AuthenticationFailed as error:
-            why = f"{_first_line(error)} Sign in by `az login`, or set the variables of a service principal."
+            why = f"{_first_line(error)} Sign in with `az login`, or set the variables of a service principal."
         except BackendError as error:
             why = _first_line(error)
         return Examined(tuple(self._offline(job, problems, NoCloud())[2]), why)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Bringing:
-    """Brings what runs have left. All that can't be had raises, and what was brought before stays."""
+    """Brings what runs have left. A failure raises; what was brought before stays."""
 
     def __init__(self, cloud: Cloud, workspace: Workspace) -> None:
         self._cloud, self._workspace = cloud, workspace

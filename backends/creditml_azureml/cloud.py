@@ -29,15 +29,15 @@ class Cloud(Connection):
 
     @cached_property
     def jobs(self) -> CloudJobs:
-        """Its jobs."""
+        """The jobs of the workspace."""
         return CloudJobs(self)
 
     @cached_property
     def assets(self) -> CloudAssets:
-        """Its assets, and those of registries."""
+        """The assets of the workspace, and those of registries."""
         return CloudAssets(self)
 
     @cached_property
     def data(self) -> CloudData:
-        """What lies in its datastores."""
+        """The data in the datastores of the workspace."""
         return CloudData(self)

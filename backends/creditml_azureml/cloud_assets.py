@@ -113,6 +113,6 @@ def _latest(operations: Any, name: str) -> str:
     try:
         return str(operations._get_latest_version(name).version)  # noqa: SLF001  see `connection`
     except MlException as error:
-        if "does not exist" in str(error):  # the SDK calls that invalid
+        if "does not exist" in str(error):  # the SDK's error for that says 'invalid'
             raise NotFound(name) from None
         raise

@@ -1,4 +1,4 @@
-"""What Azure's SDK raises, as our errors: one sentence, what to do next, and no secret in it."""
+"""The errors of Azure's SDK as creditml's: one sentence, what to do next, and no secret."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _BY_NAME: Mapping[str, type[CreditMLError]] = {
     "ServiceResponseError": BackendUnavailable,
     "IncompleteReadError": BackendUnavailable,
     # azure.ai.ml
-    "AssetPathException": Conflict,  # what is uploaded under an existing version is another thing
+    "AssetPathException": Conflict,  # an existing version has other content than the upload
     "ValidationException": SpecError,
     "ComponentException": SpecError,
     "EmptyDirectoryError": SpecError,
@@ -63,7 +63,7 @@ _BY_NAME: Mapping[str, type[CreditMLError]] = {
     "LocalEndpointNotFoundError": NotFound,
     "RequiredLocalArtifactsNotFoundError": NotFound,
     "DockerEngineNotAvailableError": BackendUnavailable,
-    # requests, urllib3 and http.client, which all have some of these
+    # requests, urllib3 and http.client, each of which has some of these
     "ConnectionError": BackendUnavailable,
     "ConnectTimeout": BackendUnavailable,
     "Timeout": BackendUnavailable,
@@ -78,7 +78,7 @@ _BY_NAME: Mapping[str, type[CreditMLError]] = {
     "SSLError": BackendUnavailable,
     "RemoteDisconnected": BackendUnavailable,
 }
-"""Our kind for each of theirs; what isn't named is as its parent, and at last a `BackendError`."""
+"""The kind of error for each class of the SDK's; a class that isn't here is like its parent, or a `BackendError`."""
 _NETWORK = (ConnectionError, TimeoutError, ssl.SSLError, socket.gaierror)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _NOISE = re.compile(
@@ -90,19 +90,19 @@ _HOST = re.compile(r"(?:host=|resolve )'(?P<host>[^']+)'")
 _TRUST = re.compile(r"(?i)certificate verify failed(?:: (?P<said>[^()'\"]+))?")
 _UNREACHED = re.compile(r"(?i)max retries exceeded|failed to (resolve|establish)|connection (refused|aborted|reset)")
 _NOBODY = re.compile(r"(?i)az login|(CLI|CLI is) not (found|installed)")
-_LONGEST = 2000  # characters of what Azure says: some answers are whole pages
+_LONGEST = 2000  # characters of Azure's text: some answers are whole pages
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep the SDK from drawing bars, and from printing what is then raised too; for the main thread."""
+    """Keep the SDK from drawing progress bars, and from printing errors that it raises too; for the main thread."""
     with redirect_stderr(io.StringIO()):
         yield
 
 
 @contextmanager
 def mapped(doing: str) -> Iterator[None]:
-    """Turn what the SDK raises into an error of ours.
+    """A context that turns every error of the SDK into one of creditml's.
 
     Args:
         doing: what is done, as the message begins: `submitting the job 'x'`.
@@ -112,14 +112,14 @@ def mapped(doing: str) -> Iterator[None]:
     except (CreditMLError, KeyboardInterrupt):
         raise
     except Exception as error:  # noqa: BLE001  whatever the SDK raises, nobody is to see its traceback
-        raise translated(error, doing) from None  # its own text may hold secrets
+        raise translated(error, doing) from None  # the SDK's text may hold secrets
 
 
 def translated(error: BaseException, doing: str) -> CreditMLError:
-    """The error that stands for one of the SDK's."""
+    """The error of creditml for one of the SDK's."""
     kind: type[CreditMLError] = BackendError
     advice, cause = "", error
-    for each in _chain(error):  # the SDK wraps what it couldn't do in an error that says less
+    for each in _chain(error):  # the SDK wraps an error in one that says less
         kind, advice = _kind(each)
         if kind is not BackendError:
             cause = each
@@ -162,7 +162,7 @@ def _kind(error: BaseException) -> tuple[type[CreditMLError], str]:
 
 
 def _no_way(text: str) -> bool:
-    """Whether no token was got because nobody was reached, and not because nobody is signed in."""
+    """Whether there is no token because Azure can't be reached, and not because nobody is signed in."""
     return bool(_UNREACHED.search(text)) and not _NOBODY.search(text)
 
 
@@ -183,14 +183,14 @@ def _status(error: BaseException) -> int | None:
 
 
 def _wait(error: BaseException) -> str:
-    """How long the service asks one to wait."""
+    """How long the service asks clients to wait, for a message."""
     headers: Any = getattr(getattr(error, "response", None), "headers", None) or {}
     value = headers.get("Retry-After") or headers.get("retry-after")
     return f"{value} s " if value and str(value).isdecimal() else "a minute "
 
 
 def _said(error: BaseException, kind: type[CreditMLError]) -> str:
-    """What is wrong, in the service's words but without what is said for its own tools."""
+    """What is wrong, in the service's words, without the advice for its own tools."""
     inner = getattr(error, "error", None)
     text = getattr(inner, "message", None) or getattr(error, "message", None) or str(error) or type(error).__name__
     text = _ANSI.sub("", str(text))
@@ -198,13 +198,13 @@ def _said(error: BaseException, kind: type[CreditMLError]) -> str:
         text = _network(text)
     lines = _marked(text) or [line for line in text.splitlines() if not _NOISE.match(line)] or text.splitlines()
     if kind is AuthenticationFailed:
-        lines = lines[:1]  # what follows are all the ways that were tried
+        lines = lines[:1]  # the other lines are all the ways that were tried
     said = _CODE.sub("", redacted(" ".join(line.strip() for line in lines)).strip())
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
 def _marked(text: str) -> list[str]:
-    """Of the SDK's formatted texts what is marked as wrong, with the lines that belong to it."""
+    """The lines of the SDK's formatted texts that are marked as wrong, with those that belong to them."""
     found: list[str] = []
     within = False
     for line in map(str.strip, text.splitlines()):
@@ -219,7 +219,7 @@ def _marked(text: str) -> list[str]:
 
 
 def _network(text: str) -> str:
-    """Of what requests and urllib3 say, who isn't reached and why."""
+    """Which host can't be reached and why, from the texts of requests and urllib3."""
     host, number, trust = _HOST.search(text), _ERRNO.search(text), _TRUST.search(text)
     if trust:
         why = f"its certificate isn't trusted{': ' + trust['said'].strip() if trust['said'] else ''}"
@@ -231,5 +231,5 @@ def _network(text: str) -> str:
         why = "the connection was cut"
     else:
         return text
-    why = why.partition("To mitigate this issue")[0].strip()  # azure.identity advises on its own log
+    why = why.partition("To mitigate this issue")[0].strip()  # azure.identity's advice on its own log
     return f"{host['host']} can't be reached ({why})" if host else f"no connection ({why})"

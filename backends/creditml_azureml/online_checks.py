@@ -78,7 +78,7 @@ class OnlineCheck:
         self._components: set[int] = set()
 
     def everything(self) -> None:
-        """Ask for the workspace, and if there is one for each thing that the job names."""
+        """Ask for the workspace, and if it exists for each thing that the job names."""
         target = self._cloud.target
         workspaces = self._cloud.client.workspaces
         if self._get((), f"workspace {target}", lambda: workspaces.get(target.workspace_name)) is None:
@@ -137,14 +137,14 @@ class OnlineCheck:
             self.findings.error(
                 at,
                 f"The compute '{name}' has at most {most} instances, and {wanted} are asked for. "
-                f"Set 'instance_count' to {most} or less, or let the compute grow.",
+                f"Set 'instance_count' to {most} or less, or raise the maximum of the compute.",
             )
         for family, limit, cores in self._quota(found):
             if wanted * cores > limit:
                 self.findings.warn(
                     at,
                     f"The step needs {wanted * cores} cores of the family {family}, and the subscription's quota is "
-                    f"{limit}, so that it would wait for ever. Ask for more quota, or take another compute.",
+                    f"{limit}, so the step would wait forever. Ask for more quota, or use another compute.",
                 )
 
     def _quota(self, compute: Any) -> Iterator[tuple[str, int, int]]:
@@ -253,7 +253,7 @@ class OnlineCheck:
         *,
         warning: bool = False,
     ) -> Any:
-        """What there is of that title; None, and a finding, if there isn't or mustn't be looked at."""
+        """The SDK's object of a title; None, with a finding, if it doesn't exist or the account may not read it."""
         if title not in self._asked:
             self._asked[title] = self._answer(title, ask, known)
         found, message = self._asked[title]
@@ -268,8 +268,8 @@ class OnlineCheck:
             return _asked(f"asking for the {title}", ask), ""
         except Forbidden:
             return None, (
-                f"You may not look at the {title}: Azure answers 403. Ask for a role in {where} that may, for example "
-                "'AzureML Data Scientist', or sign in as somebody else by `az login`."
+                f"Your account may not read the {title} (Azure answers 403). Ask for a role in {where} that may, for "
+                "example 'AzureML Data Scientist', or sign in with another account by `az login`."
             )
         except NotFound:
             pass

@@ -132,7 +132,7 @@ class _Puller:
         try:
             self._bringing.metrics([run.name for run in self._runs.values()])
         except CreditMLError as error:
-            self._tell(f"warning: metrics aren't brought: {error}")
+            self._tell(f"warning: the metrics couldn't be brought here: {error}")
 
     def inputs(self, paths: list[str]) -> None:
         """Bring the inputs of steps."""

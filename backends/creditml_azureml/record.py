@@ -32,8 +32,8 @@ def refuse_taken_name(workspace: Workspace, name: str, target: Target) -> None:
         return
     where = "in another workspace in Azure" if known.backend == AZURE else "here"
     message = (
-        f"A job named '{name}' ran {where} already, and is in the local workspace. Choose another name (-n NAME), or "
-        "another local workspace (CREDITML_HOME)."
+        f"A job named '{name}' ran {where} already, and is recorded in the local workspace. Choose another name "
+        "(-n NAME), or another local workspace (CREDITML_HOME)."
     )
     raise Conflict(message)
 

@@ -122,7 +122,7 @@ class _Registering:
         if latest is not None and self._differences(asset, latest) != {}:
             self.messages.append(
                 f"{reference(asset.name, label='latest')} is version {latest.version} in Azure ML, "
-                f"and not what it is here (version {asset.version})."
+                f"and differs from the latest version here (version {asset.version})."
             )
 
     def _version(self, asset: Asset, named: Named) -> None:
@@ -169,7 +169,7 @@ class _Registering:
         return (
             f"Register what is here as its next version, with `{command} show --name {asset.name} --version "
             f"{asset.version} > {asset.name}.yml && {command} create --file {asset.name}.yml --version {version}`, and "
-            f"write {reference(asset.name, str(version))}; or name a version of which you mean the content there."
+            f"write {reference(asset.name, str(version))}; or name a version with the content that you mean."
         )
 
     def create(self, asset: Asset) -> None:

@@ -45,7 +45,9 @@ def submit(prepared: Prepared, workspace: Workspace, cloud: Cloud) -> tuple[JobR
             message = f"Azure ML has a job named '{name}' already; names are unique in a workspace. Choose another."
             raise Conflict(message)
         if there:
-            messages.append(f"{name} had reached Azure ML when its submission was cut off; it is taken up.")
+            messages.append(
+                f"{name} had reached Azure ML when its submission was cut off; this submission continues it."
+            )
         tried.sent = there
         try:
             page = cloud.jobs.page(name) if there else _send(cloud, prepared.job, tried)
@@ -104,6 +106,6 @@ def _arrived(cloud: Cloud, name: str) -> bool:
     except BackendError as error:
         message = (
             f"{error}\nIt isn't known whether the job '{name}' reached Azure ML. Run the same command again when "
-            "there is a connection: it is taken up then, and not submitted twice."
+            "there is a connection: it continues this submission, and doesn't submit the job twice."
         )
         raise BackendUnavailable(message) from None

@@ -32,7 +32,7 @@ class Target(NamedTuple):
 
     @property
     def id(self) -> str:
-        """Its ARM id."""
+        """The ARM id of the workspace."""
         return Scope(*self).path
 
 

@@ -1,7 +1,8 @@
-"""What an upload of code takes along, or leaves behind, to somebody's surprise.
+"""Surprises in an upload of code: files that nobody expects to be uploaded, and files that are left out.
 
-Azure ML's clients upload a whole folder, without what the `.amlignore`, else the `.gitignore`, at its root names (SDK:
-`get_ignore_file`), and without `__pycache__`. Nothing else is left out: no `.git`, no virtual environment, no `.env`.
+Azure ML's clients upload a whole folder, without the files that the `.amlignore` (else the `.gitignore`) in its root
+names (SDK: `get_ignore_file`), and without `__pycache__`. Everything else is uploaded, even `.git`, virtual
+environments and `.env`.
 """
 
 from __future__ import annotations
@@ -75,14 +76,14 @@ _WORD = re.compile(r"(?<![\w./$-])(?:\./)?(\w[\w./-]*\.(?:py|sh|R|ipynb|ya?ml|js
 
 
 def code_problems(findings: Findings, path: tuple[str, ...], component: Command, workspace: Workspace) -> None:
-    """Look at the code folder of a component; `path` is that of the `code`."""
+    """Check the code folder of a component; `path` is the key path of its `code`."""
     code = Path(str(component.code))
     if not code.is_dir():
         return
     try:
         files = list(workspace.content.code_files(code, map(Path, component.additional_includes)))
     except (CreditMLError, OSError):
-        return  # the resolver has said why
+        return  # the resolver has reported it
     _size(findings, path, files, code)
     _not_used(findings, path, code, files)
     _own_workspace(findings, path, code)
@@ -91,7 +92,7 @@ def code_problems(findings: Findings, path: tuple[str, ...], component: Command,
 
 
 def context_problems(findings: Findings, path: tuple[str, ...], build: Build, workspace: Workspace) -> None:
-    """Look at the local build context of an environment; `path` is that of the `build`."""
+    """Check the local build context of an environment; `path` is the key path of its `build`."""
     context = Path(build.path)
     if not context.is_dir():
         findings.warn(
@@ -112,7 +113,7 @@ def context_problems(findings: Findings, path: tuple[str, ...], build: Build, wo
         findings.warn(
             (*path, key),
             f"{build.dockerfile_path} {why} in the build context {context}, so Azure ML can't build the environment. "
-            + ("Keep it by a line '!" + build.dockerfile_path + "'." if there else "Set 'dockerfile_path'."),
+            + ("Keep it with a line '!" + build.dockerfile_path + "'." if there else "Set 'dockerfile_path'."),
         )
 
 
@@ -129,7 +130,7 @@ def _size(findings: Findings, path: tuple[str, ...], files: Sequence[File], fold
 
 
 def _not_used(findings: Findings, path: tuple[str, ...], code: Path, files: Sequence[File]) -> None:
-    """Ignore files that don't count, though they name what is uploaded."""
+    """Warn of ignore files that aren't used, if they name files that are uploaded."""
     sent = [file.path for file in files if file.source.startswith(f"{code}{os.sep}")]
     root = next((code / name for name in (".amlignore", ".gitignore") if (code / name).is_file()), None)
     for ignore, below, instead in _ignore_files(code, sent):
@@ -142,7 +143,7 @@ def _not_used(findings: Findings, path: tuple[str, ...], code: Path, files: Sequ
             why = ".amlignore counts alone" if beside else "only one at the root counts"
             findings.warn(
                 path,
-                f"{ignore} is not used ({why}), so Azure ML is sent what it names: {_some(named)}. "
+                f"{ignore} is not used ({why}), so files that it names are uploaded: {_some(named)}. "
                 f"Put its lines into {_ignore_file(code)}.",
             )
 
@@ -198,14 +199,14 @@ def _surprises(findings: Findings, path: tuple[str, ...], files: Sequence[File],
 
 
 def _left_out(findings: Findings, path: tuple[str, ...], code: Path, component: Command, files: Sequence[File]) -> None:
-    """Files that the command names and an ignore file leaves out."""
+    """Warn of files that the command names and an ignore file leaves out."""
     sent = {file.path for file in files}
     for name in dict.fromkeys(os.path.normpath(word) for word in _WORD.findall(component.command)):
         if name not in sent and not name.startswith("..") and (code / name).is_file():
             findings.warn(
                 path,
                 f"The command names {name}, which {_ignore_file(code)} leaves out of what is uploaded. "
-                f"Keep it by a line '!{name}'.",
+                f"Keep it with a line '!{name}'.",
             )
 
 
@@ -219,7 +220,7 @@ def _within(path: str, folders: Iterable[str]) -> bool:
 
 
 def _ignore_file(code: Path) -> Path:
-    """The one that counts, or that should be made."""
+    """The ignore file that is used, or if there is none, the one to make."""
     names = (".amlignore", ".gitignore")
     return next((code / name for name in names if (code / name).is_file()), code / ".amlignore")
 

@@ -19,8 +19,8 @@ _EXAMPLES = """examples:
   creditml check pipeline.yml --backend azureml       whether Azure ML will take it
   creditml check pipeline.yml --set settings.default_compute=azureml:cluster -o yaml
 
-With --backend azureml first what shows in the files is checked; then, if a workspace in Azure is named and somebody is
-signed in, whether it has what the job names. Exit codes: 0 no errors, 1 errors, 2 wrong usage."""
+With --backend azureml the files are checked first. Then, if a workspace in Azure is named and you are signed in, it is
+asked whether it has what the job names. Exit codes: 0 no errors, 1 errors, 2 wrong usage."""
 
 
 def main(command: str, words: list[str]) -> int:
@@ -78,7 +78,7 @@ def _print(file: str, examined: Examined, *, valid: bool) -> None:
 
     if examined.unasked:
         print(
-            f"Only what shows in the files was checked, and not whether Azure has it: {examined.unasked}",
+            f"Only the files were checked, and not whether Azure has what they name: {examined.unasked}",
             file=sys.stderr,
         )
     if not valid:

@@ -1,4 +1,4 @@
-"""`creditml job … --backend azureml`: jobs of Azure ML."""
+"""`creditml job … --backend azureml`: the same commands for jobs of Azure ML."""
 
 from __future__ import annotations
 

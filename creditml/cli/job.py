@@ -16,7 +16,7 @@ from creditml.cli.job_flags import (
     executor_of,
     overrides_of,
     prepared_job,
-    refuse_strangers,
+    refuse_foreign_flags,
 )
 from creditml.cli.streaming import print_end, print_log, refuse_both
 from creditml.cli.views import JOB_COLUMNS, job_row, job_view
@@ -74,7 +74,7 @@ def _function(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], i
             from creditml.cli import cloud_jobs
 
             return cloud_jobs.COMMANDS[_REMOTE[function]]
-        refuse_strangers(arguments, DEFAULT)
+        refuse_foreign_flags(arguments, DEFAULT)
     return function
 
 
@@ -85,8 +85,8 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 def add_archived_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags for archived entries of a list."""
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--archived-only", action="store_true", help="archived ones alone")
-    group.add_argument("--include-archived", action="store_true", help="archived ones too")
+    group.add_argument("--archived-only", action="store_true", help="show only archived ones")
+    group.add_argument("--include-archived", action="store_true", help="show archived ones too")
 
 
 # -- commands
@@ -137,7 +137,7 @@ def _show(arguments: argparse.Namespace) -> int:
     workspace = Workspace.existing()
     record = _settled(workspace, arguments.name)
     if record.backend == AZURE and not record.ended:
-        print(f"As it was last seen from here; --backend {AZURE} asks Azure ML.", file=sys.stderr)
+        print(f"This is how the job was last seen from here; --backend {AZURE} asks Azure ML.", file=sys.stderr)
     output.show(job_view(workspace, record), arguments, (*JOB_COLUMNS[:-1], "start_time", "end_time"))
     return 0
 
@@ -149,8 +149,8 @@ def _stream(arguments: argparse.Namespace) -> int:
     record = _of_here(workspace, arguments.name)
     if record.parent and node_type(workspace.jobs.get(record.root).type).graph:
         message = (
-            f"'{record.name}' is a child of the pipeline job '{record.root}', and Azure ML streams none of these. "
-            f"Stream the parent, or download the log: creditml job download -n {record.name}"
+            f"'{record.name}' is a child of the pipeline job '{record.root}', and Azure ML doesn't stream logs of "
+            f"children. Stream the parent, or download the log: creditml job download -n {record.name}"
         )
         raise CreditMLError(message)
     return stream(workspace, record)
@@ -220,7 +220,7 @@ def _of_here(workspace: Workspace, name: str) -> JobRecord:
     """The record of a job, unless it runs in Azure ML: running Azure ML jobs can't be handled locally."""
     record = _settled(workspace, name)
     if record.backend == AZURE and not record.ended:
-        message = f"'{name}' is a job of Azure ML: add --backend {AZURE}."
+        message = f"'{name}' runs in Azure ML, and can't be handled locally: add --backend {AZURE}."
         raise CreditMLError(message)
     return record
 
@@ -250,10 +250,10 @@ def _fill_validate(parser: argparse.ArgumentParser) -> None:
 
 def _fill_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-r", "--max-results", type=output.count, metavar="N", default=50, help="at most so many (default: 50)"
+        "-r", "--max-results", type=output.count, metavar="N", default=50, help="show at most N (default: 50)"
     )
-    parser.add_argument("-p", "--parent-job-name", help="the children of this job")
-    parser.add_argument("--all-results", action="store_true", help="all of them")
+    parser.add_argument("-p", "--parent-job-name", help="list the children of this job")
+    parser.add_argument("--all-results", action="store_true", help="show all jobs")
     add_archived_arguments(parser)
     output.add_arguments(parser)
     _add_cloud_arguments(parser)
@@ -275,8 +275,8 @@ def _fill_show(parser: argparse.ArgumentParser) -> None:
 
 def _fill_download(parser: argparse.ArgumentParser) -> None:
     _fill_watched(parser)
-    parser.add_argument("--all", action="store_true", help="logs and every named output")
-    parser.add_argument("--output-name", help="this named output alone")
+    parser.add_argument("--all", action="store_true", help="logs and all named outputs")
+    parser.add_argument("--output-name", help="only this named output")
     parser.add_argument("-p", "--download-path", default=".", help="folder to download to (default: the current one)")
 
 

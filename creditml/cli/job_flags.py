@@ -1,4 +1,4 @@
-"""What every command that takes a job's file has in common: its flags, the check, and the backend."""
+"""What all commands that take a job's file have in common: their flags, the check, and the backend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
 
 
-# flags, which backends take them, and what is said to the others
+# flags, whether a backend takes them, and the message for one that doesn't
 _OWN_FLAGS: tuple[tuple[tuple[str, ...], Callable[[str], bool], str], ...] = (
     (("pull", "keep-failed"), lambda backend: backend not in (DEFAULT, AZURE), "for containers; add --backend docker."),
     (
@@ -35,27 +35,27 @@ _OWN_FLAGS: tuple[tuple[tuple[str, ...], Callable[[str], bool], str], ...] = (
 
 
 def add_spec_arguments(parser: argparse.ArgumentParser) -> None:
-    """What names a job's file and changes it."""
+    """Add the flags that name a job's file and change it."""
     parser.add_argument("-f", "--file", required=True, help="the job's YAML file")
     add_name_arguments(parser)
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
-    """A job's file, what changes it, and where and how it runs."""
+    """Add a job's file, the flags that change it, and those that say where and how it runs."""
     parser.add_argument("file", metavar="FILE", help="the job's YAML file")
     add_name_arguments(parser)
     add_backend_arguments(parser)
 
 
 def add_name_arguments(parser: argparse.ArgumentParser) -> None:
-    """What changes a job's file."""
-    parser.add_argument("-n", "--name", help="name of the job, instead of the file's")
-    parser.add_argument("-e", "--experiment-name", help="name of the experiment, instead of the file's")
+    """Add the flags that change a job's file."""
+    parser.add_argument("-n", "--name", help="name of the job (default: the file's)")
+    parser.add_argument("-e", "--experiment-name", help="name of the experiment (default: the file's)")
     add_set_argument(parser)
 
 
 def add_set_argument(parser: argparse.ArgumentParser) -> None:
-    """`--set`."""
+    """Add the flag `--set`."""
     parser.add_argument(
         "--set",
         dest="overrides",
@@ -63,18 +63,18 @@ def add_set_argument(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="set a key of the file, as inputs.lr=0.1",
+        help="set a key of the file, for example inputs.lr=0.1",
     )
 
 
 def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where and how a job runs."""
+    """Add the flags that say where and how a job runs."""
     parser.add_argument("--backend", help="where it runs (default: $CREDITML_BACKEND, creditml.yml, else local)")
     parser.add_argument(
         "--max-parallel",
         type=int,
         metavar="N",
-        help="how many steps run side by side (default: the number of processors)",
+        help="how many steps run at the same time (default: the number of processors)",
     )
     add_environment_arguments(parser)
     parser.add_argument(
@@ -90,13 +90,13 @@ def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="VARIABLE",
-        help="hand this variable of the shell on to the steps; may be repeated",
+        help="pass this variable of the shell to the steps; may be repeated",
     )
     add_target_arguments(parser)
 
 
 def add_target_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which workspace in Azure is meant."""
+    """Add the flags that name a workspace in Azure."""
     group = parser.add_argument_group("the workspace in Azure (default: creditml.yml, the environment, config.json)")
     group.add_argument("--subscription", metavar="ID", help="its subscription's id")
     group.add_argument("-g", "--resource-group", metavar="NAME", help="its resource group")
@@ -104,13 +104,13 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def target_of(arguments: argparse.Namespace) -> dict[str, str]:
-    """What the flags say of the workspace in Azure, by `creditml.config.AZURE_WORKSPACE`."""
+    """The names that the flags give for the workspace in Azure, by the keys of `creditml.config.AZURE_WORKSPACE`."""
     given = (arguments.subscription, arguments.resource_group, arguments.workspace_name)
     return {name: value for name, value in zip(AZURE_WORKSPACE, given, strict=True) if value}
 
 
 def add_environment_arguments(parser: argparse.ArgumentParser) -> None:
-    """How steps get their environments."""
+    """Add the flags that say how steps get their environments."""
     parser.add_argument(
         "--env",
         choices=MODES,
@@ -118,11 +118,13 @@ def add_environment_arguments(parser: argparse.ArgumentParser) -> None:
         "or conda environments that are made once (default: creditml.yml, else host)",
     )
     parser.add_argument("--env-relax", action="store_true", help="loosen pins that can't be met here, and say which")
-    parser.add_argument("--strict", action="store_true", help="take what is not as an environment asks for as an error")
+    parser.add_argument(
+        "--strict", action="store_true", help="treat packages that differ from an environment as errors"
+    )
 
 
 def overrides_of(arguments: argparse.Namespace) -> list[str]:
-    """All that is set besides the file."""
+    """All overrides of the file: those of `--set`, and those that have flags of their own."""
     extra = [
         f"{key}={value}"
         for key, value in (("name", arguments.name), ("experiment_name", arguments.experiment_name))
@@ -132,14 +134,14 @@ def overrides_of(arguments: argparse.Namespace) -> list[str]:
 
 
 def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
-    """The backend's executor, as flags and settings want it."""
+    """The executor of the backend that flags and settings name, with their options."""
     from creditml.config import read_config
     from creditml.entry_points import load
     from creditml.submission.options import Options
 
     config = read_config()
     backend = arguments.backend or config.backend
-    refuse_strangers(arguments, backend)
+    refuse_foreign_flags(arguments, backend)
     executor: Callable[..., Jobs] = load(backend)
     options = Options.of(config, backend)
     parallel = options.max_parallel if arguments.max_parallel is None else arguments.max_parallel
@@ -173,7 +175,7 @@ def environments_of(
 ) -> EnvironmentSettings:
     """The settings of environments, as the flags change them."""
     if arguments.env and backend != DEFAULT:
-        message = f"--env {arguments.env} is for --backend {DEFAULT}; --backend {backend} has its own way."
+        message = f"--env {arguments.env} works only with --backend {DEFAULT}; --backend {backend} has its own way."
         raise UsageError(message)
     return settings._replace(
         mode=arguments.env or settings.mode,
@@ -187,8 +189,8 @@ def _of_containers(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value}
 
 
-def refuse_strangers(arguments: argparse.Namespace, backend: str) -> None:
-    """Flags that mean nothing to the backend would be ignored in silence."""
+def refuse_foreign_flags(arguments: argparse.Namespace, backend: str) -> None:
+    """Refuse flags that the backend doesn't know, rather than ignore them in silence."""
     for flags, taken, mend in _OWN_FLAGS:
         found = [f"--{flag}" for flag in flags if getattr(arguments, flag.replace("-", "_"), None)]
         if found and not taken(backend):

@@ -30,7 +30,7 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         import argparse
 
-        message = f"'{text}' is no number from 1 up"
+        message = f"'{text}' is not a number from 1 up"
         raise argparse.ArgumentTypeError(message)
     return int(text)
 

@@ -19,8 +19,8 @@ _EXAMPLES = """examples:
   creditml pull brave_lamp_x1/train --inputs       and the data that the step was given
   creditml pull brave_lamp_x1/train --inputs && creditml step run brave_lamp_x1/train
 
-Afterwards `creditml job show`, `job list -p`, `diff` and `step run` know the job, without a connection. Pulling again
-brings what has changed."""
+Afterwards `creditml job show`, `job list -p`, `diff` and `step run` work without a connection. A second
+pull brings what has changed."""
 
 
 def main(command: str, words: list[str]) -> int:
@@ -32,9 +32,7 @@ def main(command: str, words: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("job", metavar="JOB[/STEP]", help="a job of Azure ML, and perhaps the path of a step in it")
-    parser.add_argument(
-        "--inputs", action="store_true", help="bring the data too that the step, or each step, was given"
-    )
+    parser.add_argument("--inputs", action="store_true", help="also bring the input data of the step, or of all steps")
     add_target_arguments(parser)
     output.add_arguments(parser)
     parser.set_defaults(output="none")

@@ -1,4 +1,4 @@
-"""`creditml exec`, `up`, `down` and `status`: the local workspace for scripts that know nothing of creditml."""
+"""`creditml exec`, `up`, `down` and `status`: the local workspace for scripts that don't know creditml."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 _LAST_PORT = 65535
 _KERNEL = "creditml"
-# Modules in a notebook's folder must not be taken for others while the kernel starts.
+# The notebook's folder is left out of sys.path while the kernel starts: a module there must not replace one of ours.
 _START_KERNEL = (
     "import sys; sys.path = [*filter(None, sys.path)]; from creditml.service.kernel import main; main(sys.argv[1:])"
 )
 _EXEC = """examples:
   creditml exec -- python submit.py         a script that makes its own MLClient(DefaultAzureCredential(), …)
-  creditml exec -- jupyter lab              notebooks likewise
+  creditml exec -- jupyter lab              the same for notebooks
   creditml up && eval "$(creditml exec --print-env)"    every program started from this shell
   creditml exec --kernel                    a Jupyter kernel 'creditml', for notebooks that an editor starts
 
@@ -61,7 +61,7 @@ def _exec(words: list[str]) -> int:
     )
     parser.add_argument("--print-env", action="store_true", help="print the variables for a shell, after `creditml up`")
     parser.add_argument(
-        "--kernel", action="store_true", help="install a Jupyter kernel that has them, and starts the service"
+        "--kernel", action="store_true", help="install a Jupyter kernel that has the variables, and starts the service"
     )
     parser.add_argument(
         "--config", metavar="FOLDER", help="write a config.json for MLClient.from_config() into this folder first"
@@ -81,7 +81,7 @@ def _exec(words: list[str]) -> int:
         return _install_kernel(root)
     running = daemon.status(root)
     if running is None:
-        message = "No service runs that the variables could lead to; start one with `creditml up`."
+        message = "No service is running; start one with `creditml up`."
         raise CreditMLError(message)
     given = _variables(root, _Place(running.url, running.tracking_uri))
     from creditml.service.variables import UNSET
@@ -113,7 +113,7 @@ def _run(command: list[str], root: Path, place: _Place) -> int:
     from creditml.service.variables import applied
 
     environment = applied(os.environ, _variables(root, place))
-    # Ctrl-C is the command's affair; whoever ends this process ends the command.
+    # Ctrl-C reaches the command itself; other signals that end this process are passed to it.
     signal.signal(signal.SIGINT, lambda *_: None)
     try:
         process = subprocess.Popen(command, env=environment)
@@ -178,17 +178,17 @@ def _up(words: list[str]) -> int:
 
 
 def _down(words: list[str]) -> int:
-    _parser("down", "End the service; jobs that run go on.", "&& creditml status").parse_args(words)
+    _parser("down", "End the service; running jobs go on.", "&& creditml status").parse_args(words)
     ended = daemon.down(_root())
-    print(f"{ended.url} has ended." if ended else "No service runs here.", file=sys.stderr)
+    print(f"{ended.url} has ended." if ended else "No service is running here.", file=sys.stderr)
     return 0
 
 
 def _status(words: list[str]) -> int:
-    _parser("status", "Show the service; exit code 1 if none runs.", "|| creditml up").parse_args(words)
+    _parser("status", "Show the service; exit code 1 if none is running.", "|| creditml up").parse_args(words)
     running = daemon.status(_root())
     if running is None:
-        print("No service runs here; `creditml up` starts one.", file=sys.stderr)
+        print("No service is running here; `creditml up` starts one.", file=sys.stderr)
         return 1
     print(f"{running.url}  (process {running.pid}, workspace {_root()})")
     return 0

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """examples:
   creditml step run brave_lamp_x1/train
-  creditml step run brave_lamp_x1/train --code ./src       with a mended code folder
+  creditml step run brave_lamp_x1/train --code ./src       with a corrected code folder
   creditml step run brave_lamp_x1/train --backend docker
   creditml pull JOB/train --inputs && creditml step run JOB/train      one that ran in Azure ML
 
-Literals are as recorded, data is what earlier steps wrote then; nothing of the recorded job changes. A child's own name
-does instead of JOB/STEP. Exit codes as of `creditml run`."""
+The step gets the recorded literals, and the data that earlier steps wrote then. The recorded job doesn't change.
+Instead of JOB/STEP, the name of a child works too. The exit codes are those of `creditml run`."""
 
 
 def main(command: str, words: list[str]) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def print_log(name: str, page: str, log: str, lines: Iterable[str], *, again: str = "") -> None:
-    """Print a job's log as it comes, with Azure ML's words before and after; `again` are flags to watch it again."""
+    """Print a job's log as it grows, with Azure ML's words before and after; `again` are flags to watch it again."""
     head = f"RunId: {name}\nWeb View: {page}\n"
     title = f"Streaming {log}"
     print(f"{head}\n{title}\n{'=' * len(title)}\n", flush=True)
@@ -40,7 +40,7 @@ def print_end(status: str, error: object) -> int:
 
 
 def refuse_both(arguments: argparse.Namespace) -> None:
-    """One output, and every one: that can't be meant."""
+    """Refuse `--all` together with `--output-name`."""
     if arguments.all and arguments.output_name:
-        message = "--all and --output-name exclude each other."
+        message = "--all and --output-name can't be used together."
         raise UsageError(message)

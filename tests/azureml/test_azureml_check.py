@@ -150,11 +150,11 @@ UPLOADS: Json = {
     "credentials": ({".env": "KEY=1"}, ".env may hold credentials"),
     "an ignore file beside another": (
         {".amlignore": "a.txt", ".gitignore": "big.csv", "big.csv": "x"},
-        ".gitignore is not used (.amlignore counts alone), so Azure ML is sent what it names: big.csv",
+        ".gitignore is not used (.amlignore counts alone), so files that it names are uploaded: big.csv",
     ),
     "an ignore file below": (
         {"data/.gitignore": "*.csv", "data/big.csv": "x"},
-        "data/.gitignore is not used (only one at the root counts), so Azure ML is sent what it names: data/big.csv",
+        "data/.gitignore is not used (only one at the root counts), so files that it names are uploaded: data/big.csv",
     ),
     "a named file that is left out": ({".amlignore": "main.py"}, "The command names main.py, which"),
     "the local workspace": ({".creditml/workspace.db": "x"}, "lies in the code folder"),
@@ -236,7 +236,7 @@ def test_without_a_named_workspace_the_offline_part_is_checked(
 
     assert done.out == "job.yml: valid\n"
     (line,) = done.err.splitlines()
-    assert line.startswith("Only what shows in the files was checked")
+    assert line.startswith("Only the files were checked")
     assert "AZURE_ML_WORKSPACE" in line
     folder.write("job.yml", pipeline({"command": "true"}))
     assert "1 error. Nothing was run." in folder.creditml("check", "job.yml", "--backend", "azureml", code=1).err

@@ -187,7 +187,8 @@ def test_the_latest_there_is_used_and_a_difference_is_told(
 
     told = register(read_job(job(local, names, "@latest")).job, executor.workspace, executor.cloud)
 
-    assert told == [f"azureml:{names['data']}@latest is version 7 in Azure ML, and not what it is here (version 1)."]
+    latest = f"azureml:{names['data']}@latest"
+    assert told == [f"{latest} is version 7 in Azure ML, and differs from the latest version here (version 1)."]
 
 
 def test_the_proposed_commands_work(

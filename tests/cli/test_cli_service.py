@@ -159,7 +159,7 @@ def test_the_command_ends_with_exec(project: Project) -> None:
 
 
 def test_up_status_and_down(project: Project) -> None:
-    assert project.creditml("status", code=1).err.startswith("No service runs here")
+    assert project.creditml("status", code=1).err.startswith("No service is running here")
     first = project.creditml("up").out.split()[0]
     assert first.startswith("https://localhost:")
     assert project.creditml("up").out.split()[0] == first, "it is there already"
