@@ -121,7 +121,7 @@ def _words(error: Exception) -> str:
 def _system_words(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f"for {error.filename}" if error.filename else "on the disk"
-        return f"there is no space left {where}; make room, and try again."
+        return f"there is no space left {where}; free some space, and try again."
     if not error.filename:
         return str(error.strerror or error)
     mend = ""

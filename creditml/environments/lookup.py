@@ -43,7 +43,7 @@ def look_up(environment: Environment | str, workspace: Workspace, settings: Envi
     if isinstance(environment, str):
         reference = parse_reference(environment)
         if reference is None or reference.kind not in (None, "environment"):
-            workspace_form = f"'{environment}' refers to no environment; write azureml:<name>:<version>"
+            workspace_form = f"'{environment}' is not a valid environment reference; write azureml:<name>:<version>"
             message = f"{workspace_form} or azureml://registries/<registry>/environments/<name>/versions/<version>."
             raise CreditMLError(message)
         known = _known(_keys(environment, reference), settings.known)

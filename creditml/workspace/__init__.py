@@ -1,11 +1,11 @@
 """The workspace on disk: assets, jobs, snapshots and data, in the folder `.creditml/`.
 
-workspace.db        assets and versions, jobs and their transitions, the outbox for MLflow
-content/            content-addressed snapshots of code and uploaded data
-datastores/<name>/  what stands for Azure's storage
-jobs/<job>/         artifacts/ and outputs/ of the job; steps/<path>/ has the same for each step
+workspace.db        assets and their versions, jobs and their status changes, the outbox for MLflow
+content/            snapshots of code and data, each in a folder named by the hash of its contents
+datastores/<name>/  the local folder that stands for a datastore of Azure ML
+jobs/<job>/         artifacts/ and outputs/ of the job; steps/<path>/ has the same two folders for each step
 mlflow/             MLflow's own store
-reserve             room to record that the disk is full
+reserve             a file that is deleted when the disk is full, so that the failure can still be recorded
 """
 
 from __future__ import annotations
@@ -41,14 +41,18 @@ class Workspace:
     """A local Azure ML workspace."""
 
     def __init__(self, root: Path) -> None:
-        """Use the folder `root`, which is made when something is first written."""
+        """Use the folder `root`, which is created when something is written for the first time."""
         self.root = root.absolute()
         self._database = Database(self.root / "workspace.db")
         self.reserve = Reserve(self.root)
 
     @classmethod
     def find(cls) -> Workspace:
-        """The workspace of $CREDITML_HOME, else the nearest `.creditml` upward, else a new one in this folder."""
+        """Find the workspace to use, which need not exist yet.
+
+        It is $CREDITML_HOME if that is set, else the nearest `.creditml` in the current folder or a folder above it,
+        else a new `.creditml` in the current folder.
+        """
         if home := os.environ.get("CREDITML_HOME"):
             return cls(Path(home).expanduser())
         here = Path.cwd()
@@ -59,72 +63,76 @@ class Workspace:
 
     @classmethod
     def existing(cls) -> Workspace:
-        """As `find`, for those who only look things up.
+        """Find the workspace for a command that only reads it.
 
         Raises:
-            NotFound: there is no workspace.
+            NotFound: the workspace that `find` returns does not exist yet.
         """
         found = cls.find()
         if not found.exists:
             message = (
-                f"There is no workspace here ({found.root}); `creditml run FILE` makes one, "
-                "and CREDITML_HOME may name one elsewhere."
+                f"There is no workspace here ({found.root}). `creditml run FILE` creates one; "
+                "to use a workspace in another folder, set CREDITML_HOME to that folder."
             )
             raise NotFound(message)
         return found
 
     @property
     def exists(self) -> bool:
-        """Whether anything was ever written to it."""
+        """Whether the workspace has a database: anything that is written creates one."""
         return self._database.is_open or (self.root / "workspace.db").is_file()
 
     def create(self) -> Workspace:
-        """Make the folder; git will not look into it."""
+        """Make the workspace's folder if it doesn't exist, with a `.gitignore` that keeps it out of git."""
         if not self.exists:
             if self.root.exists() and not self.root.is_dir():
                 message = (
-                    f"The workspace {self.root} is a file; a workspace is a folder. Set CREDITML_HOME to another one."
+                    f"The workspace {self.root} is a file, but a workspace must be a folder. "
+                    "Set CREDITML_HOME to another path."
                 )
                 raise CreditMLError(message)
             try:
-                if not self.root.is_dir():  # a folder that was there keeps what it has
+                if not self.root.is_dir():  # a folder that the user made gets no .gitignore
                     self.root.mkdir(parents=True, exist_ok=True)
                     (self.root / ".gitignore").write_text("*\n", encoding="utf-8")
                 jobs = self.root / "jobs"
                 if not jobs.is_dir():
-                    jobs.mkdir(exist_ok=True)  # somebody else may be making the workspace, too
+                    jobs.mkdir(exist_ok=True)  # another process may be creating the workspace at the same time
                     if sys.platform == "linux":
                         spread(jobs)
             except OSError as error:
                 message = (
-                    f"The workspace {self.root} can't be made: {error.strerror}. "
-                    "Set CREDITML_HOME to a folder of yours."
+                    f"The workspace {self.root} can't be created: {error.strerror}. "
+                    "Set CREDITML_HOME to a folder that you can write to."
                 )
                 raise CreditMLError(message) from error
         return self
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[sqlite3.Connection]:
-        """Several changes as one; see `Database.transaction`."""
+        """Make several changes in one transaction; see `Database.transaction`."""
         return self.database.transaction(durable=durable)
 
     @property
     def database(self) -> Database:
-        """The database, made if there is none."""
+        """The workspace's database; the workspace is created if it doesn't exist."""
         self.create()
         return self._database
 
     @cached_property
     def assets(self) -> Assets:
-        """Data, environments, components and models."""
+        """The workspace's own data, environments, components and models."""
         return Assets(self.database, self._registered_models)
 
     def registry(self, name: str) -> Assets:
-        """The assets of a registry, as far as somebody has put them here; those of the workspace if `name` is empty."""
+        """The assets that users have created in the local stand-in for a registry.
+
+        An empty `name` means the workspace's own assets.
+        """
         return Assets(self.database, registry=name) if name else self.assets
 
     @cached_property
     def jobs(self) -> Jobs:
-        """Jobs and their children."""
+        """The records of jobs and their steps, and their folders."""
         return Jobs(self.database, self.root / "jobs")
 
     @cached_property
@@ -134,15 +142,15 @@ class Workspace:
 
     @cached_property
     def data(self) -> DataPaths:
-        """From Azure ML's paths to places on this machine."""
+        """Resolves Azure ML's paths to files and folders of this machine."""
         return DataPaths(self.root, self.assets, self.jobs, self.content)
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database's connection."""
         self._database.close()
 
     def _registered_models(self, kind: str) -> Iterable[Asset]:
-        """What MLflow's registry holds is a model of the workspace too."""
+        """The versions in MLflow's model registry as assets: each of them is a model of the workspace too."""
         if kind != "model":
             return ()
         return [
@@ -167,7 +175,7 @@ class Workspace:
 
 
 def tracking_page(root: Path, record: JobRecord) -> str:
-    """Where `creditml ui` shows a job, or Azure ML's studio one that ran there."""
+    """The address of a job's page: in Azure ML's studio if the job ran there, else in `creditml ui`."""
     if PAGE in record.properties:
         return record.properties[PAGE]
     experiment = tracking.experiment_id(root, record.experiment_name)

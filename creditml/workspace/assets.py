@@ -1,10 +1,11 @@
 """Data, environments, components and models with Azure ML's names, versions and immutability.
 
-A version can't be changed but for its description, tags and properties. Without a version the container's next one is
-taken ("1" for a new name); `@latest` is the version created last, not the highest (Azure ML docs: 'Core YAML syntax').
+A version is immutable, except for its description, tags and properties. An asset that is created without a version gets
+the next number of its name ("1" for a new name). `@latest` is the version that was created last, not the one with the
+highest number (Azure ML docs: 'Core YAML syntax').
 
-A registry is a set of assets beside the workspace's own ones. Nothing is fetched: what is in a registry here, somebody
-has put there.
+A registry is another set of assets in the same database. Nothing is fetched from Azure: a registry here holds only what
+the user has created in it.
 """
 
 from __future__ import annotations
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
     from creditml.workspace.database import Database
 
 ANONYMOUS = "anonymous_"
-"""Begins the kinds of components and environments without a name: their versions are hashes, and no list has them."""
+"""The prefix of the kinds under which nameless components and environments are stored.
+
+The version of such an asset is a hash of its content, and lists don't show it.
+"""
 MUTABLE = ("description", "tags", "properties", "display_name", "stage")
-# compiled when they are first used: that takes longer than a command may
+"""The fields that can be changed after a version was created."""
+# Patterns are kept as text: compiling them at import would take too long for a command that doesn't need them.
 _NAME = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}"
-_COUNTED_DIGITS = 18
+_COUNTED_DIGITS = 18  # longer numbers don't fit SQLite's 64-bit integers
 _VERSION = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,29}"
 _CURRENT_FIRST = "ORDER BY created_at DESC, seq DESC"
 _KEY = "registry=? AND kind=? AND name=? AND version=?"
@@ -38,37 +43,46 @@ _SHOWN = 60  # characters of a value in a message
 
 
 class Assets:
-    """The assets of a workspace, or of a registry."""
+    """The assets of a workspace or of a registry."""
 
     def __init__(
         self, database: Database, extra: Callable[[str], Iterable[Asset]] | None = None, registry: str = ""
     ) -> None:
-        """Ask nothing yet.
+        """Use a database.
 
         Args:
-            database: the workspace's.
-            extra: may add what lies elsewhere (MLflow's registry, for models).
-            registry: the registry's name; none for the workspace itself.
+            database: the workspace's database.
+            extra: returns assets of a kind that are stored elsewhere (for models, MLflow's registry).
+            registry: the registry's name, or empty for the workspace's own assets.
         """
         self._database, self._registry = database, registry
         self._extra = extra or (lambda _kind: ())
 
     def create(self, kind: str, name: str, version: str | None, spec: Mapping[str, Any]) -> Asset:
-        """Record a version.
+        """Record a version of an asset.
 
-        Creating one again that is the same is no error; only its description, tags and properties are then updated.
+        If the version exists already with the same content, only its description, tags and properties are updated.
+
+        Args:
+            kind: one of `ASSET_KINDS`, or such a kind after `ANONYMOUS`.
+            name: the asset's name.
+            version: the version; None takes the next free number.
+            spec: the asset's YAML fields.
 
         Raises:
-            Conflict: that version exists with another content.
+            Conflict: the version exists with other content.
+            CreditMLError: the name or the version has characters that Azure ML does not allow, or is too long.
         """
         if not re.fullmatch(_NAME, name):
             message = (
-                f"'{name}' can't be the name of any {title_of(kind)}: "
-                "letters, digits, '_', '-' and '.', at most 255 of them."
+                f"'{name}' is not a valid {title_of(kind)} name. "
+                "Use letters, digits, '_', '-' and '.', at most 255 characters."
             )
             raise CreditMLError(message)
         if version is not None and not kind.startswith(ANONYMOUS) and not re.fullmatch(_VERSION, version):
-            message = f"'{version}' is no version: letters, digits, '_', '-' and '.', at most 30 of them."
+            message = (
+                f"'{version}' is not a valid version. Use letters, digits, '_', '-' and '.', at most 30 characters."
+            )
             raise CreditMLError(message)
         with self._database.transaction() as db:
             if version is None:
@@ -79,12 +93,12 @@ class Assets:
             return self._insert(db, Asset(kind, name, version, dict(spec), now(), now(), registry=self._registry))
 
     def same(self, kind: str, name: str, version: str, spec: Mapping[str, Any]) -> bool:
-        """Whether a version is there already as `create` would make it, but for what may be changed."""
+        """Whether a version exists with this content; fields that can be changed later are not compared."""
         existing = self._find(kind, name, version)
         return existing is not None and not _changed(existing, spec)
 
     def next_version(self, kind: str, name: str) -> str:
-        """The version that the next one of that name gets."""
+        """The version number that `create` gives to the next asset of a name."""
         row = self._database.connection.execute(
             "SELECT next_version FROM containers WHERE registry=? AND kind=? AND name=?", (self._registry, kind, name)
         ).fetchone()
@@ -92,15 +106,15 @@ class Assets:
         return str(max([row[0] if row else 1, *(n + 1 for n in numbers)]))
 
     def get(self, kind: str, name: str, version: str | None = None, label: str | None = None) -> Asset:
-        """One version; without a version, the label `latest`.
+        """One version of an asset; without `version`, the latest version that is not archived.
 
         Raises:
-            NotFound: with what exists, and how to create it.
+            NotFound: there is no such version. The message names similar assets and says how to create one.
         """
         versions = [a for a in self.entries(kind, name, archived=True) if version is None or a.version == version]
         if version is None:
             if label not in (None, "latest", "default"):
-                message = f"The {title_of(kind)} '{name}' has no label '{label}'; only 'latest' exists here."
+                message = f"The {title_of(kind)} '{name}' has no label '{label}'; the only label here is 'latest'."
                 raise NotFound(message)
             versions = [a for a in versions if not a.archived]
         if versions:
@@ -110,27 +124,31 @@ class Assets:
     def resolve(self, kind: str, text: str) -> Asset:
         """The asset that a reference names.
 
+        Args:
+            kind: the kind of asset that is expected.
+            text: the reference, for example `azureml:name:version`.
+
         Raises:
-            NotFound: there is none.
-            CreditMLError: the text is no reference.
+            NotFound: there is no such asset.
+            CreditMLError: the text is not a reference to an asset of this kind.
         """
         reference = parse_reference(text)
         if reference is None or reference.kind not in (None, kind):
             form = "azureml:<name>:<version> or azureml:<name>@latest"
             if "://" in text:
                 form = f"{registry_uri('<registry>', kind, '<name>', '<version>')} or …/labels/latest"
-            message = f"'{text}' refers to no {title_of(kind)}; write {form}."
+            message = f"'{text}' is not a valid {title_of(kind)} reference; write {form}."
             raise CreditMLError(message)
         assets = Assets(self._database, registry=reference.registry) if reference.registry else self
         return assets.get(kind, reference.name, reference.version, reference.label)
 
     def entries(self, kind: str, name: str | None = None, *, archived: bool | None = False) -> list[Asset]:
-        """Versions of one name, or the latest version of each; newest first.
+        """All versions of one asset, or the latest version of every asset; newest first.
 
         Args:
             kind: one of `ASSET_KINDS`.
-            name: all versions of that name.
-            archived: True for all, False for those that are not archived, None for archived ones alone.
+            name: the asset whose versions are listed; None lists the latest version of every asset.
+            archived: True includes archived versions, False leaves them out, None lists archived versions only.
         """
         found = [a for a in self._all(kind, name) if archived is True or a.archived is (archived is None)]
         if name is not None:
@@ -141,7 +159,11 @@ class Assets:
         return list(latest.values())
 
     def archive(self, kind: str, name: str, version: str | None, *, archived: bool) -> None:
-        """Hide a version, or the whole container, from lists; or show it again."""
+        """Hide a version from lists or show it again; without `version`, the whole asset with all its versions.
+
+        Raises:
+            NotFound: there is no such asset.
+        """
         asset = self.entries(kind, name, archived=True) if version is None else [self.get(kind, name, version)]
         if not asset:
             raise NotFound(self._not_found(kind, name, version))
@@ -155,9 +177,9 @@ class Assets:
                 return
             key = (self._registry, kind, name, version)
             known = db.execute(f"SELECT 1 FROM assets WHERE {_KEY}", key).fetchone()  # noqa: S608  a constant of ours
-            if not known:
+            if not known:  # a model of MLflow's registry has no row of its own yet
                 self._insert(db, asset[0])
-            db.execute(f"UPDATE assets SET archived=? WHERE {_KEY}", (archived, *key))  # noqa: S608  likewise
+            db.execute(f"UPDATE assets SET archived=? WHERE {_KEY}", (archived, *key))  # noqa: S608  a constant of ours
 
     def _all(self, kind: str, name: str | None) -> Iterable[Asset]:
         where, values = "", [self._registry, kind]
@@ -183,7 +205,7 @@ class Assets:
         return next((a for a in self._all(kind, name) if a.version == version), None)
 
     def _name(self, db: sqlite3.Connection, kind: str, name: str) -> None:
-        """See that there is a container of that name."""
+        """Add the row that all versions of a name share (Azure ML calls it the container), if there is none."""
         values = (self._registry, kind, name)
         db.execute("INSERT OR IGNORE INTO containers (registry, kind, name) VALUES (?, ?, ?)", values)
 
@@ -220,8 +242,8 @@ class Assets:
         values = existing.spec.get(first), spec.get(first)
         there, here = _short(*values), _short(*reversed(values))
         return (
-            f"{title_of(existing.kind)} {existing.name}:{existing.version} exists and versions are immutable. {rule}"
-            f"It differs in {', '.join(changed)} ({first}: {there} there, {here} here). "
+            f"{title_of(existing.kind)} {existing.name}:{existing.version} exists already, and versions are immutable. "
+            f"{rule}The existing version differs in {', '.join(changed)} ({first}: {there} there, {here} here). "
             f"Use another version, for example {self.next_version(existing.kind, existing.name)}."
         )
 
@@ -230,7 +252,7 @@ class Assets:
         versions = [a.version for a in self.entries(kind, name, archived=True)]
         if versions and version is not None:
             known = ", ".join(versions[:10])
-            return f"There is no {title_of(kind)} '{name}' with version '{version}'; there are: {known}."
+            return f"There is no {title_of(kind)} '{name}' with version '{version}'. Its versions are: {known}."
         if versions:
             return (
                 f"All versions of the {title_of(kind)} '{name}' are archived; "
@@ -239,8 +261,8 @@ class Assets:
         hint = near_miss(name, (a.name for a in self.entries(kind)))
         if self._registry:
             return (
-                f"There is no {title_of(kind)} named '{name}' in the registry '{self._registry}' here.{hint} "
-                f"Put it there with `creditml {kind} create -f FILE{flag}`."
+                f"There is no {title_of(kind)} named '{name}' in the local registry '{self._registry}'.{hint} "
+                f"Create it with `creditml {kind} create -f FILE{flag}`."
             )
         return (
             f"There is no {title_of(kind)} named '{name}' in this workspace.{hint} "
@@ -262,12 +284,12 @@ def _asset(row: sqlite3.Row) -> Asset:
 
 
 def _changed(existing: Asset, spec: Mapping[str, Any]) -> list[str]:
-    """Where a version differs in what can't be changed."""
+    """The immutable fields in which a recorded version differs from a new spec."""
     return sorted(k for k in {*existing.spec, *spec} if k not in MUTABLE and existing.spec.get(k) != spec.get(k))
 
 
 def _short(value: object, other: object) -> str:
-    """A value for a message; of a long one the part where it differs from another."""
+    """A value for a message; of a long value, only the part where it differs from the other value."""
     text = repr(value)
     if len(text) <= _SHOWN:
         return text

@@ -1,9 +1,10 @@
 """Content-addressed snapshots: code as Azure ML would upload it, and uploaded data.
 
-A snapshot's hash is Azure's own for code (SDK: get_content_hash: file count, `#path#` and size of each file, then the
-contents), so that the same folder has the same identity here and there. Uploaded data
-lies where Azure ML's clients put it, so that either may register it again. Snapshots are complete or absent: they are
-written beside their place and renamed.
+A snapshot's hash is the one that Azure ML computes for code (SDK: get_content_hash: file count, `#path#` and size of
+each file, then the contents), so that a folder has the same hash here and in Azure. Uploaded data lies under the path
+that Azure ML's clients use, so that an asset keeps its path when it is registered again by creditml or by the SDK.
+
+A snapshot is either complete or absent: it is written to a temporary folder beside its place, which is then renamed.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _OBJECT_SEED = b"Initialize for october 2021 AML CLI version"
 
 
 class File(NamedTuple):
-    """One file of a snapshot: where it lies, and its path in the snapshot (with `/`)."""
+    """One file of a snapshot: its place on this machine, its path in the snapshot (with `/`), its size in bytes."""
 
     source: str
     path: str
@@ -41,58 +42,68 @@ class Content:
     """The folder `content/` of a workspace."""
 
     def __init__(self, root: Path, workspace: Path) -> None:
-        """`workspace` is never part of a snapshot, even of a folder that holds it."""
+        """Use a folder.
+
+        Args:
+            root: the folder `content/`.
+            workspace: the workspace's folder, which is left out of the snapshot of a folder that contains it.
+        """
         self.root, self._workspace = root, os.path.realpath(workspace)
 
     def folder(self, digest: str) -> Path:
-        """Where the snapshot of that hash lies; it need not exist."""
+        """The folder of the snapshot with this hash; it need not exist."""
         return self.root / digest
 
     def code_folder(self, code: str) -> Path:
-        """The snapshot that a frozen job's `code` names; it need not exist."""
+        """The folder of the snapshot that a frozen job's `code` refers to; it need not exist."""
         return self.folder(code_digest(code))
 
     def local_code(self, component: Command) -> tuple[str, tuple[str, ...]]:
-        """A step's code folder on this machine (empty if it has none), and what is put beside the files in it."""
+        """A step's code folder on this machine (empty if the step has no code), and its additional includes."""
         code = component.code or ""
         folder = str(self.code_folder(code)) if is_reference(code) else code
         return folder, component.additional_includes
 
     def snapshot_code(self, code: Path, includes: Iterable[Path] = ()) -> str:
-        """Snapshot a code folder (or one file) with additional includes beside it; returns the hash.
+        """Take a snapshot of a code folder (or of one file) together with its additional includes.
+
+        Returns:
+            The snapshot's hash.
 
         Raises:
-            CreditMLError: nothing would be left to upload, or a file can't be read.
+            CreditMLError: the snapshot would be empty, or a file can't be read.
         """
         files = list(self.code_files(code, includes))
         if not files:
             message = (
-                f"The code folder {code} is empty, or its ignore file leaves nothing of it; Azure ML refuses that."
+                f"The code folder {code} is empty, or its ignore file leaves out everything in it; "
+                "Azure ML refuses that. Put the code there, or correct the ignore file."
             )
             raise CreditMLError(message)
         return self.store(files)
 
     def code_files(self, code: Path, includes: Iterable[Path] = ()) -> Iterator[File]:
-        """What a snapshot of the code would hold, ignore files applied."""
+        """The files that a snapshot of the code would contain, after the ignore files have been applied."""
         yield from self._tree(code, "", ignore_rules(code))
         for include in includes:
             prefix = "" if include.is_file() else include.name + "/"
             yield from self._tree(include, prefix, ignore_rules(include))
 
     def store(self, files: list[File]) -> str:
-        """Keep copies of the files under their common hash."""
+        """Copy the files to a snapshot; returns its hash."""
         digest = content_hash(files)
         _put(files, self.folder(digest))
         return digest
 
     def keep(self, folder: Path) -> str:
-        """Keep copies of all files of a folder, whatever an ignore file in it says; returns the hash."""
+        """Copy all files of a folder to a snapshot, without regard to ignore files; returns its hash."""
         return self.store(list(self._tree(folder, "", lambda _path: False)))
 
     def upload(self, source: Path, store: Path) -> str:
-        """Keep a copy of a file or folder as `<store>/<hash>/<name>`; returns the hash.
+        """Copy a file or folder to `<store>/<hash>/<name>`; returns the hash.
 
-        It is that of Azure ML's clients, which different content can share, unless other files lie there already.
+        The hash is the one that Azure ML's clients compute for an upload. Different folders can have the same one; if
+        other files are already stored under it, the content hash is used instead.
         """
         prefix = "" if source.is_file() else source.name + "/"
         files = list(self._tree(source, prefix, ignore_rules(source, ())))
@@ -107,7 +118,7 @@ class Content:
         return object_hash(source, ignore_rules(source, ()), self._own)
 
     def _own(self, entry: os.DirEntry[str]) -> bool:
-        """Whether a folder is a workspace, this one or another."""
+        """Whether a folder is a workspace: this one, or any folder named `.creditml`."""
         if entry.name == ".creditml":
             return True
         return os.path.realpath(entry.path) == self._workspace
@@ -133,24 +144,29 @@ class Content:
 
 
 def _file(entry: os.DirEntry[str], path: str) -> File:
-    """A file of a snapshot.
+    """A directory entry as a file of a snapshot.
 
     Raises:
-        CreditMLError: it is none that Azure ML could take.
+        CreditMLError: Azure ML could not upload the entry.
     """
     if not entry.is_file():
         what = "a link that leads nowhere" if entry.is_symlink() else "neither a file nor a folder"
     elif any("\ud800" <= character <= "\udfff" for character in path):
-        what = "named by bytes that are no UTF-8"
+        what = "a file whose name is not valid UTF-8"
     else:
         return File(entry.path, path, entry.stat().st_size)
     shown = os.fsencode(entry.path).decode(errors="backslashreplace")
-    message = f"{shown} is {what}; remove it, or list it in an .amlignore at the folder's root."
+    message = (
+        f"{shown} is {what}, which Azure ML can't upload; remove it, or list it in an .amlignore at the folder's root."
+    )
     raise CreditMLError(message)
 
 
 def _put(files: list[File], target: Path, within: str = "") -> None:
-    """Copy files to a folder that is complete or absent; `within` is what of them becomes the target."""
+    """Copy files to `target` by way of a temporary folder, so that `target` is either complete or absent.
+
+    `within` is the part of the temporary folder that becomes the target; empty means all of it.
+    """
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -164,14 +180,14 @@ def _put(files: list[File], target: Path, within: str = "") -> None:
         try:
             (partial / within).rename(target)
         except OSError:
-            if not target.exists():  # somebody else was first: the content is the same
+            if not target.exists():  # otherwise another process has just made it, with the same content
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def _holds(target: Path, files: list[File]) -> bool:
-    """Whether nothing lies there, or these files, as far as their names and sizes tell."""
+    """Whether the target is free, or holds exactly these files (judged by their names and sizes)."""
     if not target.exists():
         return True
     found = [target] if target.is_file() else [path for path in target.rglob("*") if path.is_file()]
@@ -180,9 +196,16 @@ def _holds(target: Path, files: list[File]) -> bool:
 
 
 def ignore_rules(folder: Path, always: tuple[str, ...] = ("__pycache__",)) -> Callable[[str], bool]:
-    """What the `.amlignore`, else the `.gitignore`, at the folder's root leaves out (not both, no nested ones).
+    """Read a folder's ignore file: its `.amlignore`, or without one its `.gitignore` (ignore files below don't count).
 
-    The last rule that matches decides. `always` names what is left out of code besides (SDK: `ComponentIgnoreFile`).
+    The last rule that matches a path decides.
+
+    Args:
+        folder: the folder that is uploaded.
+        always: further names to leave out, as the SDK does for code (SDK: `ComponentIgnoreFile`).
+
+    Returns:
+        A function that tells whether a path in the folder is left out; a folder's path ends with `/`.
     """
     for name in _IGNORE_FILES:
         file = folder / name
@@ -198,14 +221,14 @@ def _matcher(rules: list[str]) -> Callable[[str], bool]:
     keeps = any(rule.lstrip().startswith("!") for rule in rules)
 
     def ignored(path: str) -> bool:
-        # a folder may hold files that a later rule keeps: only without such rules is it skipped as a whole
+        # Rules with `!` may keep files in an ignored folder, so then folders are never skipped as a whole.
         return not (keeps and path.endswith("/")) and match(path)
 
     return ignored
 
 
 def _loops(entry: os.DirEntry[str]) -> bool:
-    """Whether a linked folder contains itself."""
+    """Whether a folder is a link to a folder above it, so that following it would never end."""
     return entry.is_symlink() and os.path.realpath(entry.path) in (
         parent for parent in _parents(os.path.realpath(os.path.dirname(entry.path)))
     )
@@ -232,7 +255,13 @@ def content_hash(files: list[File]) -> str:
 
 
 def object_hash(source: Path, ignored: Callable[[str], bool], own: Callable[[os.DirEntry[str]], bool]) -> str:
-    """The hash under which Azure ML's clients upload data (SDK: `get_object_hash`), which know no `own` folders."""
+    """The hash under which Azure ML's clients upload data (SDK: `get_object_hash`).
+
+    Args:
+        source: the file or folder.
+        ignored: whether a path in the folder is left out.
+        own: whether a folder is a workspace of creditml; these are left out too, which Azure ML's clients would not do.
+    """
     digest = sha256(_OBJECT_SEED)
 
     def add(place: str, path: str) -> None:
@@ -261,7 +290,10 @@ def _feed(digest: hashlib._Hash, file: str) -> None:
 
 
 def copy_file(source: str | Path, target: str | Path) -> None:
-    """Copy contents, permission bits and times; by reference where the file system can."""
+    """Copy a file's contents, permission bits and times.
+
+    File systems that support it (Btrfs, XFS) share the blocks of the two files instead of copying them.
+    """
     with open(source, "rb") as reader, open(target, "wb") as writer:
         info = os.fstat(reader.fileno())
         if info.st_size and not _copy_range(reader.fileno(), writer.fileno()):
@@ -286,7 +318,7 @@ def _copy_range(reader: int, writer: int) -> bool:
 
 
 def copy_tree(source: str | Path, target: str | Path) -> None:
-    """Copy a file, or a folder with its links followed, to a place that may exist."""
+    """Copy a file or a folder, following links, to a place that may exist already."""
     if os.path.isfile(source):
         os.makedirs(os.path.dirname(target), exist_ok=True)
         copy_file(source, target)

@@ -1,11 +1,11 @@
-"""Where data lies: from any path that Azure ML takes to a file or folder of this machine.
+"""Where data lies: turns any path that Azure ML accepts into a file or folder of this machine.
 
-./x.csv, file:///x.csv                                   as it is
-https://…/x.csv                                          downloaded once, verified, cached
+./x.csv, file:///x.csv                                   a local file or folder
+https://…/x.csv                                          a file that is downloaded once, verified and cached
 azureml:name:version, azureml:name@latest                a data or model asset
-azureml://registries/<registry>/data/<name>/versions/…   one of a registry, and models likewise
-azureml://datastores/<datastore>/paths/<path>            a folder of the workspace, one per datastore
-azureml://subscriptions/…/datastores/<datastore>/paths/… the same
+azureml://registries/<registry>/data/<name>/versions/…   a data asset of a registry (or a model, with `models`)
+azureml://datastores/<datastore>/paths/<path>            a path in the workspace's folder for that datastore
+azureml://subscriptions/…/datastores/<datastore>/paths/… a path in the workspace's folder for that datastore
 azureml://jobs/<job>/outputs/<output>/paths/<path>       an output of a job
 runs:/<run>/<path>                                       an artifact of an MLflow run
 """
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from creditml.workspace.content import Content
     from creditml.workspace.jobs import Jobs
 
-# compiled when they are first used: that takes longer than a command may
+# Patterns are kept as text: compiling them at import would take too long for a command that doesn't need them.
 _STORED_OUTPUT = r"(?s)azureml/(?P<job>[^/]+)/(?P<output>[^/]+)(?:/(?P<path>.*))?"
 _RUN = r"runs:/(?P<job>[^/]+)/(?P<path>.*)"
 _REMOTE = ("wasbs", "wasb", "abfss", "abfs", "adl", "s3", "gs", "hdfs", "dbfs")
@@ -51,25 +51,29 @@ def is_url(path: str) -> bool:
 
 
 class StoredOutput(NamedTuple):
-    """An output of a job: where it lies, and what its path in the default datastore begins with."""
+    """An output of a job: its place on this machine, and the prefix of its path in the default datastore."""
 
     place: Path
     prefix: str
 
 
 class DataPaths:
-    """Resolves paths within one workspace."""
+    """Resolves Azure ML's paths within one workspace."""
 
     def __init__(self, root: Path, assets: Assets, jobs: Jobs, content: Content) -> None:
-        """`root` is the workspace's folder."""
+        """Resolve paths in the workspace with the folder `root`."""
         self._stores, self._assets, self._jobs, self._content = root / "datastores", assets, jobs, content
 
     def locate(self, path: str, type: str = "uri_folder") -> Path:  # noqa: A002  Azure's term
-        """The file or folder that a path means.
+        """The existing file or folder that a path refers to; a URL is downloaded.
+
+        Args:
+            path: any path that Azure ML accepts.
+            type: the type of the input (`uri_file`, `mltable`, …); it decides between data and model assets.
 
         Raises:
             NotFound: there is no such asset, job, output, file or folder.
-            Unsupported: a storage that can't be reached from here.
+            Unsupported: the path is in a storage that can't be read from here.
             CreditMLError: a download failed.
         """
         source = self.source(path, type)
@@ -80,11 +84,15 @@ class DataPaths:
         return place
 
     def source(self, path: str, type: str = "uri_folder") -> str:  # noqa: A002  Azure ML's word
-        """Where data lies, without asking whether it is there: a path of this machine, or a URL to download from.
+        """The local path or the URL that a path refers to; whether it exists is not checked.
+
+        Args:
+            path: any path that Azure ML accepts.
+            type: the type of the input (`uri_file`, `mltable`, …); it decides between data and model assets.
 
         Raises:
             NotFound: there is no such asset, job or output.
-            Unsupported: a storage that can't be reached from here.
+            Unsupported: the path is in a storage that can't be read from here.
         """
         scheme = path.partition(":")[0].lower() if ":" in path else ""
         if scheme == "file":
@@ -97,11 +105,18 @@ class DataPaths:
         return path
 
     def keep(self, path: str, type: str) -> str:  # noqa: A002  Azure ML's word
-        """The path that an asset records: local data is uploaded, that is copied under its content's hash.
+        """Upload the data of a new asset, and return the path to record for the asset.
+
+        Local data is copied to the default datastore, into a folder named by a hash of the content. URIs and references
+        are returned unchanged.
+
+        Args:
+            path: the `path` of the asset's YAML.
+            type: the asset's type.
 
         Raises:
             NotFound: there is no such file or folder.
-            CreditMLError: it is a file where the type is of folders, or the other way round.
+            CreditMLError: the data does not fit the type (for example a file for a `uri_folder`), or it is empty.
         """
         if "://" in path or is_reference(path):
             return path
@@ -110,10 +125,10 @@ class DataPaths:
         if (type == "uri_file" and folder) or (type in _FOLDER_TYPES and not folder):
             message = f"{path} is a {'folder' if folder else 'file'}; File path does not match asset type {type}."
             if type in ("uri_file", "uri_folder"):
-                message += f" Its type is {'uri_folder' if folder else 'uri_file'}."
+                message += f" Use type {'uri_folder' if folder else 'uri_file'}."
             raise CreditMLError(message)
         if type == "mltable" and not (source / "MLTable").is_file():
-            message = f"{path} holds no file 'MLTable', which says what the table is made of."
+            message = f"{path} has no file named 'MLTable'. A folder of type mltable needs one: it defines the table."
             raise CreditMLError(message)
         if folder and not any(self._content.code_files(source)):
             message = f"{path} is empty; Azure ML refuses that."
@@ -122,21 +137,21 @@ class DataPaths:
         return upload_uri(upload, source.name)
 
     def keep_context(self, path: str) -> str:
-        """The folder that an environment records as its build context: it is uploaded as data is; URLs stay.
+        """Upload the build context of an environment, and return the path to record for it; URLs are kept unchanged.
 
         Raises:
             NotFound: there is no such folder.
-            CreditMLError: it is a file, or empty.
+            CreditMLError: the path is a file, or the folder is empty.
         """
         kept = self.keep(path, "uri_folder")
         return kept if kept == path else self.source(kept)
 
     def datastore(self, name: str) -> Path:
-        """The folder that stands for a datastore."""
+        """The local folder that stands for a datastore; it need not exist."""
         return self._stores / name
 
     def stored_output(self, path: str) -> StoredOutput | None:
-        """The output that a path in the default datastore is in; None if no job has written one there.
+        """The job output that contains a path of the default datastore; None if no job has written an output there.
 
         Azure ML docs: outputs go to `azureml/<job-name>/<output_name>/` of the default datastore.
         """
@@ -154,7 +169,7 @@ class DataPaths:
 
     def _azureml(self, path: str, type: str) -> str:  # noqa: A002  Azure ML's word
         if ".." in path.split("/"):
-            message = f"{path} leads out of where it starts; there is nothing above it. Write it without '..'."
+            message = f"{path} may lead out of the folder that it starts in. Write the path without '..'."
             raise NotFound(message)
         if found := parse_datastore(path):
             output = self.stored_output(found.path) if found.datastore == DEFAULT_DATASTORE else None
@@ -169,7 +184,7 @@ class DataPaths:
         reference = parse_reference(path)
         if reference is None:
             known = "azureml:<name>:<version> or azureml://datastores/<datastore>/paths/<path>"
-            message = f"{path} is no path that Azure ML knows; write {known}."
+            message = f"{path} is not a path that Azure ML knows; write {known}."
             raise NotFound(message)
         kind = reference.kind if reference.kind in ("data", "model") else "model" if type in MODEL_TYPES else "data"
         asset = self._assets.resolve(kind, path)
@@ -190,6 +205,6 @@ class DataPaths:
 
 
 def _downloaded(url: str) -> Path:
-    from creditml.workspace.download import download  # 3 ms, and few download anything
+    from creditml.workspace.download import download  # 3 ms, and few jobs download anything
 
     return download(url)

@@ -1,7 +1,7 @@
 """The workspace's database: one SQLite file in WAL mode, with a schema version and migrations.
 
-Commits are FULL by default: they have reached the disk. A network file system is refused, because WAL needs memory that
-all its users share.
+By default a commit returns when it has reached the disk (`synchronous=FULL`). A network file system is refused: WAL
+needs memory that all processes with the database open share, and processes on different machines share none.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from creditml.workspace.disk import is_full
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PATIENCE = 60.0
+_PATIENCE = 60.0  # seconds to wait for another process that is writing
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -64,7 +64,7 @@ _SCHEMA = f"""
     CREATE INDEX transitions_by_job ON transitions (job, seq);
     {OUTBOX_DDL};
 """
-# From the first schema on to the current one, which a new workspace has at once.
+# Statements from each schema version to the next; a new workspace gets the current schema at once.
 _MIGRATIONS = (
     f"""
     ALTER TABLE assets RENAME TO old_assets;
@@ -82,38 +82,43 @@ _VERSION = 1 + len(_MIGRATIONS)
 
 
 class Database:
-    """A connection that is opened when it is first needed."""
+    """A connection to the database file `path`, opened when it is first needed."""
 
     def __init__(self, path: Path) -> None:
-        """Open nothing yet."""
         self.path = path
         self._connection: sqlite3.Connection | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The connection, with the schema brought up to date."""
+        """The open connection; the schema has been brought up to date.
+
+        Raises:
+            CreditMLError: the database can't be used; the message says why and what to do.
+        """
         if self._connection is None:
             self._connection = _open(self.path)
         return self._connection
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a connection, and so a database."""
+        """Whether the connection is open."""
         return self._connection is not None
 
     def check(self) -> None:
-        """Open it.
+        """Open the database to see whether it can be used.
 
         Raises:
-            CreditMLError: it can't be used.
+            CreditMLError: it can't be used; the message says why and what to do.
         """
-        assert self.connection  # noqa: S101  opening is all
+        assert self.connection  # noqa: S101  only names the property, which opens the database
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing; another writer is waited for.
+        """Commit all changes made in the `with` block, or none if it raises; waits for another process that is writing.
 
-        What is not `durable` is seen by everybody at once, and reaches the disk with the next transaction that is.
+        Args:
+            durable: whether the commit waits for the disk. If not, other processes see the changes at once, but after a
+                power failure they may be lost until the next durable transaction has been committed.
         """
         db = self.connection
         if db.in_transaction:
@@ -136,7 +141,7 @@ class Database:
             raise
 
     def close(self) -> None:
-        """Close the connection; it opens again by itself."""
+        """Close the connection; the next use opens it again."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -148,11 +153,11 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
         db.row_factory = sqlite3.Row
-        db.execute("PRAGMA synchronous=NORMAL")  # while it is made: there is nothing to lose yet
+        db.execute("PRAGMA synchronous=NORMAL")  # faster while the schema is made, when no data can be lost yet
         if _wal(db) != "wal":
             message = (
-                f"{path.parent} lies on a file system where SQLite's WAL does not work; "
-                "set CREDITML_HOME to a local folder."
+                f"{path.parent} is on a file system where SQLite's write-ahead log does not work; "
+                "set CREDITML_HOME to a folder on a local disk."
             )
             raise CreditMLError(message)
         _migrate(db, path)
@@ -163,27 +168,33 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def trouble(path: Path, error: sqlite3.Error) -> str:
-    """What SQLite means by an error, and what can be done about it."""
+    """A message for an error of SQLite that says what is wrong with the database and what to do."""
     said = str(error)
     if "is full" in said or ("I/O" in said and is_full(path.parent)):
-        return f"There is no space left for {path}. Make room and try again; what was recorded before is safe."
+        return (
+            f"There is no space left on the disk of {path}. Free some space and try again; "
+            "what was recorded before is safe."
+        )
     if "unable to open" in said or "readonly" in said:
-        return f"{path} can't be opened for writing: {error}. Set CREDITML_HOME to a folder of yours."
+        return f"{path} can't be opened for writing: {error}. Set CREDITML_HOME to a folder that you can write to."
     if "locked" in said:
-        return f"{path} has been locked by another process for {_PATIENCE:.0f} seconds. Try again when that has ended."
+        return (
+            f"{path} has been locked by another process for {_PATIENCE:.0f} seconds. "
+            "Try again when that process has ended."
+        )
     return (
         f"{path} can't be used as a workspace database: {error}. "
-        "Move its folder away, or set CREDITML_HOME to another one."
+        "Move its folder away, or set CREDITML_HOME to another folder."
     )
 
 
 def _wal(db: sqlite3.Connection) -> str:
-    """Switch to WAL; SQLite does not wait by itself for somebody else who is just doing that."""
+    """Switch to WAL and return the mode in force, waiting for a process that is switching too (SQLite doesn't wait)."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
             return str(db.execute("PRAGMA journal_mode=WAL").fetchone()[0])
-        except sqlite3.OperationalError as error:  # noqa: PERF203  hardly ever twice
+        except sqlite3.OperationalError as error:  # noqa: PERF203  the loop hardly ever runs twice
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
@@ -212,14 +223,17 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _roll_back(db: sqlite3.Connection) -> None:
-    if db.in_transaction:  # after some errors, as a full disk, SQLite has done so itself
+    if db.in_transaction:  # after some errors, such as a full disk, SQLite has already rolled back by itself
         db.execute("ROLLBACK")
 
 
 def _refuse_network_file_system(folder: Path) -> None:
     kind = _file_system(folder.resolve())
     if kind in _NETWORK_FILE_SYSTEMS:
-        message = f"{folder} lies on a network file system ({kind}); set CREDITML_HOME to a local folder."
+        message = (
+            f"{folder} is on a network file system ({kind}), where SQLite's write-ahead log does not work; "
+            "set CREDITML_HOME to a folder on a local disk."
+        )
         raise CreditMLError(message)
 
 

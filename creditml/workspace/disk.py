@@ -1,4 +1,4 @@
-"""What to do when a disk is full: tell which one, and have some room left to record that."""
+"""Full disks: a message that names the disk, and a reserve of space in which the failure can still be recorded."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LEAST = 1 << 20  # bytes: SQLite's log and its index need about that much
+_LEAST = 1 << 20  # bytes: SQLite's write-ahead log and its index need about that much
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _GET_FLAGS, _SET_FLAGS, _TOP_OF_HIERARCHIES = 0x8008_6601, 0x4008_6602, 0x2_0000  # Linux: FS_IOC_…, FS_TOPDIR_FL
 
 
 class Reserve:
-    """Room on the workspace's disk that is given up when there is no other."""
+    """A file of 1 MiB in the workspace that is deleted when the disk is full, so that SQLite can write once more."""
 
     def __init__(self, root: Path) -> None:
-        """`root` is the workspace's folder."""
         self._file = root / "reserve"
 
     def make(self) -> None:
-        """Take the room, unless it is taken already or there is none."""
+        """Write the file, unless it exists or the disk has no space for it."""
         if self._file.exists():
             return
         with suppress(OSError):
@@ -38,16 +37,17 @@ class Reserve:
                 raise
 
     def release(self) -> None:
-        """Give it up."""
+        """Delete the file."""
         self._file.unlink(missing_ok=True)
 
 
 def spread(folder: Path) -> None:
-    """Tell the file system that what lies in a folder does not belong together.
+    """Ask the file system to place each subfolder in a different region of the disk.
 
-    Ext4 makes files slowly for minutes in the region of a disk where many were removed; now each job gets another one.
+    Ext4 creates files slowly, for minutes, in a region where many files were just removed. With this flag every job's
+    folder gets a region of its own, and a new job does not suffer from the removal of an old one.
     """
-    with suppress(OSError):  # it can't be told
+    with suppress(OSError):  # a file system without this flag
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             flags = int.from_bytes(fcntl.ioctl(descriptor, _GET_FLAGS, bytes(8)), sys.byteorder)
@@ -57,7 +57,7 @@ def spread(folder: Path) -> None:
 
 
 def is_full(place: str | Path) -> bool:
-    """Whether there is hardly any room on the disk of an existing file or folder."""
+    """Whether less than 1 MiB is free on the disk of an existing file or folder."""
     try:
         return shutil.disk_usage(place).free < _LEAST
     except OSError:
@@ -65,11 +65,11 @@ def is_full(place: str | Path) -> bool:
 
 
 def full_disk(error: BaseException | None, root: Path) -> str:
-    """Name the disk for want of whose space something failed, and say what to do; empty if that wasn't the reason.
+    """A message that names the full disk that caused an error, and says what to do; empty if that wasn't the cause.
 
     Args:
-        error: what was raised.
-        root: the workspace's folder, on whose disk it was if the error names no file.
+        error: the exception; the exceptions that caused it are examined too.
+        root: the workspace's folder, whose disk is named if the error does not name a file.
     """
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return disk_words(error.filename or root)
@@ -79,8 +79,8 @@ def full_disk(error: BaseException | None, root: Path) -> str:
 
 
 def disk_words(place: str | Path) -> str:
-    """Say that the disk of a file or folder is full, and what to do."""
+    """The message that the disk of a file or folder is full, and what to do."""
     mount = os.path.abspath(place)
     while not os.path.ismount(mount):
         mount = os.path.dirname(mount)
-    return f"The disk {mount} is full. Make room on it, and run the job again."
+    return f"The disk {mount} is full. Free some space on it, and run the job again."

@@ -1,4 +1,4 @@
-"""https inputs: downloaded once, verified, kept in the user's cache for every workspace."""
+"""Inputs with an https path: downloaded once, verified, and kept in the user's cache for all workspaces."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _CHUNK = 1 << 18
-_TIMEOUT = 60
-_PAUSE = 0.1
+_TIMEOUT = 60  # seconds without an answer
+_PAUSE = 0.1  # seconds between two looks at another process's download
 _LONGEST_NAME = 200
-_STALE = 24 * 3600
+_STALE = 24 * 3600  # seconds after which an unfinished download counts as abandoned
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
 
 
 def cache_folder() -> Path:
-    """The user's cache folder of creditml."""
+    """The folder of creditml in the user's cache."""
     if base := os.environ.get("XDG_CACHE_HOME"):
         return Path(base) / "creditml"
     home = Path.home()
@@ -38,7 +38,7 @@ def cache_folder() -> Path:
 
 
 def file_name(url: str) -> str:
-    """The name that a downloaded file gets: the last part of the address, if that can name a file."""
+    """The name of a downloaded file: the last part of the URL's path, or `download` if that can't be a file name."""
     try:
         last = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
     except ValueError:
@@ -48,18 +48,19 @@ def file_name(url: str) -> str:
 
 
 def download(url: str, tell: Callable[[str], None] | None = None, stopped: Callable[[], bool] = lambda: False) -> Path:
-    """The local file with the contents of a URL.
+    """Download a URL, unless the cache has it, and return the local file.
 
-    A file in the cache is used as it is if its size and time are those that were recorded when it was verified.
+    A file in the cache is used without asking the server if it still has the size and modification time that were
+    recorded when it was verified.
 
     Args:
-        url: http or https.
-        tell: told in a line what goes on, if anything has to be fetched.
-        stopped: asked now and then whether nobody wants it any more.
+        url: an http or https address.
+        tell: called with lines about the progress, if the file has to be downloaded.
+        stopped: called now and then; the download is canceled when it returns True.
 
     Raises:
-        CreditMLError: it can't be fetched, or what came is not what the server announced.
-        Canceled: `stopped` said so.
+        CreditMLError: the download failed, or the file's size or checksum differs from what the server announced.
+        Canceled: `stopped` returned True.
     """
     address = quote(url, safe=_URL_CHARACTERS)
     folder = _folder() / sha256(address.encode()).hexdigest()[:32]
@@ -76,7 +77,7 @@ def download(url: str, tell: Callable[[str], None] | None = None, stopped: Calla
 
 @contextmanager
 def _alone(lock: Path, url: str, stopped: Callable[[], bool]) -> Iterator[None]:
-    """Wait until nobody else fetches the same."""
+    """Hold the lock of a URL, so that only one process downloads it; the others wait here."""
     with lock.open("w") as stream:
         while True:
             try:
@@ -129,7 +130,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def remove_partial() -> None:
-    """What downloads of this process left that nobody waits for any more."""
+    """Remove the unfinished downloads and the locks of this process, before it exits without its `finally` blocks."""
     for partial in _folder().glob(f".partial-{os.getpid()}-*"):
         shutil.rmtree(partial, ignore_errors=True)
     for lock in _folder().glob("*.lock"):
@@ -142,7 +143,7 @@ def _folder() -> Path:
 
 
 def _remove_stale(folder: Path) -> None:
-    """What downloads left that were killed."""
+    """Remove the unfinished downloads of processes that were killed."""
     for partial in folder.glob(".partial-*"):
         if time.time() - partial.stat().st_mtime > _STALE:
             shutil.rmtree(partial, ignore_errors=True)
@@ -156,8 +157,8 @@ def _fetch(url: str, target: Path, tell: Callable[[str], None], stopped: Callabl
     digest, check = sha256(), md5(usedforsecurity=False)
     tell(f"downloading {url}")
     try:
-        request = Request(url, headers={"User-Agent": "creditml"})  # noqa: S310  http(s) by the caller
-        with urlopen(request, timeout=_TIMEOUT) as response, target.open("wb") as out:  # noqa: S310  likewise
+        request = Request(url, headers={"User-Agent": "creditml"})  # noqa: S310  callers pass http and https only
+        with urlopen(request, timeout=_TIMEOUT) as response, target.open("wb") as out:  # noqa: S310  http and https only
             headers = response.headers
             while chunk := response.read(_CHUNK):
                 _go_on(url, stopped)
@@ -177,5 +178,8 @@ def _fetch(url: str, target: Path, tell: Callable[[str], None], stopped: Callabl
 
 def _compare(url: str, what: str, announced: str | None, found: str) -> None:
     if announced is not None and announced.strip() != found:
-        message = f"{url} did not arrive whole: {what} is {announced}, what came has {found}. Try again."
+        message = (
+            f"The download of {url} is incomplete or damaged: the server announced {what} {announced}, "
+            f"but the downloaded file has {found}. Try again."
+        )
         raise CreditMLError(message)

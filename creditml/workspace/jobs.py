@@ -1,4 +1,4 @@
-"""Jobs and their children: what was submitted, and how far it has come."""
+"""The records of jobs and their steps: what was submitted, and its status."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ _FLAGS = ("archived", "cancel_requested")
 
 
 class Jobs:
-    """The jobs of a workspace, and the folders they have in it."""
+    """The jobs of a workspace, and their folders below `root`, which is the folder `jobs/`."""
 
     def __init__(self, database: Database, root: Path) -> None:
-        """`root` is the folder `jobs/`."""
         self._database, self.root = database, root
 
     def folder(self, record: JobRecord) -> Path:
-        """A job's folder, or a step's within it: `artifacts/` and `outputs/` are in both."""
+        """The folder of a job or of a step; it has the subfolders `artifacts/` and `outputs/`."""
         path = record.path
         if len(path) > _LONGEST_PATH:  # file names end at 255 bytes
             path = f"{path[:_LONGEST_PATH]}-{sha256(path.encode()).hexdigest()[:16]}"
@@ -45,16 +44,19 @@ class Jobs:
         return self.folder(record) / OUTPUTS
 
     def add(self, record: JobRecord) -> None:
-        """Record a job or a child.
+        """Record a new job or a new step of one.
 
         Raises:
-            Conflict: there is a job of that name.
+            Conflict: there is already a job with this name.
         """
         values = {k: self._dump(k, v) for k, v in record._asdict().items()}
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         with self._database.transaction() as db:
             if db.execute("SELECT 1 FROM jobs WHERE name=?", (record.name,)).fetchone():
-                message = f"A job named '{record.name}' exists already; job names are unique in a workspace."
+                message = (
+                    f"A job named '{record.name}' exists already; job names are unique in a workspace. "
+                    "Use another name, or leave the name out."
+                )
                 raise Conflict(message)
             db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608  fields of JobRecord
             db.execute(
@@ -63,31 +65,36 @@ class Jobs:
             )
 
     def transit(self, name: str, *statuses: str, **fields: Any) -> None:
-        """Go through statuses, the last of which stays, and set other fields; all in one transaction."""
+        """Change a job's status, and set other fields of its record, in one transaction.
+
+        Args:
+            name: the job's name.
+            statuses: the statuses that the job goes through, in order; the last one is its new status.
+            fields: new values for other fields of `JobRecord`.
+        """
         at = now()
         changes = {k: self._dump(k, v) for k, v in fields.items()}
         if statuses:
             changes["status"] = statuses[-1]
         assignments = ", ".join(f"{column}=?" for column in changes)
         with self._database.transaction() as db:
-            db.execute(f"UPDATE jobs SET {assignments} WHERE name=?", (*changes.values(), name))  # noqa: S608  columns of ours
+            db.execute(f"UPDATE jobs SET {assignments} WHERE name=?", (*changes.values(), name))  # noqa: S608  the names are fields of JobRecord
             db.executemany(
                 "INSERT INTO transitions (job, status, at) VALUES (?, ?, ?)",
                 [(name, status, at) for status in statuses],
             )
 
     def get(self, name: str) -> JobRecord:
-        """A job or child.
+        """The record of a job or of a step.
 
         Raises:
-            NotFound: with the near misses.
+            NotFound: there is no such job; the message names jobs with similar names.
         """
         row = self._database.connection.execute("SELECT * FROM jobs WHERE name=?", (name,)).fetchone()
         if row is None:
             known = (r[0] for r in self._database.connection.execute("SELECT name FROM jobs WHERE parent IS NULL"))
             message = (
-                f"There is no job named '{name}'.{near_miss(name, known)} "
-                "`creditml job list -o table` shows those there are."
+                f"There is no job named '{name}'.{near_miss(name, known)} `creditml job list -o table` shows all jobs."
             )
             raise NotFound(message)
         return self._record(row)
@@ -95,7 +102,13 @@ class Jobs:
     def entries(
         self, parent: str | None = None, *, archived: bool | None = False, limit: int | None = None
     ) -> list[JobRecord]:
-        """Submitted jobs, or the children of one; newest first (children oldest first). `archived` as for assets."""
+        """List submitted jobs, newest first, or the children of a job, oldest first.
+
+        Args:
+            parent: the name of the job whose children are listed; None lists the submitted jobs.
+            archived: True includes archived jobs, False leaves them out, None lists archived jobs only.
+            limit: the largest number of records; None for all.
+        """
         clauses, values = (["parent=?"], [parent]) if parent else (["parent IS NULL"], [])
         if archived is not True:
             clauses.append(f"archived={0 if archived is False else 1}")
@@ -105,17 +118,17 @@ class Jobs:
         return [self._record(row) for row in rows]
 
     def names(self, root: str) -> list[str]:
-        """The names of a job and of all that it has started."""
+        """The names of a submitted job and of all its descendants."""
         rows = self._database.connection.execute("SELECT name FROM jobs WHERE root=?", (root,))
         return [row["name"] for row in rows]
 
     def steps(self, root: str) -> list[JobRecord]:
-        """Every descendant of a submitted job, in the order of creation."""
+        """All descendants of a submitted job, in the order of their creation."""
         query = "SELECT * FROM jobs WHERE root=? AND name<>? ORDER BY created_at, rowid"
         return [self._record(row) for row in self._database.connection.execute(query, (root, root)).fetchall()]
 
     def history(self, name: str) -> list[tuple[str, int]]:
-        """The statuses that a job went through, each with its time."""
+        """The statuses that a job went through, each with its time in milliseconds since 1970."""
         return [
             (r[0], r[1])
             for r in self._database.connection.execute(
@@ -124,7 +137,12 @@ class Jobs:
         ]
 
     def archive(self, name: str, *, archived: bool) -> None:
-        """Hide an ended job from lists, or show it again."""
+        """Hide an ended job from lists, or show it again.
+
+        Raises:
+            NotFound: there is no such job.
+            CreditMLError: the job has not ended.
+        """
         record = self.get(name)
         if archived and not record.ended:
             message = (
@@ -135,7 +153,14 @@ class Jobs:
         self.transit(name, archived=archived)
 
     def request_cancel(self, name: str) -> JobRecord:
-        """Ask whoever runs the job to cancel it; an ended job stays as it is."""
+        """Ask the runner of a job, or of the job that a step belongs to, to cancel it; an ended job stays as it is.
+
+        Returns:
+            The record of the job or step `name`.
+
+        Raises:
+            NotFound: there is no such job.
+        """
         record = self.get(self.get(name).root)
         if not record.ended:
             self.transit(record.name, cancel_requested=True)
@@ -143,16 +168,16 @@ class Jobs:
         return self.get(name)
 
     def cancel_requested(self, name: str) -> bool:
-        """Whether somebody asked for the job's end."""
+        """Whether `request_cancel` was called for the job."""
         row = self._database.connection.execute("SELECT cancel_requested FROM jobs WHERE name=?", (name,)).fetchone()
         return bool(row and row[0])
 
     def wake(self, name: str) -> None:
-        """Tell the job's runner that there is news in the database."""
+        """Wake the job's runner, so that it reads the job's record again."""
         try:
             pipe = os.open(self.root / name / "wake", os.O_WRONLY | os.O_NONBLOCK)
         except OSError:
-            return  # nobody listens
+            return  # the job has no runner
         try:
             os.write(pipe, b"!")
         except OSError:
@@ -168,7 +193,7 @@ class Jobs:
         return value
 
     def _within(self, place: str) -> str:
-        """A place as it is recorded: relative to the workspace if it is in it, so that a project may be moved."""
+        """A path for the record: relative to the workspace if it is inside, so that a project can be moved."""
         return place.removeprefix(f"{self.root.parent}{os.sep}")
 
     def _record(self, row: sqlite3.Row) -> JobRecord:

@@ -1,4 +1,4 @@
-"""What the workspace keeps, as frozen records."""
+"""The frozen records of assets and jobs that the workspace stores."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PAGE = "creditml.studio"
-"""The property of a job that ran elsewhere: its page in Azure ML's studio."""
+"""The property of a job that ran in Azure: the address of its page in Azure ML's studio."""
 
 TARGET = "creditml.workspace"
-"""The property of a job that ran elsewhere: the id of its workspace in Azure."""
+"""The property of a job that ran in Azure: the id of its workspace there."""
 
 
 class Asset(NamedTuple):
-    """One version of an asset; `spec` holds its YAML fields (snake_case), times are milliseconds since 1970."""
+    """One version of an asset; `spec` holds its YAML fields, times are milliseconds since 1970."""
 
     kind: str
     name: str
@@ -29,21 +29,22 @@ class Asset(NamedTuple):
     created_at: int
     modified_at: int
     archived: bool = False
-    registry: str = ""  # none: the workspace's own
+    registry: str = ""  # empty for an asset of the workspace
 
     @property
     def id(self) -> str:
-        """`azureml:name:version`, or the URI of an asset of a registry."""
+        """The asset's reference: `azureml:name:version`, or the URI of an asset in a registry."""
         if self.registry:
             return registry_uri(self.registry, self.kind, self.name, self.version)
         return reference(self.name, self.version)
 
 
 class JobRecord(NamedTuple):
-    """A job or one of its children, as far as it is known.
+    """A submitted job, or one of its steps, with what is known about it so far.
 
-    `root` is the name of the job that was submitted (its own for that one), `path` the node names below it joined by
-    dots. `results` holds metrics, outputs and registered models once there are some. Times are milliseconds since 1970.
+    `root` is the name of the submitted job (for the submitted job itself, its own name). `path` is empty for the
+    submitted job; for a step it is the names of the nodes that lead to it, joined by dots. `results` holds metrics,
+    outputs and registered models once there are any. Times are milliseconds since 1970.
     """
 
     name: str
@@ -69,15 +70,15 @@ class JobRecord(NamedTuple):
 
     @property
     def ended(self) -> bool:
-        """Whether the status is a final one."""
+        """Whether the status is final."""
         return self.status in TERMINAL
 
     @property
     def elsewhere(self) -> bool:
-        """Whether this job, which was submitted by itself, ran in a workspace in Azure."""
+        """Whether this submitted job was sent to a workspace in Azure; False for the records of its steps."""
         return TARGET in self.properties
 
 
 def now() -> int:
-    """Milliseconds since 1970."""
+    """The current time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000

@@ -123,7 +123,7 @@ class TestMoreOfVersions:
     def test_a_version_that_is_not_there_is_told_with_those_that_are(self, project: Project, kind: str) -> None:
         make(project, kind)
 
-        assert "there are: 1" in project.creditml(kind, "show", "-n", "thing", "-v", "7", code=1).err
+        assert "Its versions are: 1" in project.creditml(kind, "show", "-n", "thing", "-v", "7", code=1).err
         assert "'thing'" in project.creditml(kind, "show", "-n", "thin", code=1).err
 
     def test_flags_win_over_the_file(self, project: Project, kind: str) -> None:
@@ -207,7 +207,7 @@ def test_data_of_another_type_than_its_path_is_refused(project: Project, type_: 
     done = project.creditml("data", "create", "-n", "d", "-t", type_, "-p", path, code=1)
 
     assert "does not match asset type" in done.err
-    assert type_ == "mltable" or "Its type is uri_" in done.err
+    assert type_ == "mltable" or "Use type uri_" in done.err
 
 
 def test_data_that_is_not_there_is_refused(project: Project) -> None:

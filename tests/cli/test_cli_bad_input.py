@@ -332,7 +332,7 @@ def test_a_full_disk_is_called_that(project: Project, tmp_path: Path, words: tup
     done = project.creditml(*words, code=1)
 
     assert "no space left" in done.err
-    assert "ake room" in done.err
+    assert "ree some space" in done.err
     assert "ove it" not in done.err, "the workspace is as good as it was"
 
 
@@ -365,7 +365,7 @@ def test_a_file_is_no_workspace(project: Project) -> None:
 
     done = project.creditml("run", "job.yml", code=1)
 
-    assert "is a file; a workspace is a folder" in done.err
+    assert "is a file, but a workspace must be a folder" in done.err
 
 
 @pytest.mark.parametrize(

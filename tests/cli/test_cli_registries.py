@@ -131,7 +131,7 @@ def test_what_the_sdk_puts_into_a_registry_is_there(filled: Filled) -> None:
     assert f"models ['{REGISTRY}/models/file/versions/1', '{REGISTRY}/models/net/versions/1']" in said
     assert "['2', '1']" in said
     for kind in ("environment", "component", "data", "model"):
-        assert f"Put it there with `creditml {kind} create -f FILE --registry-name shared`" in said
+        assert f"Create it with `creditml {kind} create -f FILE --registry-name shared`" in said
     assert (project.folder / "got/net/net/weights").read_text() == "1 2 3"
     assert (project.folder / "got/file/words.txt").read_text() == "a b c"
     assert "own: [[], [], []]" in said, "the workspace's own assets are others"
@@ -171,8 +171,8 @@ def test_a_file_refers_to_what_is_in_a_registry(project: Project) -> None:
 @pytest.mark.parametrize(
     ("node", "said"),
     [
-        ({"component": f"{REGISTRY}/components/helo/versions/1"}, "Did you mean 'hello'? Put it there with"),
-        ({"component": f"{REGISTRY}/components/hello/versions/4"}, "with version '4'; there are: 1."),
+        ({"component": f"{REGISTRY}/components/helo/versions/1"}, "Did you mean 'hello'? Create it with"),
+        ({"component": f"{REGISTRY}/components/hello/versions/4"}, "with version '4'. Its versions are: 1."),
         ({"component": f"{REGISTRY}/models/hello/versions/1"}, f"write {REGISTRY[:21]}<registry>/components/<name>"),
         ({"component": f"{REGISTRY}/components/hello"}, "…/labels/latest"),
         (

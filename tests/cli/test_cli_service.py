@@ -72,7 +72,7 @@ def test_a_script_that_makes_its_own_client_runs_unchanged(script: Script) -> No
 
 
 def test_a_registry_is_looked_for_here_and_nowhere_else(script: Script) -> None:
-    assert "There is no environment named 'sklearn-1.5' in the registry 'azureml' here" in script.out
+    assert "There is no environment named 'sklearn-1.5' in the local registry 'azureml'" in script.out
     assert "creditml environment create -f FILE --registry-name azureml" in script.out
 
 

@@ -49,7 +49,7 @@ def filling(command: str) -> dict[str, object]:
 def test_a_step_that_fills_the_disk_fails_with_its_name(project: Project, disk: Path) -> None:
     job = project.run(filling(FILL.format("${{outputs.out}}/big")), code=1)
 
-    words = f"The disk {disk} is full. Make room on it, and run the job again."
+    words = f"The disk {disk} is full. Free some space on it, and run the job again."
     assert job.status == "Failed"
     assert words in job.show("error.message")
     assert words in job.done.err

@@ -323,13 +323,13 @@ def test_an_unknown_environment_shows_how_to_say_what_it_is(workspace: Workspace
 
 def test_a_version_that_is_not_registered(workspace: Workspace) -> None:
     register(workspace, "mine", image="a")
-    with pytest.raises(NotFound, match=r"no environment 'mine' with version '7'; there are: 1"):
+    with pytest.raises(NotFound, match=r"no environment 'mine' with version '7'. Its versions are: 1"):
         look_up("azureml:mine:7", workspace, PLAIN)
 
 
 @pytest.mark.parametrize("text", ["mine", "azureml://registries/r/components/c/versions/1", "azureml:a:b:c"])
 def test_what_refers_to_no_environment(workspace: Workspace, text: str) -> None:
-    with pytest.raises(CreditMLError, match="refers to no environment"):
+    with pytest.raises(CreditMLError, match="is not a valid environment reference"):
         look_up(text, workspace, PLAIN)
 
 

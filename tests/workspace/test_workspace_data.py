@@ -64,7 +64,7 @@ def test_paths_of_azure_ml_lead_to_files_here(workspace: Workspace, path: str, f
     ],
 )
 def test_none_of_them_leads_out(workspace: Workspace, path: str) -> None:
-    with pytest.raises(NotFound, match=r"leads out of where it starts.*without '\.\.'"):
+    with pytest.raises(NotFound, match=r"may lead out of the folder.*without '\.\.'"):
         workspace.data.source(path)
 
 
@@ -86,7 +86,7 @@ def test_other_storage_is_refused_by_name(workspace: Workspace, path: str) -> No
 
 
 def test_a_folder_that_is_empty_for_an_upload_is_refused(workspace: Workspace, tmp_path: Path) -> None:
-    """As one with nothing in it is one whose ignore file leaves nothing of it, and one of empty folders."""
+    """A folder whose ignore file leaves out everything counts as empty, and so does a folder of empty folders."""
     empty, ignored, folders = (tmp_path / name for name in ("empty", "ignored", "folders"))
     for folder in (empty, ignored, folders / "a/b"):
         folder.mkdir(parents=True)

@@ -160,7 +160,7 @@ def test_a_network_file_system_is_refused(
 ) -> None:
     mounted(MOUNTS[mounts], tmp_path / folder, monkeypatch)
 
-    with pytest.raises(CreditMLError, match=r"network file system \(.*set CREDITML_HOME to a local folder"):
+    with pytest.raises(CreditMLError, match=r"network file system \(.*set CREDITML_HOME to a folder on a local disk"):
         Workspace(tmp_path / folder / ".creditml").jobs.entries()
 
     assert not (tmp_path / folder / ".creditml/workspace.db").exists()
