@@ -79,7 +79,6 @@ class PlainLines:
     period = _IDLE
 
     def __init__(self, runner: Watched) -> None:
-        """Nothing was printed yet."""
         self._runner, self._seen, self._start = runner, dict[str, str](), time.monotonic()
         self._canceling = False
 
@@ -118,7 +117,6 @@ class LiveTable:
     period = 0.2
 
     def __init__(self, runner: Watched) -> None:
-        """Nothing is shown yet."""
         from rich.console import Console
         from rich.live import Live
 

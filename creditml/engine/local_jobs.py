@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from creditml.errors import Problem
     from creditml.model import Job
     from creditml.plan import Plan
-    from creditml.seams.executor import Prepared
+    from creditml.seams.executor import Jobs, Prepared
     from creditml.seams.launcher import Launcher
     from creditml.workspace.records import JobRecord
     from creditml.workspace.runner_lock import RunnerLock
@@ -60,10 +60,7 @@ class LocalJobs:
     def poll(self, job: str) -> JobState:
         """The job and every node that was started."""
         record = settle(self.workspace, self.workspace.jobs.get(job))
-        nodes = tuple(
-            StepState(r.path, r.status, r.name, r.started_at, r.ended_at, (r.error or {}).get("message", ""))
-            for r in self.workspace.jobs.steps(record.root)
-        )
+        nodes = tuple(map(_state, self.workspace.jobs.steps(record.root)))
         return JobState(
             record.name,
             record.status,
@@ -183,3 +180,17 @@ class LocalJobs:
             return ended, [(step.path, step.name) for step in self.workspace.jobs.steps(record.root)]
 
         return self.workspace.jobs.get(started_step(job, node, look, pause))
+
+
+def _state(step: JobRecord) -> StepState:
+    """How a recorded step stands."""
+    message = (step.error or {}).get("message", "")
+    times = step.started_at, step.ended_at
+    return StepState(step.path, step.status, step.name, *times, message, display_name=step.display_name or "")
+
+
+if TYPE_CHECKING:
+
+    def _as_jobs(executor: LocalJobs) -> Jobs:
+        """Have the type checker see that the executor is what the command line needs."""
+        return executor

@@ -23,6 +23,7 @@ class StepState(NamedTuple):
     """How a step of a job stands; times are milliseconds since 1970, `log` is a file of this machine if there is one.
 
     A nested pipeline that was started counts as a step too where all nodes of a job are listed (`JobState.nodes`).
+    `display_name` is empty where it isn't known.
     """
 
     path: str
@@ -98,29 +99,46 @@ class Examined(NamedTuple):
 
 
 class Watched(Protocol):
-    """A job that is watched while it runs: a context manager, to be advanced until the job has ended.
+    """A job that is watched while it runs: a context manager, to be advanced until the job has ended."""
 
-    Attributes:
-        record: The job, as it was recorded at the beginning.
-        plan: Its steps.
-        status: The job's own status.
-        reason: Why no step could start, if none could.
-        warnings: Messages for the end.
-        interrupted: Whether this process was asked (by Ctrl-C or a signal) to cancel the job.
-        last_words: What a second interrupt does, for a user who has interrupted once.
-    """
+    @property
+    def record(self) -> JobRecord:
+        """The job, as it was recorded at the beginning."""
+        ...
 
-    record: JobRecord
-    plan: Plan
-    status: str
-    reason: str | None
-    warnings: list[str]
-    interrupted: bool
-    last_words: str
+    @property
+    def plan(self) -> Plan:
+        """The steps of the job."""
+        ...
 
     @property
     def states(self) -> Mapping[str, StepState]:
         """How every step stands now, by its path."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """The status of the job itself."""
+        ...
+
+    @property
+    def reason(self) -> str | None:
+        """Why no step could start, if none could."""
+        ...
+
+    @property
+    def warnings(self) -> list[str]:
+        """Messages for the user when the job has ended."""
+        ...
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether this process was asked (by Ctrl-C or a signal) to cancel the job."""
+        ...
+
+    @property
+    def last_words(self) -> str:
+        """What a second interrupt does, for a user who has interrupted once."""
         ...
 
     @property
