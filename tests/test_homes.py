@@ -150,3 +150,15 @@ def test_words_have_one_home(home: str) -> None:
     ]
 
     assert not found, f"{home} has names for these"
+
+
+def test_files_are_locked_in_one_module() -> None:
+    """The contract suites bring scripts of their own, which run in processes without creditml."""
+    allowed = ("creditml/locks.py", "creditml/testing/")
+    found = [
+        name
+        for name, file in SOURCES.items()
+        if not name.startswith(allowed) and re.search(r"\b(flock|lockf)\b", file.read_text(encoding="utf-8"))
+    ]
+
+    assert not found, "creditml/locks.py has functions for this"

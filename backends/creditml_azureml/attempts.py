@@ -10,7 +10,6 @@ the next submission of the same job, with the same code and data, to the same wo
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -19,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from creditml import locks
 from creditml.errors import AuthenticationFailed, BackendUnavailable
 from creditml.graph import walk
 from creditml.model import Data
@@ -90,14 +90,12 @@ def attempt(root: Path, target: str, job: Job) -> Iterator[Attempt]:
 
 def _cut_off(folder: Path, digest: str) -> Iterator[tuple[int, str]]:
     for file in sorted(folder.glob(f"{digest}-*.json")):
-        try:
-            note = os.open(file, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
+        note = locks.take(file, create=False)
+        if note is None:  # another process submits the job now, or has done so meanwhile
             continue
         try:
-            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
             noted = json.loads(os.read(note, 4096))
-        except (OSError, ValueError):  # another process submits it now, or was ended while it wrote
+        except (OSError, ValueError):  # the process was ended while it wrote the note
             os.close(note)
             continue
         if time.time() - noted["at"] > _FORGOTTEN or not file.exists():
@@ -110,8 +108,7 @@ def _cut_off(folder: Path, digest: str) -> Iterator[tuple[int, str]]:
 
 def _write(folder: Path, digest: str, name: str) -> int:
     file = folder / f"{digest}-{name}.json"
-    note = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(note, fcntl.LOCK_EX)
+    note = locks.wait_for(file)
     os.write(note, json.dumps({"name": name, "at": time.time()}).encode())
     os.fsync(note)
     return note

@@ -11,7 +11,6 @@ use the folder: it holds a lock on it, which the system releases when its proces
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from hashlib import md5, sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from creditml import locks
 from creditml.errors import BackendError, Conflict, NotFound
 from creditml.statuses import COMPLETED, TERMINAL
 from creditml_azureml.cloud_jobs import ARTIFACTS
@@ -118,13 +118,12 @@ def _partial(to: Path, source: str) -> Iterator[Path]:
         folder.mkdir(exist_ok=True)
         held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not locks.lock(held):
+                message = f"Another process downloads this to {to} already. Wait for it, or choose another folder."
+                raise Conflict(message)
             if folder.exists() and os.path.samestat(os.fstat(held), folder.stat()):
                 yield folder
                 return
-        except BlockingIOError:
-            message = f"Another process downloads this to {to} already. Wait for it, or choose another folder."
-            raise Conflict(message) from None
         finally:
             os.close(held)
 

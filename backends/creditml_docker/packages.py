@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from docker.errors import ImageNotFound
 
-from creditml import locks as lock
+from creditml import locks
 from creditml.cache import cache_folder
 from creditml.environments.conda_names import counterpart
 from creditml.environments.installing import Goal, Uv
@@ -103,7 +103,7 @@ def _alone(key: str, canceled: Callable[[], bool]) -> Iterator[None]:
     """Be the only one on this machine who makes an image."""
     folder = cache_folder() / "images"
     folder.mkdir(parents=True, exist_ok=True)
-    while (descriptor := lock.take(folder / f"{key}.lock")) is None:
+    while (descriptor := locks.take(folder / f"{key}.lock")) is None:
         if canceled():
             raise Canceled("Canceled while its environment was made.")
         time.sleep(_PAUSE)

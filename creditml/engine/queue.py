@@ -12,12 +12,13 @@ that step may be waiting for its job.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
+
+from creditml import locks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +53,7 @@ class Queue:
         """Be the last in the line."""
         name = f"{time.time_ns():020d}.{job}"
         draft = self._folder / f"new-{job}"
-        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        descriptor = locks.wait_for(draft)
         draft.rename(self._folder / name)  # nobody sees it before it is locked
         return Position(name, descriptor)
 
@@ -86,13 +86,8 @@ class Queue:
 
     def _take(self) -> int | None:
         for number in range(self.places):
-            path = self._folder / f"{_PLACE}{number}"
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(descriptor)
-            else:
+            descriptor = locks.take(self._folder / f"{_PLACE}{number}")
+            if descriptor is not None:
                 return descriptor
         return None
 
@@ -103,16 +98,7 @@ class Queue:
     def _is_held(self, name: str) -> bool:
         """Whether somebody still waits there; what a process left that was killed is removed."""
         path = self._folder / name
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # those who look don't hinder each other
-        except OSError:
+        if locks.is_held(path):
             return True
-        else:
-            path.unlink(missing_ok=True)
-            return False
-        finally:
-            os.close(descriptor)
+        path.unlink(missing_ok=True)  # nobody locks it again: its name tells the moment at which it was made
+        return False

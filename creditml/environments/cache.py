@@ -11,7 +11,6 @@ lock is when its environment was last used.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from creditml import locks
 from creditml.cache import cache_folder
 from creditml.errors import Canceled, CreditMLError
 
@@ -110,12 +110,12 @@ class Cache:
             self.folder.mkdir(parents=True, exist_ok=True)
             told = False
             while not canceled():
-                lock = _open_lock(_lock_of(folder))
+                lock = locks.open_file(_lock_of(folder))
                 if (built := _share(lock, folder)) is not None:
                     self._held.append(lock)
                     return str(folder), built
                 try:  # whoever has built it keeps a share, so that waiting for the whole lock would take long
-                    if _locked(lock, fcntl.LOCK_EX):
+                    if locks.lock(lock):
                         _build(folder, lock, build)
                         continue
                 finally:
@@ -132,7 +132,7 @@ class Cache:
     @contextmanager
     def hold(self, folder: str) -> Iterator[bool]:
         """Keep an environment from being pruned; says whether it is there at all."""
-        lock = _open_lock(_lock_of(Path(folder)))
+        lock = locks.open_file(_lock_of(Path(folder)))
         try:
             yield _share(lock, Path(folder)) is not None
         finally:
@@ -157,10 +157,10 @@ class Cache:
         for folder in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
             if folder.suffix == ".lock":
                 continue
-            lock = _open_lock(_lock_of(folder))
+            lock = locks.open_file(_lock_of(folder))
             try:
                 entry = _entry(folder)
-                if not _locked(lock, fcntl.LOCK_EX) or (entry and entry.used_at > before * 1000):
+                if not locks.lock(lock) or (entry and entry.used_at > before * 1000):
                     continue
                 removed += [entry] if entry else []
                 if not dry_run:
@@ -188,18 +188,6 @@ def _lock_of(folder: Path) -> Path:
     return folder.with_name(folder.name + ".lock")
 
 
-def _open_lock(file: Path) -> int:
-    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-
-def _locked(lock: int, how: int) -> bool:
-    try:
-        fcntl.flock(lock, how | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 def _is_current(lock: int, file: Path) -> bool:
     """Whether a lock is still the one that others find: who prunes takes it away."""
     try:
@@ -210,12 +198,12 @@ def _is_current(lock: int, file: Path) -> bool:
 
 def _share(lock: int, folder: Path) -> Built | None:
     """Take a share in an environment and note that it is used; None if it isn't there, and there's no share then."""
-    if _locked(lock, fcntl.LOCK_SH):
+    if locks.lock(lock, shared=True):
         built = _note(folder)
         if built is not None and _is_current(lock, _lock_of(folder)):
             os.utime(lock)
             return built
-        fcntl.flock(lock, fcntl.LOCK_UN)
+        locks.unlock(lock)
     return None
 
 

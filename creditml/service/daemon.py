@@ -19,7 +19,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from creditml import locks as lock
+from creditml import locks
 from creditml.errors import BackendError
 from creditml.service.keys import FOLDER
 
@@ -113,7 +113,7 @@ def registered(root: Path, port: int, tracking_uri: str) -> Iterator[None]:
     """
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = lock.take(folder / "lock")
+    descriptor = locks.take(folder / "lock")
     if descriptor is None:
         message = "Another server serves this workspace already; `creditml status` shows it."
         raise BackendError(message)
@@ -132,4 +132,4 @@ def _record(root: Path) -> Path:
 
 
 def _is_locked(root: Path) -> bool:
-    return lock.is_held(root / FOLDER / "lock")
+    return locks.is_held(root / FOLDER / "lock")

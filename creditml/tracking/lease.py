@@ -11,12 +11,13 @@ backlog.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
+
+from creditml import locks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,9 +108,8 @@ def log(root: Path) -> Path:
 @contextmanager
 def mutex(root: Path) -> Iterator[None]:
     """One at a time may look for a server, start one, or leave; nobody for longer than a process takes to start."""
-    descriptor = os.open(folder(root) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = locks.wait_for(folder(root) / "lock")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from creditml import locks
 from creditml.errors import Canceled, CreditMLError
 
 if TYPE_CHECKING:
@@ -77,21 +77,20 @@ def download(url: str, tell: Callable[[str], None] | None = None, stopped: Calla
 
 @contextmanager
 def _alone(lock: Path, url: str, stopped: Callable[[], bool]) -> Iterator[None]:
-    """Hold the lock of a URL, so that only one process downloads it; the others wait here."""
-    with lock.open("w") as stream:
-        while True:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                _go_on(url, stopped)
-                time.sleep(_PAUSE)
-        stream.write(str(os.getpid()))
-        stream.flush()
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    """Hold the lock of a URL, so that only one process downloads it; the others wait here.
+
+    The lock's file holds the number of the process meanwhile.
+    """
+    while (descriptor := locks.take(lock)) is None:
+        _go_on(url, stopped)
+        time.sleep(_PAUSE)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def _go_on(url: str, stopped: Callable[[], bool]) -> None:

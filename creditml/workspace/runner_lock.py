@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from creditml import locks as lock
+from creditml import locks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ class RunnerLock:
     def take(cls, folder: Path) -> RunnerLock | None:
         """Lock a job's folder; None if another process holds the lock."""
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = lock.take(folder / "lock")
+        descriptor = locks.take(folder / "lock")
         if descriptor is None:
             return None
         with suppress(FileExistsError):
@@ -73,4 +73,4 @@ class RunnerLock:
 
 def is_held(folder: Path) -> bool:
     """Whether the job with this folder has a runner."""
-    return lock.is_held(folder / "lock")
+    return locks.is_held(folder / "lock")
