@@ -11,7 +11,6 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import mlflow.store.db.utils as mlflow_db
@@ -20,9 +19,12 @@ from alembic.script import ScriptDirectory
 from mlflow.server import handlers
 from mlflow.version import VERSION
 
+from creditml.cache import cache_folder
 from creditml.errors import CreditMLError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
     from sqlalchemy import Engine
 
@@ -68,8 +70,7 @@ def _keep(database: Path, template: Path) -> None:
 
 
 def _template() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "creditml" / f"mlflow-{VERSION}.db"
+    return cache_folder() / f"mlflow-{VERSION}.db"
 
 
 def _upgrade(database: Path) -> None:

@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from creditml import locks
+from creditml.cache import cache_folder
 from creditml.errors import Canceled, CreditMLError
 
 if TYPE_CHECKING:
@@ -27,14 +27,6 @@ _PAUSE = 0.1  # seconds between two looks at another process's download
 _LONGEST_NAME = 200
 _STALE = 24 * 3600  # seconds after which an unfinished download counts as abandoned
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
-
-
-def cache_folder() -> Path:
-    """The folder of creditml in the user's cache."""
-    if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base) / "creditml"
-    home = Path.home()
-    return home / "Library" / "Caches" / "creditml" if sys.platform == "darwin" else home / ".cache" / "creditml"
 
 
 def file_name(url: str) -> str:
