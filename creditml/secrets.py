@@ -14,19 +14,20 @@ _NAMES = (
     "x-identity-header|x-ms-copy-source-authorization|ocp-apim-subscription-key|api[_-]?key|primary[_-]?key|"
     "secondary[_-]?key"
 )
+_CREDENTIALS = r"(://)[^/@\s]+@"
 _END = r"\s\"'<>"
 _SECRETS = (
     # of a signed URL the place is kept; all of its query belongs to the signature
-    (re.compile(rf"(?i)\?[^{_END}]*(?<=[?&;])sig=[^{_END}]*"), "?…"),
-    (re.compile(rf"(?i)(?<![\w-])sig=[^&;{_END}]{{8,}}"), "sig=…"),
-    (re.compile(rf"(?i)(?<=sig%3D)(?:[^%&{_END}]|%(?!26)[0-9a-f]{{2}}){{8,}}"), "…"),  # of a URL within another
-    (re.compile(r"(?i)\b(Bearer)\s+(?=\S*[\d.])[A-Za-z0-9._~+/=-]{8,}"), r"\1 …"),
-    (re.compile(r"(?i)\b(SharedKey)\s+[^\s:\"']+:[A-Za-z0-9+/=]{8,}"), r"\1 …"),
-    (re.compile(rf"(?i)(?<![A-Za-z])({_NAMES})(\\?[\"']?\s*[=:]\s*\\?[\"']?)[^;,&\\{_END}]{{3,}}"), r"\1\2…"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), "…"),
+    (rf"(?i)\?[^{_END}]*(?<=[?&;])sig=[^{_END}]*", "?…"),
+    (rf"(?i)(?<![\w-])sig=[^&;{_END}]{{8,}}", "sig=…"),
+    (rf"(?i)(?<=sig%3D)(?:[^%&{_END}]|%(?!26)[0-9a-f]{{2}}){{8,}}", "…"),  # of a URL within another
+    (r"(?i)\b(Bearer)\s+(?=\S*[\d.])[A-Za-z0-9._~+/=-]{8,}", r"\1 …"),
+    (r"(?i)\b(SharedKey)\s+[^\s:\"']+:[A-Za-z0-9+/=]{8,}", r"\1 …"),
+    (rf"(?i)(?<![A-Za-z])({_NAMES})(\\?[\"']?\s*[=:]\s*\\?[\"']?)[^;,&\\{_END}]{{3,}}", r"\1\2…"),
+    (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?", "…"),
     # 32 or 64 bytes in base64 with their end: signatures, and keys of storage accounts
-    (re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{86}==)(?![A-Za-z0-9+/=])"), "…"),
-    (re.compile(r"(?i)(https?://[^\s/@:]+:)[^\s/@]+@"), r"\1…@"),
+    (r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{86}==)(?![A-Za-z0-9+/=])", "…"),
+    (r"(?i)(https?://[^\s/@:]+:)[^\s/@]+@", r"\1…@"),
 )
 
 
@@ -36,5 +37,10 @@ def redacted(text: str) -> str:
         if len(value) >= _LEAST:
             text = text.replace(value, "…")
     for pattern, instead in _SECRETS:
-        text = pattern.sub(instead, text)
+        text = re.sub(pattern, instead, text)
     return text
+
+
+def without_credentials(text: str) -> str:
+    """A text in which no URL has a user's name or password, as those of package indexes may."""
+    return re.sub(_CREDENTIALS, r"\1***@", text)

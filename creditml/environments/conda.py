@@ -13,10 +13,10 @@ from creditml.environments.cache import Built
 from creditml.environments.installing import Goal, Uv, uv_environment
 from creditml.environments.keys import key_of
 from creditml.environments.making import make
-from creditml.environments.pip_settings import without_credentials
 from creditml.environments.requirements import read_wishes
 from creditml.environments.wanted import Provided
 from creditml.errors import Canceled, CreditMLError
+from creditml.secrets import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence

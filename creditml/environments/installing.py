@@ -13,10 +13,11 @@ from packaging.version import Version
 
 from creditml.environments import uv_reports
 from creditml.environments.interpreters import uv_program
-from creditml.environments.pip_settings import AS_PIP, uv_options, uv_variables, without_credentials
+from creditml.environments.pip_settings import AS_PIP, uv_options, uv_variables
 from creditml.environments.programs import Done, run
 from creditml.environments.requirements import departures, looser
 from creditml.errors import CreditMLError
+from creditml.secrets import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

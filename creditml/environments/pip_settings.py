@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import configparser
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,12 +35,6 @@ _OLDER = {"UV_DEFAULT_INDEX": ("UV_INDEX_URL",), "UV_INDEX": ("UV_EXTRA_INDEX_UR
 _SECTIONS = ("global", "install")
 _COMMAS = ("UV_FIND_LINKS",)  # what uv wants with commas between; the rest has spaces
 _TRUE = ("1", "true", "yes", "on")
-_CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
-
-
-def without_credentials(text: str) -> str:
-    """Return a text in which no URL has a user's name or password."""
-    return _CREDENTIALS.sub(r"\1***@", text)
 
 
 def uv_variables(variables: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from creditml.environments.pip_settings import without_credentials
+from creditml.secrets import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creditml.environments.pip_settings import uv_options, uv_variables, without_credentials
+from creditml.environments.pip_settings import uv_options, uv_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,8 +58,3 @@ def test_files_of_pip_are_read_as_pip_reads_them(tmp_path: Path, monkeypatch: py
 def test_a_file_that_is_none_is_pips_to_complain_of(tmp_path: Path) -> None:
     (tmp_path / "pip.conf").write_text("index-url = https://a\n")
     assert isinstance(uv_variables({"PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}), dict)
-
-
-def test_credentials_are_not_shown() -> None:
-    text = "at https://me:se%40cret@a.example/simple and https://token@b/simple, not me@c"
-    assert without_credentials(text) == "at https://***@a.example/simple and https://***@b/simple, not me@c"
