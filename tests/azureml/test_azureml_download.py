@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
+import sys
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from hashlib import md5
 from types import SimpleNamespace
@@ -157,6 +158,23 @@ def test_whole_files_are_not_fetched_again(tmp_path: Path) -> None:
 
     assert fetch(storage, tmp_path / "to") == {"a.txt": b"1", "b.txt": b"2"}
     assert storage.container.asked == ["job/out/b.txt"]
+
+
+@pytest.mark.parametrize("change", ["content", "time", "size"])
+def test_a_file_that_was_changed_there_is_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """Between two calls, of which the first was cut off when it had that file already."""
+    files = {"job/out/a.txt": b"before", "job/out/b.txt": b"2"}
+    with pytest.raises(BackendError):
+        fetch(Storage(files, {"job/out/b.txt": md5(b"other").digest()}), tmp_path / "to")
+    now = b"before and after" if change == "size" else b"before" if change == "time" else b"after!"
+    if change != "size":
+        monkeypatch.setattr(sys.modules[__name__], "CHANGED", CHANGED + timedelta(seconds=1))
+    storage = Storage({**files, "job/out/a.txt": now})
+
+    assert fetch(storage, tmp_path / "to") == {"a.txt": now, "b.txt": b"2"}
+    assert storage.container.asked == ["job/out/a.txt", "job/out/b.txt"]
 
 
 def test_of_a_reused_job_the_originals_output_is_fetched(tmp_path: Path) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import azure.ai.ml
 import pytest
+from fake_sdk import Jobs, fake_cloud, raising
 
 from creditml.errors import (
     AuthenticationFailed,
     BackendError,
     BackendUnavailable,
     CreditMLError,
-    NotFound,
     Problem,
     SpecError,
 )
@@ -27,11 +26,9 @@ from creditml.testing.executors import node, pipeline
 from creditml.workspace import Workspace
 from creditml.workspace.records import JobRecord
 from creditml_azureml import AzureMLExecutor
-from creditml_azureml.cloud import Cloud
 from creditml_azureml.cloud_jobs import CloudJobs
 from creditml_azureml.poller import Poller, Seen
 from creditml_azureml.runs import CloudRun
-from creditml_azureml.target import Target
 from creditml_azureml.watch import Watch
 
 if TYPE_CHECKING:
@@ -39,38 +36,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from creditml.model import Job
+    from creditml_azureml.cloud import Cloud
 
 JOB = pipeline(node("a", "true"))
 NO_NETWORK = BackendUnavailable("no network")
-
-
-class Jobs:
-    """What the SDK's client does with jobs, as far as these tests go: each call does what it is told to."""
-
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-        self.canceled: list[str] = []
-        self.send: Callable[[], None] = lambda: None
-        self.cancel: Callable[[], None] = lambda: None
-
-    def create_or_update(self, job: Job) -> SimpleNamespace:
-        self.sent.append(str(job.name))
-        self.send()
-        return self.get(self.sent[-1])
-
-    def begin_cancel(self, name: str) -> None:
-        self.canceled.append(name)
-        self.cancel()
-
-    def get(self, name: str) -> SimpleNamespace:
-        return SimpleNamespace(name=name, studio_url=f"https://studio/{name}")
-
-
-def raising(error: BaseException) -> Callable[..., NoReturn]:
-    def call(*_: object, **__: object) -> NoReturn:
-        raise error
-
-    return call
 
 
 @pytest.fixture
@@ -80,11 +49,7 @@ def jobs() -> Jobs:
 
 @pytest.fixture
 def cloud(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """A workspace in Azure that knows no job."""
-    client: Any = SimpleNamespace(jobs=jobs)
-    monkeypatch.setattr(CloudJobs, "get_run", raising(NotFound("no such job")))
-    monkeypatch.setenv("AZUREML_RUN_POLLING_INTERVAL_MIN", "0")
-    return Cloud(Target("sub", "group", "ws"), client)
+    return fake_cloud(jobs, monkeypatch)
 
 
 @pytest.fixture
