@@ -10,7 +10,6 @@ CreditMLError
 │   ├─ BackendUnavailable      names what to install or start
 │   └─ AuthenticationFailed
 └─ JobError
-    ├─ StepFailed      with the exit code, the log and its last lines
     ├─ OutputMissing   an output that a later step needs was not written
     └─ Canceled
 """
@@ -102,15 +101,6 @@ class AuthenticationFailed(BackendError):
 
 class JobError(CreditMLError):
     """A job, or a step of it, did not end well."""
-
-
-class StepFailed(JobError):
-    """A step ended with a failure."""
-
-    def __init__(self, node: str, message: str, *, exit_code: int | None = None, log: str = "") -> None:
-        """Name the step, what happened to it and where its log is."""
-        self.node, self.exit_code, self.log = node, exit_code, log
-        super().__init__(message)
 
 
 class OutputMissing(JobError):

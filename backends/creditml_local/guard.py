@@ -40,13 +40,17 @@ if TYPE_CHECKING:
 
     from creditml_local.protection import Way
 
-_SAMPLE = Protection((os.path.dirname(os.path.realpath(__file__)),))  # something that is there for certain
+_SAMPLE = Protection((os.path.dirname(os.path.realpath(__file__)),))  # a folder that exists for certain
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1  # seconds, between attempts to kill what is left
 _SHELL_SAYS_KILLED = 128 + signal.SIGKILL
 
 
 def run_guard(orders: int, reports: int) -> NoReturn:
-    """Be a guard until the pipe of orders ends. For a process just forked, with all signals blocked."""
+    """Be a guard until the pipe of orders ends. For a process just forked, with all signals blocked.
+
+    It ends by `os._exit`. An ordinary exit would go back into the runner's code, of which this process has a copy: it
+    would run the runner's `finally` blocks and write its buffered output once more.
+    """
     try:
         orders, reports = _detach(orders, reports)
         Guard(orders, reports).serve()
@@ -55,8 +59,12 @@ def run_guard(orders: int, reports: int) -> NoReturn:
 
 
 def _detach(*keep: int) -> list[int]:
-    """Let go of all that came from the runner but the given descriptors; return these under their new numbers."""
-    gc.disable()  # nothing of the runner's may be finalized here
+    """Close all descriptors that came from the runner but the given ones; return these under their new numbers.
+
+    Others tell by a lock, or by the end of a pipe, that the runner is gone. As long as a guard had copies of those
+    descriptors, the runner would seem to live.
+    """
+    gc.disable()  # else objects of the runner might be finalized here, too
     os.setsid()
     kept = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3) for descriptor in keep]
     for descriptor in _open_descriptors():
@@ -109,7 +117,7 @@ class Guard:
     def __init__(self, orders: int, reports: int) -> None:
         """Get ready; the arguments are ends of pipes."""
         self._orders, self._reports = orders, reports
-        self._machine = os.open("/", os.O_RDONLY)  # as it is mounted now: a way of protection may have read-only mounts
+        self._machine = os.open("/", os.O_RDONLY)  # with the mounts of now; in a step's namespace logs are read-only
         self._adopts = processes.adopt_orphans()
         self._ways: list[Way] | None = None
         self._woken = _wake_on_child()
@@ -159,7 +167,7 @@ class Guard:
             os.chdir("/")
 
     def _watch(self, step: _Step) -> None:
-        """Wait for the command to end; and, if the step was asked to end, for all that it has started."""
+        """Wait for the command to end and, if the step was asked to end, for all processes that it has started."""
         while not step.doomed and (step.status is None or (step.asked and self._is_left(step))):
             self._wait(step, None if step.status is None else _LONGEST_PAUSE)
 
@@ -176,7 +184,7 @@ class Guard:
         return True
 
     def _wait(self, step: _Step, seconds: float | None) -> None:
-        """Wait until a child ends or the launcher says something, and see to it."""
+        """Wait until a child ends or the launcher sends a message, and deal with it."""
         for descriptor, _ in self._events.poll(None if seconds is None else seconds * 1000):
             if descriptor == self._woken:
                 os.read(descriptor, 4096)
@@ -191,7 +199,7 @@ class Guard:
         if wish == messages.TERMINATE:
             step.asked = True
             self._signal(step, signal.SIGTERM)
-            self._signal(step, signal.SIGCONT)  # what is stopped can't heed it
+            self._signal(step, signal.SIGCONT)  # a process that is stopped doesn't get the other signal
         else:
             step.doomed = True
 
@@ -207,7 +215,7 @@ class Guard:
         return False
 
     def _is_left(self, step: _Step) -> bool:
-        """Whether the step has processes yet."""
+        """Whether any process of the step is left."""
         if self._reap(step):
             return True
         step.has_group = step.has_group and processes.is_group(step.main)
@@ -217,7 +225,7 @@ class Guard:
         if self._adopts:
             processes.send(number, processes.descendants(os.getpid()))
         else:
-            if step.has_group:  # else its number may be another group's
+            if step.has_group:  # else the number may be that of another group by now
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(step.main, number)
             processes.send(number, self._find_marked(step))

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 class LocalLauncher:
     """Starts steps as processes of this machine; see `creditml.seams.launcher.Launcher`.
 
-    A guard that is done with a step takes the next one, so hardly more are forked (some 2 ms
-    each) than steps run at once.
-    Their pipes must not leak: the process may start others, but not fork without executing while a launcher is open.
+    A guard whose step has ended takes the next one, so hardly more are forked (some 2 ms each) than steps run at once.
+    As long as a launcher is open, this process must not fork without executing another program: the fork would have
+    copies of the guards' pipes, and the guards would not notice the end of this process.
     """
 
     isolated = False
@@ -227,11 +227,11 @@ def _fork_guard(orders: int, reports: int) -> int:
             process = os.fork()
         if process == 0:
             try:
-                from creditml_local.guard import run_guard  # in its own time, not in the runner's
+                from creditml_local.guard import run_guard  # here, so that it takes none of the runner's time
 
                 run_guard(orders, reports)
             finally:
-                os._exit(1)
+                os._exit(1)  # this is a copy of the runner, whose code must not go on in it
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return process

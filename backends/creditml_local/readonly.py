@@ -164,6 +164,10 @@ def _clone(path: str) -> int:
 
 
 def _enter_own_mounts(what: Protection) -> None:
+    """Move into a new mount namespace, in which what is to be protected is mounted onto itself, read-only.
+
+    What must stay writable within it is mounted onto itself once more, as it was before.
+    """
     linux.unshare(_CLONE_NEWNS)
     # What the machine mounts from now on is still seen here; what is bound here is never seen by the machine.
     linux.change_mount("/", _MS_REC | _MS_SLAVE)
@@ -207,7 +211,9 @@ def _attach(tree: int, path: str) -> None:
 def _works(sample: Protection, prepare: Callable[[], None]) -> bool:
     """Have a child try whether `sample` can be protected, and left again.
 
-    Some systems let anyone make a user namespace but not mount in it; root of a container may have neither right.
+    Some systems let everybody make a user namespace but not mount in it; root of a container may have neither right.
+    The only sure way to find out is to try, and a process can't always undo the attempt: so a child makes it, and ends
+    by `os._exit` so that nothing of this process is run or written a second time.
     """
     child = os.fork()
     if child == 0:
@@ -225,21 +231,26 @@ def _works(sample: Protection, prepare: Callable[[], None]) -> bool:
 
 
 def _need_nothing() -> None:
-    """What root prepares: it has the privileges already."""
+    """Prepare nothing: root has the privileges already."""
 
 
 def _go_back(mounts: int, root: int) -> None:
+    """Return to the mounts of before, and to the root folder there, since a change of namespace sets that anew."""
     linux.setns(mounts, _CLONE_NEWNS)
     os.chdir(root)  # in a chroot, it isn't the root of the machine's mounts
     os.chroot(".")
 
 
 def _own_the_mounts() -> None:
+    """Move into a user namespace, in which an ordinary user has the privileges that mounting takes.
+
+    There the process keeps its user and group, and gets mounts of its own: a process in a user namespace can't return
+    to mounts that belong to the namespace outside, so it needs some to return to.
+    """
     user, group = os.geteuid(), os.getegid()
     linux.unshare(_CLONE_NEWUSER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with open(f"/proc/self/{name}", "wb", buffering=0) as file:
             file.write(text.encode())
-    # what is not ours can't be gone back to: so there are mounts of ours to go back to
     linux.unshare(_CLONE_NEWNS)
     linux.change_mount("/", _MS_REC | _MS_SLAVE)

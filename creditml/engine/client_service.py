@@ -1,7 +1,8 @@
 """Access to the workspace for steps whose scripts make an MLClient of their own.
 
-The server of `creditml.service` leads them there by variables alone. The runner of such a job starts one for its steps,
-by its name, since that floor is above this one. It ends with the runner, however that ends: its standard input does.
+The runner of such a job starts a server of `creditml.service` for its steps, whose variables lead every MLClient there.
+It starts it as a process, by the name of its module, since that package is on a floor above this one and must not be
+imported here. The server ends when its standard input is closed, so it ends with the runner, however that ends.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = frozenset({b"azure.ai.ml", b"MLClient"})
-"""What code names that makes a client."""
+"""Words in code that makes a client."""
 
-# A module in the user's folder must not be taken for another one.
+# Without the current folder in `sys.path`, where a user's file may have the name of a module that the server needs.
 _START = (
     "import sys; sys.path = [*filter(None, sys.path)]; from creditml.service.attached import main; main(*sys.argv[1:])"
 )
@@ -35,7 +36,7 @@ class ClientService:
             root: the workspace's folder.
             tracking_uri: where the steps' MLflow server is.
             path: the steps' PATH, to which it adds.
-            log: a file for what it prints, which is there afterwards only if it printed anything.
+            log: a file for what it prints; removed at the end if it printed nothing.
         """
         import subprocess  # 3 ms, and few jobs need a server
 
@@ -50,7 +51,7 @@ class ClientService:
                 start_new_session=True,  # Ctrl-C is the runner's affair
             )
         self.ready = False
-        """It serves, or has failed to."""
+        """Whether it serves or has failed."""
         self.failure: str | None = None
         """Why it doesn't serve."""
         self._variables: Mapping[str, str | None] = {}
@@ -61,7 +62,7 @@ class ClientService:
         return self._process.stdout.fileno()
 
     def attend(self) -> None:
-        """Hear what it says."""
+        """Read what it says about itself: the variables for the steps, or nothing if it has failed."""
         assert self._process.stdout is not None  # noqa: S101  a pipe was asked for
         line = self._process.stdout.readline()
         self.ready = True
@@ -69,11 +70,11 @@ class ClientService:
             self._variables = json.loads(line)
         else:
             said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            reason = said[-1] if said else "it ended without a word"
+            reason = said[-1] if said else "it ended without a message"
             self.failure = f"The service can't start, so no MLClient of a step reaches the workspace: {reason}"
 
     def applied(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """An environment with the variables that lead to the workspace, and without those that would lead elsewhere."""
+        """An environment with the variables that lead to this workspace, without those that lead to another one."""
         merged = {**environment, **self._variables}
         return {name: value for name, value in merged.items() if value is not None}
 

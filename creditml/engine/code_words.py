@@ -1,4 +1,4 @@
-"""What a job's code names, looked up once per job: what a step will ask for can be got ready before it does."""
+"""Which words a job's code contains: a server that the code will ask for can be started before it asks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SCAN_LIMIT = 1 << 20  # bytes of a file
 
 
 def words_in_code(plan: Plan, workspace: Workspace, words: frozenset[bytes]) -> set[bytes]:
-    """Those of the words that stand in the commands or the code of a frozen job's steps."""
+    """Those of the words that the commands or the code of a frozen job's steps contain."""
     found: set[bytes] = set()
     for text in _texts(plan, workspace):
         found.update(word for word in words if word in text)

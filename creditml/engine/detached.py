@@ -1,6 +1,6 @@
-"""A runner in a process of its own: what it is told, and how it waits for its turn.
+"""A runner in a process of its own: how it waits for its turn.
 
-While it waits it has imported next to nothing, so that hundreds may.
+As long as it waits it imports almost nothing, so that hundreds of such processes take little memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A detached runner whose turn has come: it runs its job, and wakes the next in the line."""
+"""A runner in a process of its own whose turn has come: it runs its job, and wakes the next in the line."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 def run_detached(start: Start, lock: RunnerLock, place: int | None) -> int:
-    """Run a job whose turn it is.
+    """Run a job, and return the exit code of its process.
 
     Args:
         start: what the process was told.
         lock: the job's lock and pipe.
-        place: the descriptor of its place in the queue, if it takes one; of one that waited None says that it was
-            canceled.
+        place: the descriptor of its place in the queue. None if it takes no place, or if it had to wait and was
+            canceled then.
     """
     workspace = Workspace(Path(start.root))
     if start.position:
-        _wake_first(workspace, start.queue)  # there may be another place
+        _wake_first(workspace, start.queue)  # there may be another free place
     if start.position and place is None:
         _cancel(workspace, start.job)
         lock.release()
@@ -52,7 +52,7 @@ def run_detached(start: Start, lock: RunnerLock, place: int | None) -> int:
 
 
 def _cancel(workspace: Workspace, job: str) -> None:
-    """The end of a job that never began."""
+    """Record the end of a job that never began."""
     error = {"code": "Canceled", "message": "The job was canceled."}
     workspace.jobs.transit(job, CANCEL_REQUESTED, CANCELED, ended_at=now(), error=error)
 

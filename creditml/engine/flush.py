@@ -1,4 +1,4 @@
-"""Flushing outputs to disk beside the loop: on a busy disk that takes longer than many a step."""
+"""Flushing outputs to disk in a thread beside the loop: on a busy disk a flush takes longer than many a step."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 3
-_GATHERING = 0.5  # seconds: each flush holds up whoever makes files meanwhile, so short steps share one
+_GATHERING = 0.5  # seconds: a flush holds up everybody who makes files at that time, so short steps share one
 
 
 class Flushed(NamedTuple):
-    """A step's outcome once its outputs are on disk, or the reason why they are not."""
+    """A step's outcome once its outputs are on disk, or the error because of which they are not."""
 
     run: Run
     outcome: Outcome
@@ -29,10 +29,10 @@ class Flushed(NamedTuple):
 
 
 class Flusher:
-    """One thread that flushes what it is given, in that order."""
+    """One thread that flushes the outputs it is given, in that order."""
 
     def __init__(self) -> None:
-        """The thread starts with the first outcome."""
+        """The thread is started when there is something to flush."""
         self._todo: SimpleQueue[Flushed | None] = SimpleQueue()
         self._done: SimpleQueue[Flushed] = SimpleQueue()
         self._read, self._write = os.pipe()
@@ -53,11 +53,11 @@ class Flusher:
         self._todo.put(Flushed(run, outcome))
 
     def hurry(self) -> None:
-        """Gather no more: somebody waits."""
+        """From now on flush at once, instead of gathering the outputs of several steps first."""
         self._hurry.set()
 
     def done(self) -> list[Flushed]:
-        """What is done since the last call; there is something when `fileno` is readable."""
+        """What was flushed since the last call. Waits if there is nothing, that is, if `fileno` is not readable."""
         count = len(os.read(self._read, 4096))
         self.pending -= count
         return [self._done.get() for _ in range(count)]
@@ -86,7 +86,7 @@ class Flusher:
 
 
 def _flushed(batch: list[Flushed]) -> list[Flushed]:
-    """Flush a batch: many at once cost the disk no more than one of them."""
+    """Flush a batch. From a few steps on, one flush of all disks costs less than one for each file."""
     if len(batch) >= _AT_ONCE:
         os.sync()
         return batch

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from creditml.plan import Plan, PlannedStep
     from creditml.workspace import Workspace
 
-"""Where Azure ML keeps what is said while an image is built."""
-_PATIENCE = 15.0  # seconds for what builds to end when nobody waits for it any more
+"""The log in which Azure ML keeps what is printed while an image is built."""
+_PATIENCE = 15.0  # seconds for a build to end that is no longer wanted
 _HOST = Provided()
 
 
@@ -47,22 +47,22 @@ class JobEnvironments:
         self._thread: threading.Thread | None = None
         self._readable, self._done = os.pipe()
         self.ready = False
-        """All are made, or one of them couldn't be."""
+        """Whether all are made, or one of them can't be."""
         self.failure: str | None = None
-        """Why one of them couldn't be."""
+        """Why one of them can't be made."""
 
     def fileno(self) -> int:
-        """Readable when there is something to attend to."""
+        """Readable when `attend` has something to do."""
         return self._readable
 
     def start(self, provider: Provider) -> None:
-        """Begin; returns at once. What is provided stays as long as the provider is there."""
+        """Begin; returns at once. The environments are kept from removal as long as the provider lives."""
         self._provider = provider
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def attend(self) -> list[str]:
-        """The lines that were said since the last time."""
+        """Take note of what has happened; returns the lines that were printed since the last call."""
         os.read(self._readable, 4096)
         self.ready = self._ended.is_set()
         lines, self._lines = self._lines, []
@@ -74,11 +74,11 @@ class JobEnvironments:
         return _HOST if environment is None else self._provided[_key(environment)]
 
     def cancel(self) -> None:
-        """Nobody waits any more."""
+        """Make no further environment, and end the one that is being made."""
         self._canceled.set()
 
     def close(self) -> None:
-        """End what is under way, and give everything back."""
+        """End the thread, if it is still at work, and close the pipe."""
         self.cancel()
         if self._thread is not None:
             self._thread.join(_PATIENCE)
@@ -95,7 +95,7 @@ class JobEnvironments:
             pass
         except CreditMLError as error:
             self.failure = str(error)
-        except Exception as error:  # noqa: BLE001  it ends the job, whatever it is, and its log holds it
+        except Exception as error:  # noqa: BLE001  whatever it is, it ends the job with a message
             self.failure = f"The environment can't be made: {type(error).__name__}: {error}"
         finally:
             self._ended.set()
@@ -103,7 +103,7 @@ class JobEnvironments:
 
     def _say(self, line: str) -> None:
         self._lines.append(line)
-        with suppress(OSError):  # a full disk is told by others
+        with suppress(OSError):  # a full disk is reported elsewhere
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with self._log.open("a", encoding="utf-8") as log:
                 log.write(line + "\n")

@@ -1,4 +1,4 @@
-"""What is recorded of a running job: transitions and results, runs in MLflow's outbox, Azure ML's log lines."""
+"""What is recorded of a running job: its transitions and results, its runs for MLflow, Azure ML's log lines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from creditml.seams.executor import StepState
     from creditml.workspace import Workspace
 
-_GATHERING = 0.05  # seconds: to write down several short steps at once takes hardly longer than one
+_GATHERING = 0.05  # seconds: to record several short steps at once takes hardly longer than one
 
 
 class Journal:
@@ -51,7 +51,7 @@ class Journal:
         """When there is something to `write`, as `time.monotonic` has it."""
 
     def begin(self) -> None:
-        """The job runs."""
+        """Record that the job runs."""
         (self._folder / ARTIFACTS).mkdir(parents=True, exist_ok=True)
         with self._workspace.transaction() as db:
             self._jobs.transit(self._record.name, PREPARING, RUNNING, started_at=now())
@@ -62,7 +62,7 @@ class Journal:
             self._log = log.open("a", encoding="utf-8", buffering=1)
 
     def add(self, steps: Iterable[PlannedStep]) -> None:
-        """There are further steps; the pipelines that they are in have not ended."""
+        """Count further steps. The pipelines that they are in must not have ended."""
         for step in steps:
             for group in _pipelines_of(step.path):
                 self._groups[group] += 1
@@ -110,7 +110,7 @@ class Journal:
         statuses = (FINALIZING, COMPLETED) if outcome.status == COMPLETED else (outcome.status,)
         error = {"code": outcome.code, "message": outcome.message} if outcome.message else None
         results = {"outputs": dict(outcome.outputs), "metrics": dict(outcome.metrics)}
-        if not run.step.path:  # the job is the step: `end` records both
+        if not run.step.path:  # the step is the job, which `end` records
             self._exit_code = outcome.exit_code
             return
         self._jobs.transit(
@@ -120,7 +120,7 @@ class Journal:
         self._settle(db, run.step.path, outcome.status)
 
     def skipped(self, paths: Sequence[str], status: str) -> None:
-        """Steps will never run, since what they need failed or the job is canceled."""
+        """Record that steps will never run, since a step that they need failed or the job is canceled."""
         if not paths:
             return
         self.write()
@@ -139,7 +139,7 @@ class Journal:
         outputs: Mapping[tuple[str, str], str],
         reason: str | None = None,
     ) -> None:
-        """The job has its final status; `reason` says why no step could start."""
+        """Record the final status of the job; `reason` says why no step could start, if that is so."""
         self.write()
         at = now()
         places = {
@@ -147,7 +147,7 @@ class Journal:
             for name, source in self._plan.outputs.items()
             if (source.step, source.output) in outputs
         }
-        metrics = tracking.metrics(self._workspace.root, self._record.name)  # scripts log to the root run, too
+        metrics = tracking.metrics(self._workspace.root, self._record.name)  # scripts may log to the job's own run, too
         results: dict[str, Any] = {"outputs": places, "models": self._models(), "metrics": metrics}
         error = {"code": "EnvironmentFailed", "message": reason} if reason else self._error(status, states)
         if places and self._plan.steps.keys() != {""}:

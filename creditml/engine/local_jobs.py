@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 
 class LocalJobs:
-    """Runs jobs with the engine; a backend gives its name and its launcher.
+    """Runs jobs with the engine; a subclass in a backend adds its name and its launcher.
 
-    `submit` starts a detached runner, which outlives the caller. `run` makes the caller the runner.
+    `submit` starts a runner as a process of its own, which outlives the caller. With `run` the caller is the runner.
     """
 
     name: str
     launcher: Callable[..., Launcher]
-    """Makes a launcher; it takes the backend's settings as keywords."""
+    """Makes a launcher; takes the backend's settings as keyword arguments."""
     place = ""
     isolated = False
-    """Whether steps see nothing of this machine, as in `Launcher`."""
+    """Whether steps see nothing of this machine; see `Launcher.isolated`."""
 
     def __init__(self, workspace: Workspace | None = None, options: Options | None = None) -> None:
         """Work in a workspace, by default the one of the current folder."""
@@ -95,14 +95,14 @@ class LocalJobs:
         return prepare(job, self.workspace, problems, self.plan_problems)
 
     def examine(self, job: Job, problems: tuple[Problem, ...] = ()) -> Examined:
-        """As `prepare`, for somebody who wants to know all that is wrong, and no more."""
+        """All that is wrong with a job."""
         try:
             return Examined(self.prepare(job, problems).warnings)
         except SpecError as error:
             return Examined(error.problems)
 
     def get_ready(self) -> None:
-        """Expect a `run` soon: its launcher gets ready while the job is read. To be closed."""
+        """Expect a `run` soon: the launcher gets ready while the job is read. `close` must follow."""
         self._launcher = self._take_launcher()
         self._launcher.get_ready()
 
@@ -142,7 +142,7 @@ class LocalJobs:
         return Cache().prune(older_than, dry_run=dry_run)
 
     def plan_problems(self, planned: Plan) -> list[Problem]:
-        """What is wrong with a job where it is to run, as far as that shows beforehand: with its environments, say."""
+        """What is wrong with a job on this machine, such as with its environments, as far as it shows beforehand."""
         settings, workspace = self.options.environments, self.workspace
         if self.isolated or settings.mode not in ("", "host"):
             from creditml.environments.needed import needed_problems
@@ -159,7 +159,7 @@ class LocalJobs:
         return launcher
 
     def detach(self, prepared: Prepared) -> JobRecord:
-        """Record a job and start a runner of its own for it; if enough others run, it waits for its turn."""
+        """Record a job and start a runner for it as a process of its own; it waits if enough other jobs run."""
         from creditml.engine.start_detached import start_detached
 
         record, lock, _ = submit(prepared, self.workspace, self.name)
@@ -167,7 +167,7 @@ class LocalJobs:
         return start_detached(record, lock, self.workspace, self.options, f"{maker.__module__}:{maker.__qualname__}")
 
     def _record(self, job: str, node: str, *, wait: bool = False) -> JobRecord:
-        """The record of a job or of a node of it; one that may start yet can be waited for."""
+        """The record of a job, or of a node of it; with `wait`, of a node that may still start, too."""
         record = self.workspace.jobs.get(job)
         if not node:
             return record

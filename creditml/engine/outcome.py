@@ -34,18 +34,18 @@ class Outcome(NamedTuple):
 
 
 def canceled(exit_code: int | None = None) -> Outcome:
-    """The job was canceled, and this step with it."""
+    """The outcome of a step that was canceled with its job."""
     return Outcome(CANCELED, "The step was canceled.", "Canceled", exit_code)
 
 
 def timed_out(limit: float, exit_code: int | None) -> Outcome:
-    """The command ran longer than its spec lets it; `limit` is in seconds."""
+    """The outcome of a step whose command ran longer than its spec allows; `limit` is in seconds."""
     message = f"The step was canceled since it ran longer than its limits.timeout of {limit:g} s."
     return Outcome(CANCELED, message, "Timeout", exit_code)
 
 
 def inputs_changed(files: Sequence[str]) -> Outcome | None:
-    """The command ended well, but it has changed these files of its inputs; None if there are none."""
+    """The outcome of a step whose command ended well, but changed these files of its inputs; None if there are none."""
     if not files:
         return None
     message = f"The step changed its input: {', '.join(files[:3])}. Inputs are read-only; write to an output."
@@ -53,24 +53,24 @@ def inputs_changed(files: Sequence[str]) -> Outcome | None:
 
 
 def not_started(error: Exception, folder: Path) -> Outcome:
-    """The command didn't run; `folder` is the step's."""
+    """The outcome of a step whose command didn't run; `folder` is the step's."""
     code = "OutputMissing" if isinstance(error, OutputMissing) else "PreparationFailed"
     return Outcome(FAILED, f"The step could not be started: {full_disk(error, folder) or error}", code)
 
 
 def not_kept(error: Exception, folder: Path) -> Outcome:
-    """The command ended well, and what it wrote is lost; `folder` is the step's."""
+    """The outcome of a step whose command ended well, but whose outputs are lost; `folder` is the step's."""
     return Outcome(
         FAILED, f"The step's outputs could not be kept: {full_disk(error, folder) or error}", "OutputFailed", 0
     )
 
 
 def failed(end: Exit, command: str, log: Path) -> Outcome:
-    """The command ended badly: the sentence that Azure ML uses, with the end of the log."""
+    """The outcome of a step whose command failed: the sentence that Azure ML uses, with the end of the log."""
     if end.vanished:
-        how = "vanished; nobody can tell how it ended"
+        how = "has vanished, so that it isn't known how it ended"
     elif end.out_of_memory:
-        how = "was killed for want of memory"
+        how = "was killed since the memory was exhausted"
     elif end.signal is not None:
         how = f"was killed by signal {end.signal}"
     else:
@@ -88,14 +88,14 @@ def failed(end: Exit, command: str, log: Path) -> Outcome:
 
 
 def kept_out(outcome: Outcome, shared: str) -> Outcome:
-    """The same outcome, explained if the command wanted to change the environment in the folder `shared`."""
+    """The same outcome, explained if the command tried to change the environment in the folder `shared`."""
     if not shared or not any(
         shared in line and any(words in line for words in _REFUSALS) for line in outcome.message.splitlines()
     ):
         return outcome
     message = (
-        f"{outcome.message}\nThe environment in {shared} is read-only, since other steps share it. What `pip install` "
-        "installs goes to a layer of the step's own; else have the environment's conda file say what is needed."
+        f"{outcome.message}\nThe environment in {shared} is read-only, since other steps share it. Packages that "
+        "`pip install` installs go to a layer of the step's own; list anything else in the environment's conda file."
     )
     return outcome._replace(message=message)
 

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 _MLFLOW = b"mlflow"
 _INSTALLS = frozenset({b"pip install", b"pip3 install", b'"pip"', b"'pip'"})
-"""What code names that installs packages as it runs."""
+"""Words in code that installs packages when it runs."""
 _HOST = Provided()
 
 
 class Preparations:
-    """Gets ready what the steps of one job need. No step may start while it is `waiting`."""
+    """Prepares what the steps of one job need. No step may start while it is `waiting`."""
 
     def __init__(
         self, job: Submitted, workspace: Workspace, launcher: Launcher, tracking: Tracking, options: Options
     ) -> None:
-        """Know the job and what runs it; `begin` begins."""
+        """Prepare for a job; nothing is started before `begin`."""
         self._job, self._workspace, self._launcher, self._tracking = job, workspace, launcher, tracking
         self._settings = options.environments
         self.variables = step_base(options.pass_env, workspace.root / "bin", isolated=launcher.isolated)
@@ -73,7 +73,7 @@ class Preparations:
         if self._makes_environments():
             self._begin_environments(selector)
         if names & NAMES and self._launcher.isolated:
-            self.warnings.append("The code names an MLClient; from a container it doesn't reach this workspace yet.")
+            self.warnings.append("The code names an MLClient, which can't reach this workspace from a container yet.")
         elif names & NAMES:
             log = self._workspace.jobs.folder(self._job.record) / "service.log"
             self._service = ClientService(self._workspace.root, self._tracking.uri, self.variables["PATH"], log)
@@ -96,17 +96,17 @@ class Preparations:
         return sys.prefix if self._installs and not self._launcher.isolated else ""
 
     def told(self) -> list[str]:
-        """What there is to tell about environments since the last call."""
+        """What was printed about environments since the last call."""
         told, self._told = self._told, []
         return told
 
     def cancel(self) -> None:
-        """Nobody waits any more."""
+        """Make no further environments."""
         if self._environments is not None:
             self._environments.cancel()
 
     def close(self) -> None:
-        """Give everything back."""
+        """End the server and what makes environments."""
         if self._service is not None:
             self._service.close()
         if self._environments is not None:
@@ -123,14 +123,14 @@ class Preparations:
     def _begin_environments(self, selector: selectors.BaseSelector) -> None:
         from creditml.engine.job_environments import JobEnvironments
 
-        assert self._job.provider is not None  # noqa: S101  it was looked at
+        assert self._job.provider is not None  # noqa: S101  `_makes_environments` has checked it
         log = self._workspace.jobs.artifacts(self._job.record) / ENVIRONMENT_LOG
         self._environments = JobEnvironments(self._job.plan, self._workspace, self._settings, log)
         selector.register(self._environments, selectors.EVENT_READ, lambda: self._on_environments(selector))
         self._environments.start(self._job.provider())
 
     def _on_service(self, selector: selectors.BaseSelector) -> None:
-        assert self._service is not None  # noqa: S101  it has something to say
+        assert self._service is not None  # noqa: S101  it is registered
         selector.unregister(self._service)
         self._service.attend()
         self.variables = self._service.applied(self.variables)
@@ -138,7 +138,7 @@ class Preparations:
             self.warnings.append(self._service.failure)
 
     def _on_environments(self, selector: selectors.BaseSelector) -> None:
-        assert self._environments is not None  # noqa: S101  it has something to say
+        assert self._environments is not None  # noqa: S101  it is registered
         self._told += self._environments.attend()
         if self._environments.ready:
             selector.unregister(self._environments)

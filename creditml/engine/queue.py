@@ -1,13 +1,14 @@
-"""Where jobs wait until the machine has a place for them: in the processes that will run them, before these grow large.
+"""The queue of submitted jobs. Each waits in the process that will run it, before that process has grown large.
 
     queue/place-<number>      locked by the runner of a job that runs; there are as many as jobs may run at once
     queue/<time>.<job>        locked by the process of a job that waits; the names are in the order of arrival
 
-The system gives back the locks of a process that dies, so nothing has to be cleaned up after it. Whoever leaves a place
-or the line wakes the first in the line; only for those that were killed it has to look by itself from time to time.
+The system gives back the locks of a process that dies, so nothing has to be cleaned up after it. A process that leaves
+its place or the line wakes the first in the line. A process that is killed can't do that, so the first in the line also
+looks by itself from time to time.
 
-Jobs that somebody watches (`creditml run`) and those that a step of a running job submits take no place and don't wait:
-that step may be waiting for its job.
+Jobs that somebody watches (`creditml run`) and jobs that a step of a running job submits take no place and don't wait:
+that step may be waiting for its job, and would wait forever if its own job had the last place.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_LEAST_PLACES = 2  # no job blocks all others
+_LEAST_PLACES = 2  # so that one long job doesn't block all others
 _FIRST, _LATER = 1.0, 5.0  # seconds after which the first in the line, and the others, look by themselves
 _PLACE = "place-"
 
@@ -50,7 +51,7 @@ class Queue:
         return self._take() if self._head() is None else None
 
     def line_up(self, job: str) -> Position:
-        """Be the last in the line."""
+        """Become the last in the line."""
         name = f"{time.time_ns():020d}.{job}"
         draft = self._folder / f"new-{job}"
         descriptor = locks.wait_for(draft)
@@ -58,17 +59,17 @@ class Queue:
         return Position(name, descriptor)
 
     def first(self) -> str | None:
-        """The job that is the next to get a place."""
+        """The job that is first in the line, if any waits."""
         head = self._head()
         return head.partition(".")[2] if head else None
 
     def wait(self, position: Position, wake: int, canceled: Callable[[], bool]) -> int | None:
-        """Wait for a place, and leave the line; None if the job is to end instead.
+        """Wait for a place, and leave the line; returns None if the job is to end instead.
 
         Args:
             position: that of the job.
-            wake: a pipe that is readable when there is news.
-            canceled: whether the job is to end; asked when somebody wakes it.
+            wake: a pipe that is readable when a place may be free, or the job was canceled.
+            canceled: whether the job is to end; called when the pipe is readable.
         """
         place = None
         while True:
@@ -96,7 +97,7 @@ class Queue:
         return next((name for name in positions if self._is_held(name)), None)
 
     def _is_held(self, name: str) -> bool:
-        """Whether somebody still waits there; what a process left that was killed is removed."""
+        """Whether a process still waits at a position; the file of one that was killed is removed."""
         path = self._folder / name
         if locks.is_held(path):
             return True

@@ -47,7 +47,11 @@ class _Seen(NamedTuple):
 
 
 class Root:
-    """A folder for one step at a time. `restore` makes it fit for the next step."""
+    """A folder for one step at a time. `restore` makes it fit for the next step.
+
+    To make a root's folders and copy code into it takes longer than many a step runs. So a root is used again, and only
+    what a step has changed in it is put right; that must be found out without reading all files.
+    """
 
     def __init__(self, path: Path) -> None:
         """Make its folders.
@@ -125,9 +129,11 @@ class Root:
         return fit
 
     def _restore_folder(self, folder: str) -> bool:
-        if folder in self._artifacts and not os.path.lexists(folder):  # it was taken
+        if folder in self._artifacts and not os.path.lexists(folder):  # it became an artifact
             os.mkdir(folder)
-        elif os.lstat(folder).st_mode != self._layout[folder].mode:  # a link, a file, or closed to its owner
+        elif (
+            os.lstat(folder).st_mode != self._layout[folder].mode
+        ):  # a link, a file, or without its owner's permissions
             return False
         elif folder == self._data:
             self._places = _blanks(folder, self._layout[folder].mode)

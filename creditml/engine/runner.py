@@ -88,7 +88,7 @@ class Runner:
 
     def __enter__(self) -> Self:
         """Take the signals, and begin the job."""
-        gc.freeze()  # what is there now stays until the end
+        gc.freeze()  # what is imported now is never freed, so the collector need not look at it
         self._signals = Signals()
         self._listen()
         try:
@@ -99,7 +99,11 @@ class Runner:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        """Whatever happened, no process is left and the job has a final status. A full disk ends the job, not more."""
+        """End the job if it hasn't ended. Whatever happened, no process is left and the job has a final status.
+
+        Returns:
+            Whether the error was a full disk. It has made the job fail, so nobody else has to handle it.
+        """
         full = full_disk(error, self._context.workspace.root)
         try:
             if full:
@@ -130,7 +134,7 @@ class Runner:
             key.data()
         if self._journal.due is not None and time.monotonic() >= self._journal.due:
             self._journal.write()
-        self._fill()  # before anybody is shown anything
+        self._fill()  # before the caller shows anything
         for run in self._running:
             if run.deadline is not None and time.monotonic() >= run.deadline:
                 run.overdue()
@@ -211,7 +215,7 @@ class Runner:
         else:
             self.status = FAILED if self.reason else self._progress.status()
         self._look_ahead()
-        closing = threading.Thread(target=self._tidy)  # takes as long as the record to reach the disk
+        closing = threading.Thread(target=self._tidy)  # beside the record's flush, which takes as long
         closing.start()
         self._journal.end(self.status, self.states, self._progress.outputs, self.reason)
         closing.join()

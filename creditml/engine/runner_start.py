@@ -15,12 +15,12 @@ JOB_VARIABLE = "CREDITML_JOB"
 """Names the job to whose runner a process belongs."""
 
 OPTIONS_VARIABLE = "CREDITML_RUNNER_OPTIONS"
-"""Has the options of a runner. Anybody can see a command line, and an index may have a password in it."""
+"""Holds the options of a runner. They may contain the password of an index, and everybody can see a command line."""
 
 _SUBMITTERS = ("AZUREML_ROOT_RUN_ID", JOB_VARIABLE)  # a step has the first
 
 NONE = -1
-"""Stands for a descriptor that there isn't."""
+"""Stands for a descriptor that doesn't exist."""
 
 
 def submitters(environment: Mapping[str, str]) -> list[str]:
@@ -62,12 +62,12 @@ class Start(NamedTuple):
 
     @property
     def words(self) -> list[str]:
-        """The command line, which has all but the options."""
+        """The command line: all but the options."""
         return [str(word) for word in self[:-1]]
 
     @property
     def descriptors(self) -> list[int]:
-        """Those that there are."""
+        """The descriptors that the process inherits."""
         return [descriptor for descriptor in (self.lock, self.wake, self.place) if descriptor != NONE]
 
     @property

@@ -1,4 +1,4 @@
-"""A step's data: inputs put where the step finds them, and watched; outputs taken when they are complete."""
+"""A step's data: inputs are put where the step finds them, and outputs where they are kept when it has ended."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from creditml.workspace.data import DataPaths
 
 _DOWNLOADS = ("download", "eval_download")
-_MANY = 64
+_MANY = 64  # files: to flush more of them one by one takes longer than to flush all disks
 
 
 class Supply(NamedTuple):
-    """What an input gets: a file or folder of this machine."""
+    """The data of an input: a file or folder of this machine, or a URL."""
 
     path: str
     type: str
@@ -52,7 +52,14 @@ class Supply(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """Staged inputs: where the step sees each, what has to be mounted, and how the sources looked before."""
+    """Staged inputs.
+
+    Attributes:
+        seen: Where the step sees each one.
+        mounts: What has to be mounted.
+        before: The files of each source as they were before the step, to be compared afterwards.
+        workspace: The workspace's folder, which is not compared if it lies in a source.
+    """
 
     seen: dict[str, str]
     mounts: tuple[Mount, ...]
@@ -61,9 +68,9 @@ class Inputs(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where an output is written, and where it ends up.
+    """Where an output is written, and where it is kept in the end.
 
-    `written` is relative to the data folder, or absolute for a place of its own.
+    `written` is relative to the data folder, or absolute if the job gives the output a place (`path`): it is `fixed`.
     """
 
     written: str
@@ -73,7 +80,7 @@ class Target(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """The folder that is written into."""
+        """The folder into which the step writes."""
         return os.path.dirname(self.written) if self.type == "uri_file" else self.written
 
 
@@ -90,7 +97,7 @@ def find_inputs(
         step: the step.
         plan: its job's.
         data: the workspace's.
-        outputs: where the outputs of earlier steps lie, by step and name.
+        outputs: where the outputs of earlier steps are, by step and name.
         states: how those steps ended.
 
     Raises:
@@ -129,8 +136,8 @@ def stage_inputs(
         supplies: what each input gets.
         root: the step's folder.
         see: the same as the step sees it.
-        workspace: the workspace's folder; an input may hold it, and it changes all the time.
-        isolated: whether the step sees only what is mounted for it, so that the URI must be of that.
+        workspace: the workspace's folder, which changes all the time and may lie in an input.
+        isolated: whether the step sees only what is mounted for it, so that the URI must be that of the mount.
 
     Raises:
         OutputMissing: the step that should have written it did not.
@@ -142,10 +149,7 @@ def stage_inputs(
         if not os.path.lexists(supply.path):
             message = f"The input '{name}' has no data: {supply.path} does not exist."
             raise OutputMissing(message)
-        target = f"{DATA_FOLDER}/{INPUT_PREFIX}{name}"
-        file = os.path.basename(supply.path) if os.path.isfile(supply.path) else ""
-        _clear_but(os.path.join(root, target), file if supply.mode not in _DOWNLOADS else "")
-        target += f"/{file}" if file else ""
+        target = _target(name, supply, root)
         if supply.mode == "direct" and not isolated:
             seen[name] = Path(supply.path).as_uri()
             before[supply.path] = fingerprint(supply.path, workspace)
@@ -160,26 +164,30 @@ def stage_inputs(
     return Inputs(seen, tuple(mounts), before, workspace)
 
 
-def _clear_but(place: str, name: str) -> None:
-    """Of an input's place that a root has kept, leave at most an empty file of the input's name."""
+def _target(name: str, supply: Supply, root: Path) -> str:
+    """The path of an input in the root. A root may have kept an empty file there, onto which a file can be mounted."""
+    target = f"{DATA_FOLDER}/{INPUT_PREFIX}{name}"
+    file = os.path.basename(supply.path) if os.path.isfile(supply.path) else ""
+    place = os.path.join(root, target)
     if os.path.isdir(place):
         for other in os.listdir(place):
-            if other != name:
+            if other != file or supply.mode in _DOWNLOADS:
                 os.unlink(os.path.join(place, other))
+    return f"{target}/{file}" if file else target
 
 
 def link_again(mounts: tuple[Mount, ...], root: Path) -> None:
-    """Let links to a mounted input lead there now that it isn't mounted any more: an output may hold some."""
+    """Replace mount points by links to the inputs, since an output may contain links that lead through them."""
     for mount in mounts:
         place = str(root / mount.target)
         if not os.path.islink(place):
-            with suppress(OSError):  # nothing can be put there, so what was written through it is all there is
+            with suppress(OSError):  # the step has written there, so that no link can take its place
                 os.rmdir(place) if os.path.isdir(place) else os.unlink(place)
                 os.symlink(mount.source, place)
 
 
 def changed(inputs: Inputs) -> Iterator[str]:
-    """The files of mounted inputs that are no longer what they were."""
+    """The files of inputs that have changed since they were staged."""
     for path, before in inputs.before.items():
         after = fingerprint(path, inputs.workspace)
         for file in sorted({*before, *after}):
@@ -188,7 +196,7 @@ def changed(inputs: Inputs) -> Iterator[str]:
 
 
 def fingerprint(path: str, but: str) -> dict[str, tuple[int, int, int]]:
-    """Size, time of change and inode of every file below a path, but not of those below another one."""
+    """Size, time of change and inode of every file below a path, without those below the path `but`."""
     if not os.path.isdir(path):
         return {path: _stat(path)}
     found = {}
@@ -211,10 +219,10 @@ def fingerprint(path: str, but: str) -> dict[str, tuple[int, int, int]]:
 
 
 def targets(step: PlannedStep, workspace: Workspace, folder: Path, run_id: str, datastore: str) -> dict[str, Target]:
-    """Where each output of a step is written, and where it lies in the end.
+    """Where each output of a step is written, and where it is kept in the end.
 
-    An output named `artifacts` or `default` is the run's artifact folder. A place of its own (`path`) keeps what was
-    there, as checkpoints need; anything else starts empty and appears when it is complete.
+    An output named `artifacts` or `default` is the run's artifact folder. An output with a place of its own (`path`)
+    finds there what was there before, as checkpoints need it; any other starts empty and is kept when it is complete.
     """
     found = {}
     for name, output in step.outputs.items():
@@ -241,12 +249,12 @@ def make_outputs(found: dict[str, Target], outputs: dict[str, JobOutput], root: 
         if outputs[name].mode == "direct":
             seen[name] = Path(path).as_uri()
         else:
-            seen[name] = _harmless(target, name, root, see) if target.fixed else path
+            seen[name] = _without_quotes(target, name, root, see) if target.fixed else path
     return seen
 
 
-def _harmless(target: Target, name: str, root: Path, see: str) -> str:
-    """A place of its own under a name that bash takes without quotes: on Azure ML, its paths are such."""
+def _without_quotes(target: Target, name: str, root: Path, see: str) -> str:
+    """A path to an output's own place that bash takes without quotes, as it takes all paths on Azure ML."""
     from shlex import quote  # 1 ms, and few outputs have a place of their own
 
     if quote(target.written) == target.written:
@@ -258,14 +266,14 @@ def _harmless(target: Target, name: str, root: Path, see: str) -> str:
 
 
 def take_outputs(found: dict[str, Target], root: Path, tell: Callable[[str], None]) -> dict[str, str]:
-    """Put complete outputs into place; returns where each one lies. They count once they are flushed and recorded.
+    """Put complete outputs where they are kept; returns where. They count once they are flushed and recorded.
 
-    An output that was not written is left out. Links become copies of what they lead to, as an upload makes them.
+    An output that was not written is left out. Links become copies of what they lead to, as in an upload.
 
     Args:
         found: the outputs.
         root: the step's folder.
-        tell: told in a line of links that lead nowhere, which are dropped.
+        tell: called with a line about each link that leads nowhere, which is dropped.
     """
     taken = {}
     for name, target in found.items():
@@ -277,7 +285,7 @@ def take_outputs(found: dict[str, Target], root: Path, tell: Callable[[str], Non
         if not os.path.lexists(source):
             continue
         if name in DEFAULT_ARTIFACTS and not target.fixed:
-            copy_tree(source, target.final)  # beside the logs and MLflow's artifacts that are there
+            copy_tree(source, target.final)  # logs and MLflow's artifacts are there already
         elif not target.fixed:
             if os.path.lexists(target.final):
                 _discard(Path(target.final))
@@ -288,17 +296,17 @@ def take_outputs(found: dict[str, Target], root: Path, tell: Callable[[str], Non
 
 
 def left_outputs(found: dict[str, Target], root: Path) -> dict[str, str]:
-    """Where the outputs of a step that failed lie: where it wrote them."""
+    """Where the outputs of a step are that failed: where it wrote them."""
     places = {name: root / DATA_FOLDER / target.written for name, target in found.items()}
     return {name: str(place) for name, place in places.items() if place.exists()}
 
 
 def flush_outputs(places: Mapping[str, str]) -> None:
-    """Make sure that outputs, and that they are where they are, have reached the disk."""
+    """Make sure that outputs and the folders that they were moved to have reached the disk."""
     for place in map(Path, places.values()):
         if os.path.lexists(place):
             _flush(place)
-            _flush_folder(place.parent)  # costs next to nothing once the file's own journal entry is written
+            _flush_folder(place.parent)  # cheap, since the flush of the file has written the file system's journal
 
 
 def _flush(path: Path) -> None:

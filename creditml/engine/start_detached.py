@@ -1,4 +1,4 @@
-"""From a recorded job to a process of its own, which runs it at once or when it is its turn."""
+"""Starting a process of its own for a recorded job, which runs it at once or when it is its turn."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _arrive(record: JobRecord, workspace: Workspace, queue: Queue) -> tuple[int,
 
 
 def _is_within_a_job(workspace: Workspace) -> bool:
-    """Whether a step of a job that runs submits this one, and may wait for it: then it takes no place."""
+    """Whether a step of a running job submits this one, and may wait for it; it takes no place then."""
     for name in submitters(os.environ):
         with suppress(NotFound):
             if not workspace.jobs.get(name).ended:
@@ -80,7 +80,7 @@ def _is_within_a_job(workspace: Workspace) -> bool:
 
 
 def _launch(start: Start, log: Path) -> None:
-    """Start the process, which prints to `log`; the descriptors are its own from then on."""
+    """Start the process, which prints to `log` and owns the descriptors from then on."""
     try:
         with log.open("ab") as output:
             subprocess.Popen(

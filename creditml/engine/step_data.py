@@ -1,4 +1,4 @@
-"""The code and data of one step: put into the folder that it runs in, and taken from there when it has ended."""
+"""The code and data of one step: put into the root that it runs in, and taken from there when it has ended."""
 
 from __future__ import annotations
 
@@ -180,8 +180,8 @@ class StepData:
         """Keep what is in `./outputs` and `./logs` as artifacts of the run.
 
         Args:
-            artifacts: those of the two in which there is something; None if that is still to be seen.
-            tell: told in a line of links that lead nowhere, which are dropped.
+            artifacts: the names of the two folders that aren't empty; None if that isn't known.
+            tell: called with a line about each link that leads nowhere, which is dropped.
 
         Raises:
             OSError: something can't be kept.

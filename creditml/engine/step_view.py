@@ -1,7 +1,7 @@
-"""What a step sees: Azure ML's paths, environment variables and command, as far as they can be served here.
+"""What a step sees of Azure ML: its command, the paths of its folders, and its environment variables.
 
-Sources are noted in the facts that this follows: the folder layout and names of variables are those of jobs on Azure ML
-compute; what no job needs (service addresses, capability ports) is left out.
+The layout of folders and the names of variables are those of jobs on Azure ML's compute. What no job needs, such as
+addresses of services, is left out.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 WORKING_FOLDER = "exe/wd"
 DATA_FOLDER = "cap/data-capability/wd"
 LAYER = "env"
-"""The step's own layer over its environment, which others share."""
+"""The folder in a root for the step's own layer over its environment, which it shares with other steps."""
 INPUT_PREFIX = "INPUT_"
-"""Begins the names of inputs in the data folder."""
+"""What the names of inputs in the data folder begin with."""
 
 # What a step takes from the shell that started the job. Anything else would be missing on Azure ML.
 _INHERITED = (
@@ -52,7 +52,7 @@ _LOOPBACK = ("localhost", "127.0.0.1")
 
 
 class Identity(NamedTuple):
-    """Who a step is: the ids and names in its variables."""
+    """The ids and names of a step that its variables contain."""
 
     run_id: str
     root_run_id: str
@@ -61,7 +61,7 @@ class Identity(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What a step's inputs and outputs are, as texts: literals, and paths as the step sees them."""
+    """A step's inputs and outputs as texts: literals, and paths as the step sees them."""
 
     literals: Mapping[str, str]
     inputs: Mapping[str, str]
@@ -69,7 +69,7 @@ class Values(NamedTuple):
 
 
 def command_line(step: PlannedStep, values: Values) -> str:
-    """The command with plain substitution; bash gets it as it is."""
+    """The command with its placeholders replaced, for bash. Nothing is quoted, as in Azure ML."""
 
     def value(reference: Reference) -> str | None:
         if reference.kind == "outputs":
@@ -80,31 +80,21 @@ def command_line(step: PlannedStep, values: Values) -> str:
 
 
 def step_base(pass_env: Iterable[str], shims: Path, *, isolated: bool) -> dict[str, str]:
-    """What every step has in its environment before its own variables; see `host_environment`.
-
-    Args:
-        pass_env: names of variables to hand on in any case.
-        shims: a folder for a link named `python`.
-        isolated: whether steps see nothing else of this machine.
-    """
-    if not isolated:
-        return host_environment(pass_env, shims)
-    return {name: os.environ[name] for name in pass_env if name in os.environ}
-
-
-def host_environment(pass_env: Iterable[str] = (), shims: Path | None = None) -> dict[str, str]:
-    """What every step takes from this machine.
+    """The variables that every step gets before its own ones.
 
     `python` is the interpreter that creditml runs in, even where no virtual environment is activated.
 
     Args:
-        pass_env: names of further variables to hand on.
+        pass_env: names of variables of this process to hand on in any case.
         shims: a folder for a link named `python`, used if the interpreter's own folder has none.
+        isolated: whether steps see nothing else of this machine.
     """
-    inherited = {name: value for name, value in os.environ.items() if _handed_on(name)}
-    inherited |= {name: os.environ[name] for name in pass_env if name in os.environ}
+    passed = {name: os.environ[name] for name in pass_env if name in os.environ}
+    if isolated:
+        return passed
+    inherited = {name: value for name, value in os.environ.items() if _handed_on(name)} | passed
     folder = os.path.dirname(sys.executable)
-    if shims is not None and not os.path.exists(os.path.join(folder, "python")):
+    if not os.path.exists(os.path.join(folder, "python")):
         folder = _shim(shims)
     inherited["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
     inherited.setdefault("LANG", "C.UTF-8")
@@ -112,7 +102,7 @@ def host_environment(pass_env: Iterable[str] = (), shims: Path | None = None) ->
 
 
 def _direct(environment: Mapping[str, str]) -> dict[str, str]:
-    """What keeps steps from asking a proxy for the tracking server, which is on this machine."""
+    """Variables that keep steps from asking a proxy for the tracking server, which is on this machine."""
     if not any(name.upper() in _PROXIES for name in environment):
         return {}
     names = [name for name in environment if name.upper() == "NO_PROXY"] or ["no_proxy"]
@@ -156,7 +146,12 @@ def step_environment(
         "AZ_BATCH_HOST_LIST": "127.0.0.1",
         "PWD": f"{root}/{WORKING_FOLDER}",
     }
-    environment |= {f"AZUREML_PARAMETER_{name}": value for name, value in values.literals.items()}
+    return {**environment, **_values(values), **_distribution(step), **variables, **step.node.environment_variables}
+
+
+def _values(values: Values) -> dict[str, str]:
+    """The inputs and outputs as variables."""
+    environment = {f"AZUREML_PARAMETER_{name}": value for name, value in values.literals.items()}
     for prefix, paths in (("AZURE_ML_INPUT_", values.inputs), ("AZURE_ML_OUTPUT_", values.outputs)):
         for name, path in paths.items():
             environment |= {
@@ -164,12 +159,11 @@ def step_environment(
                 f"{prefix}{name.upper()}": path,
                 f"AZUREML_DATAREFERENCE_{name}": path,
             }
-    environment |= _distribution(step)
-    return {**environment, **variables, **step.node.environment_variables}
+    return environment
 
 
 def _distribution(step: PlannedStep) -> dict[str, str]:
-    """One process of one node, whatever was asked for: enough for a script that expects to be distributed."""
+    """Variables for a script that expects to be distributed: it is the only process of the only node."""
     distribution = step.node.distribution or step.component.distribution
     kind = distribution.get("type") if distribution else None
     if kind == "pytorch":

@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 class Task(Generic[_T]):
-    """Work that was begun. Nobody can end it: who has no use for it any more lets it go on."""
+    """Work that has begun. It can't be ended: if its result is no longer wanted, it goes on until it is done."""
 
     def __init__(self, work: Callable[[], _T]) -> None:
         """Begin."""

@@ -1,7 +1,7 @@
-"""What a step wrote, made into what an upload to Azure ML would leave of it.
+"""Outputs as an upload to Azure ML would leave them.
 
-Storage there knows files and folders only. So links become copies of what they lead to, and who may read or write a
-file is not kept: a later step reads it whatever its permission bits were.
+Azure's storage has only files and folders. So links become copies of what they lead to, and permissions are not kept: a
+later step can read a file whatever its permission bits were.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANY = 1000
-"""Files; to look at more takes a while."""
+"""A number of files; to go through more takes so long that it is done in a thread."""
 
 _OWNER_FILE, _OWNER_FOLDER = 0o600, 0o700
 
@@ -26,18 +26,18 @@ def as_uploaded(place: str) -> list[str]:
     """Make a file or folder self-contained and open to its owner.
 
     Args:
-        place: what was written; it may be a link, and is gone then if that leads nowhere.
+        place: what was written. If it is itself a link that leads nowhere, it is removed.
 
     Returns:
-        The names of the links that are gone, since they led to nothing that can be kept.
+        The names of the links that were removed since they led to nothing that can be kept.
     """
     links = [place] if os.path.islink(place) else _open(place)
-    # all is readable by now, and a link that stays inside is followed by those that lead to it
+    # the order doesn't matter: all is readable by now, and a link that stays is followed if another one leads to it
     return [os.path.basename(link) for link in links if not _inner(link, place) and not _copied(link, place)]
 
 
 def is_much(places: Iterable[str | Path]) -> bool:
-    """Whether `as_uploaded` may take long on one of these places: there are many files, or links to be copied."""
+    """Whether `as_uploaded` may take long for these places: there are many files, or links that must be copied."""
     rest = MANY
     folders: list[str | Path] = []
     for place in places:
@@ -82,13 +82,15 @@ def _open(place: str) -> list[str]:
 
 def _permit(path: str, info: os.stat_result) -> None:
     wanted = _OWNER_FOLDER if stat.S_ISDIR(info.st_mode) else _OWNER_FILE
-    shared = not stat.S_ISDIR(info.st_mode) and info.st_nlink > 1  # perhaps with a file that isn't the step's
+    shared = (
+        not stat.S_ISDIR(info.st_mode) and info.st_nlink > 1
+    )  # the other name may be that of a file that isn't the step's
     if info.st_mode & wanted != wanted and not shared:
         os.chmod(path, stat.S_IMODE(info.st_mode) | wanted)
 
 
 def _inner(link: str, place: str) -> bool:
-    """Whether a link is relative and stays within the place: it goes with it."""
+    """Whether a link is relative and leads to something within the place, so that it can stay."""
     if link == place or os.path.isabs(os.readlink(link)):
         return False
     target = os.path.realpath(link)
@@ -96,7 +98,7 @@ def _inner(link: str, place: str) -> bool:
 
 
 def _copied(link: str, place: str) -> bool:
-    """Replace a link by a copy of what it leads to; False if that is no file or folder, or what the link is in."""
+    """Replace a link by a copy; False if it leads to a folder that it lies in, or not to a file or folder at all."""
     target = os.path.realpath(link)
     os.unlink(link)
     if not (os.path.isfile(target) or os.path.isdir(target)) or _beneath(os.path.realpath(place), target):

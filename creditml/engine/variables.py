@@ -1,4 +1,4 @@
-"""The whole environment of a step's process: the machine's, its environment's, Azure ML's, MLflow's and its spec's."""
+"""All environment variables of a step: those of this machine, its environment, Azure ML, MLflow and its spec."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def variables(context: Context, step: PlannedStep, run_id: str, values: Values, root: str) -> dict[str, str]:
-    """The variables of a step; its layer over its environment is made with them.
+    """The variables of a step. If it needs a layer of its own over its environment, that is made.
 
     Args:
         context: what is known of the job.

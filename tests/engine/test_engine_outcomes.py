@@ -80,10 +80,10 @@ def statuses(workspace: Workspace, job: JobRecord) -> dict[str, str]:
     [
         (Exit(3), "exited with status code 3"),
         (Exit(None, signal=9), "was killed by signal 9"),
-        (Exit(None, signal=9, out_of_memory=True), "was killed for want of memory"),
-        (Exit(137, out_of_memory=True), "was killed for want of memory"),
-        (Exit(None, vanished=True), "vanished; nobody can tell how it ended"),
-        (Exit(0, vanished=True), "vanished; nobody can tell how it ended"),
+        (Exit(None, signal=9, out_of_memory=True), "was killed since the memory was exhausted"),
+        (Exit(137, out_of_memory=True), "was killed since the memory was exhausted"),
+        (Exit(None, vanished=True), "has vanished, so that it isn't known how it ended"),
+        (Exit(0, vanished=True), "has vanished, so that it isn't known how it ended"),
     ],
 )
 def test_whatever_is_known_of_an_end_is_said(
