@@ -84,7 +84,7 @@ class Watch:
         changed, self._changed = self._changed, []
         return [(path, self.states[path]) for path in dict.fromkeys(changed)]
 
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         """Messages for the user since the last call."""
         messages, self._messages = self._messages, []
         return messages

@@ -101,7 +101,7 @@ class PlainLines:
         if self._runner.status == CANCEL_REQUESTED and not self._canceling:
             self._canceling = True
             print(f"CancelRequested: {self._runner.last_words}", flush=True)
-        for line in self._runner.told():
+        for line in self._runner.messages():
             print(f"[{time.monotonic() - self._start:7.2f}s] {line}", flush=True)
         for path, state in self._runner.changes():
             if self._seen.get(path) != state.status:
@@ -137,7 +137,7 @@ class LiveTable:
 
     def refresh(self) -> None:
         """Draw again."""
-        for line in self._runner.told():
+        for line in self._runner.messages():
             self._live.console.print(line, style="dim", markup=False, highlight=False)
         self._live.update(self._table(), refresh=True)
 

@@ -42,7 +42,7 @@ class Preparations:
         """What is to be said when the job has ended."""
         self._service: ClientService | None = None
         self._environments: JobEnvironments | None = None
-        self._told: list[str] = []
+        self._messages: list[str] = []
         self._installs = False
 
     @property
@@ -95,10 +95,10 @@ class Preparations:
             return provided.folder if self._installs or not is_conda(provided.folder) else ""
         return sys.prefix if self._installs and not self._launcher.isolated else ""
 
-    def told(self) -> list[str]:
-        """What was printed about environments since the last call."""
-        told, self._told = self._told, []
-        return told
+    def messages(self) -> list[str]:
+        """Messages for the user about environments, since the last call."""
+        messages, self._messages = self._messages, []
+        return messages
 
     def cancel(self) -> None:
         """Make no further environments."""
@@ -139,6 +139,6 @@ class Preparations:
 
     def _on_environments(self, selector: selectors.BaseSelector) -> None:
         assert self._environments is not None  # noqa: S101  it is registered
-        self._told += self._environments.attend()
+        self._messages += self._environments.attend()
         if self._environments.ready:
             selector.unregister(self._environments)

@@ -145,9 +145,9 @@ class Runner:
         """The steps that were added, have begun or ended since the last call."""
         return self._progress.changes()
 
-    def told(self) -> list[str]:
-        """What was said of environments that are made, since the last call."""
-        return self._context.preparations.told()
+    def messages(self) -> list[str]:
+        """Messages for the user about environments that are made, since the last call."""
+        return self._context.preparations.messages()
 
     def add(self, steps: Sequence[PlannedStep]) -> None:
         """Run further steps, while others still run or wait.

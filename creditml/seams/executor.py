@@ -162,7 +162,7 @@ class Watched(Protocol):
         """The steps whose states have changed since the last call."""
         ...
 
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         """Messages for the user since the last call."""
         ...
 

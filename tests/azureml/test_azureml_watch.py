@@ -30,8 +30,8 @@ def watched(watch: Watch) -> list[str]:
     """Watch a job to its end; returns what was said."""
     said: list[str] = []
     while watch.advance(1.0):
-        said += watch.told()
-    return said + watch.told()
+        said += watch.messages()
+    return said + watch.messages()
 
 
 def test_a_job_whose_logs_nobody_may_read_is_watched_to_its_end(
