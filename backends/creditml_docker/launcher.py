@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import BackendError
-from creditml.seams.start_checks import check_step, clear_the_way
+from creditml.seams.start_checks import check_step, make_mount_places
 from creditml_docker.arguments import read_resources
 from creditml_docker.container import DockerRunning, Order
 from creditml_docker.first import SCRIPT
@@ -195,7 +195,7 @@ def _make_points(step: Step) -> None:
     Raises:
         BackendError: It can't be.
     """
-    clear_the_way(step)
+    make_mount_places(step)
     try:
         os.close(os.open(step.log, os.O_WRONLY | os.O_CREAT, 0o666))
         for mount in step.mounts:

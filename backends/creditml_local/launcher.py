@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from creditml.errors import BackendError
 from creditml.seams.launcher import Exit
-from creditml.seams.start_checks import clear_the_way
+from creditml.seams.start_checks import make_mount_places
 from creditml_local import messages, processes
 from creditml_local.messages import Order, Report
 from creditml_local.preparing import Links, check, is_safe
@@ -62,7 +62,7 @@ class LocalLauncher:
         What only shows while the command is being started (the system has no more processes, say) is raised by `exit`.
         """
         shell = check(step)
-        clear_the_way(step)
+        make_mount_places(step)
         self._started += 1
         token = f"{self._token}-{self._started}"
         order = Order(

@@ -20,16 +20,16 @@ _TROUBLE = 2
 _LONGEST = 60
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _HARMLESS = dict.fromkeys((*range(9), *range(10, 32), *range(127, 160)), "�")
-"""Files may hold what steers a terminal."""
+"""Replaces control characters of files, which would change the terminal."""
 _EXAMPLES = """examples:
   creditml diff brave_lamp_x1 calm_reed_y2
   creditml diff A B --patch                      with the lines of code that differ
   creditml diff A B -o json --query steps.train.metrics
   creditml diff JOB/train AGAIN                  a step with what `creditml step run` made of it
-  creditml diff LOCAL CLOUD --backend azureml    what isn't here is pulled from Azure ML first
+  creditml diff LOCAL CLOUD --backend azureml    jobs that aren't here are pulled from Azure ML first
 
 Exit codes, as diff has them: 0 nothing differs, 1 something does, 2 trouble. Times and backends are shown,
-and don't count."""
+but don't count as differences."""
 
 
 def main(command: str, words: list[str]) -> int:
@@ -54,7 +54,7 @@ def main(command: str, words: list[str]) -> int:
         return _diff(arguments)
     except UsageError:
         raise
-    except CreditMLError as error:  # 1 would say that something differs
+    except CreditMLError as error:  # exit code 1 means that something differs
         print(f"creditml: {error}", file=sys.stderr)
         return _TROUBLE
 
@@ -75,10 +75,10 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 
 def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> None:
-    """See that a job is here.
+    """Make sure that a job is in the local workspace, and pull it if it is one of Azure ML.
 
     Raises:
-        NotFound: it isn't, and can't be pulled.
+        NotFound: it isn't there, and can't be pulled.
     """
     try:
         if not workspace.exists:
@@ -86,7 +86,7 @@ def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> Non
         record = workspace.jobs.get(name.partition("/")[0])
     except NotFound as error:
         if not _azure_is_meant(arguments):
-            message = f"{error}\nOf a job in Azure ML, add --backend azureml, or bring it here: creditml pull {name}"
+            message = f"{error}\nFor a job in Azure ML, add --backend azureml, or bring it here: creditml pull {name}"
             raise NotFound(message) from None
         from creditml.cli.pull import bring
 
@@ -95,14 +95,14 @@ def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> Non
         from creditml.history.life import settle
 
         root = workspace.jobs.get(settle(workspace, record).root)
-        if root.backend == AZURE and not root.ended:  # as it was last seen from here
+        if root.backend == AZURE and not root.ended:  # the record is how it was last seen from here
             from creditml.cli.pull import bring
 
             bring(workspace, arguments, root.name)
 
 
 def _azure_is_meant(arguments: argparse.Namespace) -> bool:
-    """Whether a job that isn't here is to be looked for in Azure ML."""
+    """Whether flags or settings say that a job which isn't here is to be pulled from Azure ML."""
     from creditml.config import read_config
 
     return bool(target_of(arguments)) or (arguments.backend or read_config().backend) == AZURE

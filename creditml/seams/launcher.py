@@ -101,7 +101,7 @@ class Running(Protocol):
         ...
 
     def kill(self) -> None:
-        """End the whole tree by force (SIGKILL), and return at once. Calling it again, or too late, does nothing."""
+        """End the whole tree by force (SIGKILL), and return at once. This does nothing if the tree has ended."""
         ...
 
 
@@ -117,13 +117,13 @@ class Launcher(Protocol):
     hosts: tuple[str, ...]
 
     def get_ready(self) -> None:
-        """Expect a start soon: what can be done before its command is known is best done now, beside other work."""
+        """Prepare for a start that comes soon, as far as that is possible before its command is known."""
         ...
 
     def see(self, root: str) -> str:
         """Return the path under which a step sees its root.
 
-        Has only characters that bash takes as they are, unquoted: what is rendered into a command must not be split.
+        It has only characters that bash takes unquoted, since it is rendered into commands and must not be split.
         """
         ...
 
@@ -131,12 +131,12 @@ class Launcher(Protocol):
         """Start a command, and return at once.
 
         Raises:
-            BackendError: It can't be started; the message says what to mend.
+            BackendError: It can't be started; the message says what to do.
         """
         ...
 
     def close(self) -> None:
-        """Kill what runs still, and give everything back. Calling it again does nothing."""
+        """Kill all commands that are still running, and give everything back. Calling it again does nothing."""
         ...
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""What every launcher looks at and makes on disk before a step starts."""
+"""What every launcher checks, and makes on disk, before a step starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_COMMAND = 128 * 1024 - 1  # bytes; Linux: MAX_ARG_STRLEN, less the zero
 
 
 def check_step(step: Step) -> None:
-    """Look for what would keep a step from starting.
+    """Check that a step can start: its folders, and the length of its command.
 
     Raises:
         BackendError: It can't be started.
@@ -28,27 +28,27 @@ def check_step(step: Step) -> None:
     try:
         size = len(os.fsencode(step.command))
     except UnicodeEncodeError as error:
-        message = f"{step.run_id}: the command has a character that no text can have: {error}"
+        message = f"{step.run_id}: the command has a character that can't be encoded: {error}"
         raise BackendError(message) from error
     if size > _LONGEST_COMMAND:
         message = (
             f"{step.run_id}: the command has {size:,} bytes, and Linux takes {_LONGEST_COMMAND:,}:"
-            " put what is long into a file, and name the file"
+            " put the long part into a file, and pass the file's name"
         )
         raise BackendError(message)
 
 
-def clear_the_way(step: Step) -> None:
-    """See to it that what a step reads can appear in its root: as a mount, or as a link.
+def make_mount_places(step: Step) -> None:
+    """Make the places in a step's root where its inputs will be mounted or linked.
 
     Raises:
-        BackendError: Something isn't there, or can't be made to appear.
+        BackendError: An input doesn't exist, or its place can't be made.
     """
     root = os.path.normpath(step.root)
     for mount in step.mounts:
         link = os.path.normpath(os.path.join(root, mount.target))
         if not link.startswith(root.rstrip("/") + "/"):
-            message = f"{step.run_id}: {mount.target} lies outside of the step's folder: choose a path within it"
+            message = f"{step.run_id}: {mount.target} is outside of the step's folder: choose a path within it"
             raise BackendError(message)
         if not os.path.exists(mount.source):
             message = f"{step.run_id}: its input {mount.source} isn't there: was it moved while the job ran?"
@@ -67,7 +67,7 @@ def _clear(link: str, source: str) -> None:
 
 
 def _is_in_place(link: str, source: str) -> bool:
-    """Whether the source was there already, as a link or as something empty to mount it on: from an earlier step."""
+    """Whether an earlier step has left the place: a link to the source, or something empty to mount it on."""
     if os.path.islink(link):
         return os.path.realpath(link) == os.path.realpath(source)
     if os.path.isdir(source):
