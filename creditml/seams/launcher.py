@@ -1,4 +1,4 @@
-"""The seam `Launcher`: one rendered command on this machine."""
+"""The protocol `Launcher`, which a backend implements to run a step's command on this machine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class Mount(NamedTuple):
-    """A file or folder of this machine that a step reads, and must not change.
+    """A file or folder of this machine that a step may read, but not change.
 
-    `target` is where the step sees it, relative to the step's root; folders above it are made.
+    `target` is the path under which the step sees it, relative to the step's root; missing parent folders are created.
     """
 
     source: str
@@ -25,15 +25,16 @@ class Step(NamedTuple):
     """One rendered command, ready to start.
 
     Attributes:
-        run_id: The step's run, for messages and labels.
-        command: What follows `bash -c`.
-        root: The step's folder on this machine, with `cwd` in it already made; the step may always write there.
-        cwd: The folder the command starts in, relative to `root`.
-        env: The whole environment: nothing else is inherited (but bash adds its own, and a launcher may add a marker).
-        mounts: What the step reads.
+        run_id: The id of the step's run, for messages and labels.
+        command: The argument of `bash -c`.
+        root: The step's folder on this machine; `cwd` exists in it. The step may always write there.
+        cwd: The folder in which the command starts, relative to `root`.
+        env: All environment variables of the command. It inherits no others, but bash adds its own ones, and a launcher
+            may add one to mark its processes.
+        mounts: The files and folders that the step reads.
         protected: Further files and folders that the step must not write into, such as the workspace.
-        writable: Files and folders outside its root that it may write all the same: outputs with a place of their own.
-        log: The file that stdout and stderr are both appended to, as they come; its folder exists.
+        writable: Files and folders outside `root` that the step may write, such as outputs with an explicit path.
+        log: The file to which stdout and stderr are appended as they are written; its folder exists.
         image: The image to run in, for launchers that run containers.
         resources: The spec's `resources` (`shm_size`, `docker_args`), for launchers that run containers.
     """
@@ -52,13 +53,13 @@ class Step(NamedTuple):
 
 
 class Exit(NamedTuple):
-    """How a command ended. Whatever is unknown is a failure, never a success.
+    """How a command ended. If that is unknown, it counts as a failure, never as a success.
 
     Attributes:
-        code: The exit code, or None if there is none (killed by a signal, or nobody knows).
-        signal: The number of the signal that killed it.
-        out_of_memory: The system killed it for want of memory, by the system's own account.
-        vanished: What watched over it is gone, so that nobody can tell how it ended.
+        code: The exit code; None if the command was killed by a signal, or if its end is unknown.
+        signal: The number of the signal that killed the command.
+        out_of_memory: Whether the system reports that it killed the command because memory ran out.
+        vanished: Whether the process or container that watched over the command is gone, so that its end is unknown.
     """
 
     code: int | None
@@ -73,57 +74,63 @@ class Exit(NamedTuple):
 
 
 class Running(Protocol):
-    """A command that was started, with the whole tree of processes that it starts in turn."""
+    """A command that was started, together with all processes that it starts directly or indirectly."""
 
     def fileno(self) -> int:
         """Return a descriptor that becomes readable when the command has ended, and not before.
 
-        Take it out of every selector before calling `exit`, which gives it up: its number may then be used again.
+        Unregister it from every selector before calling `exit`, which closes it: the system may then use its number for
+        another file.
         """
         ...
 
     def exit(self) -> Exit:
-        """Say how the command ended, and forget it; later calls give the same answer.
+        """Wait until the command has ended, release its resources, and return how it ended.
 
-        Waits if it runs still. When this returns, no process of the step is left that could write into an output, a
-        background child or a daemon included.
+        When this returns, no process of the step is left that could write into an output, not even a background process
+        or a daemon. Later calls return the same result.
 
         Raises:
-            BackendError: The command could not be started after all.
+            BackendError: It turned out only after `start` had returned that the command can't be started.
         """
         ...
 
     def terminate(self) -> None:
-        """Ask every process of the tree to end (SIGTERM), and return at once.
+        """Ask all processes of the command to end (SIGTERM), and return at once.
 
-        The command counts as ended when the last of them has; `kill` is for those that won't.
+        The command has ended when the last of them has ended; `kill` ends processes that ignore the signal.
         """
         ...
 
     def kill(self) -> None:
-        """End the whole tree by force (SIGKILL), and return at once. This does nothing if the tree has ended."""
+        """Kill all processes of the command (SIGKILL), and return at once; does nothing if the command has ended."""
         ...
 
 
 class Launcher(Protocol):
-    """Starts commands on this machine. Not for use from several threads at once.
+    """Starts commands on this machine. Must not be used from several threads at the same time.
 
     Attributes:
-        isolated: Whether a step sees nothing of this machine (programs, folders, variables) but what its `Step` holds.
-        hosts: Names, besides those of the loopback interface, under which steps reach servers of this machine.
+        isolated: Whether a step sees only what its `Step` contains, and no other programs, folders or environment
+            variables of this machine.
+        hosts: Host names, besides those of the loopback interface, under which steps reach servers on this machine.
     """
 
     isolated: bool
     hosts: tuple[str, ...]
 
     def get_ready(self) -> None:
-        """Prepare for a start that comes soon, as far as that is possible before its command is known."""
+        """Prepare for a start that will follow soon.
+
+        The runner calls this while it still has other work, so that preparations that don't depend on the command take
+        no time when the command is started.
+        """
         ...
 
     def see(self, root: str) -> str:
-        """Return the path under which a step sees its root.
+        """Return the path under which a step sees its folder `root`.
 
-        It has only characters that bash takes unquoted, since it is rendered into commands and must not be split.
+        The path has only characters that bash does not interpret, because it is inserted into commands without quotes.
         """
         ...
 
@@ -131,12 +138,12 @@ class Launcher(Protocol):
         """Start a command, and return at once.
 
         Raises:
-            BackendError: It can't be started; the message says what to do.
+            BackendError: The command can't be started; the message says what to do.
         """
         ...
 
     def close(self) -> None:
-        """Kill all commands that are still running, and give everything back. Calling it again does nothing."""
+        """Kill all commands that are still running, and release all resources. Calling it again does nothing."""
         ...
 
     def __enter__(self) -> Self:

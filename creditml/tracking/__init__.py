@@ -1,14 +1,16 @@
-"""MLflow for the jobs of a workspace: an outbox that the runner writes, and one server that knows MLflow.
+"""MLflow tracking for the jobs of a workspace.
 
-    outbox   what the runner wants MLflow to know, as rows in workspace.db          runner
-    client   a listening socket; starts or joins the server when a step connects    runner
-    lease    how runners and the server find each other                             both
-    server   MLflow's application; drain and schema reach into its database         server process
-    store    what MLflow has recorded, read without MLflow                          anyone
-    mirror   a run's logged models, shown among its artifacts                       anyone
-    ui       MLflow's pages                                                         anyone
+Importing MLflow takes more than a second, so the runner never does. It writes what MLflow should record to an outbox (a
+table in workspace.db), and one server process per workspace, which imports MLflow, records it.
 
-Importing this package is cheap. MLflow is imported in the server's process only.
+    module   what it does                                                           where it runs
+    outbox   rows in workspace.db: what the runner wants MLflow to record           runner
+    client   the listening socket; starts or joins the server when a step connects  runner
+    lease    how runners and the server find each other and exchange messages       runner and server
+    server   MLflow's application; drain and schema access its database             server
+    store    reads MLflow's database without importing MLflow                       any process
+    mirror   copies a run's logged models to its artifacts                          any process
+    ui       serves MLflow's pages                                                  any process
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import what few need when it is needed."""
+    """Import rarely used functions only when they are used."""
     if name == "mirror_logged_models":
         from creditml.tracking.mirror import mirror_logged_models
 

@@ -1,4 +1,4 @@
-"""The runner's side of the tracking server: a listening socket now, a server when somebody connects to it."""
+"""The runner's side of tracking: it listens at once, and starts the server only when a step connects."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _ATTEMPTS = 3
-"""How many servers in a row may vanish without having served, until no further one is started."""
+"""After so many servers in a row that died before they served, no further one is started."""
 _BACKLOG = 1024
 _LOG_TAIL = 12
-"""Lines of the server's log in a failure message, if the server could not say why."""
+"""How many lines of the server's log go into the message if the server did not report why it failed."""
 _MAX_LOG = 1 << 20
-"""Bytes after which a log is put aside when a server starts."""
+"""The size in bytes above which an old log is renamed when a server starts."""
 _BUFFER = 65536
 _ANSWER_TIMEOUT = 5.0
-"""Seconds that a step has to send its request once the server has failed."""
+"""Seconds to wait for a step's request, after the server has failed, before it gets the answer."""
 
 
 class Tracking:
-    """A runner's access to the workspace's MLflow server, made for a selector loop: nothing but `sync` waits.
+    """A runner's access to the workspace's MLflow server, for use in a selector loop: only `sync` blocks.
 
-    Register it with a selector (it has a `fileno`) and call `attend` whenever it is readable. A step's first
-    connection then starts the server, or joins the one that another runner started; until it serves, connections wait
-    in the backlog. A server that dies is replaced at the next connection. A forked child must `close` its copy, else
-    the lease outlives the runner.
+    Register the object with a selector (it has a `fileno`), and call `attend` whenever it is readable. The first
+    connection of a step then starts the server, or joins the server that another runner started. Until the server is
+    ready, connections wait in the socket's backlog. A server that dies is replaced at the next connection.
+
+    A forked child must `close` its copy; otherwise the server believes that the runner is still alive.
     """
 
     def __init__(self, root: Path, *, port: int = 0, allowed_hosts: Sequence[str] = ()) -> None:
@@ -47,9 +48,9 @@ class Tracking:
 
         Args:
             root: The workspace folder, `.creditml`.
-            port: A fixed port, else any free one.
+            port: The port; 0 for any free one.
             allowed_hosts: Host names, besides those of the loopback interface, under which steps may reach the server.
-                They count if this runner is the one that starts it.
+                They are used only if this runner starts the server.
 
         Raises:
             OSError: The port is taken.
@@ -67,27 +68,27 @@ class Tracking:
         self._attempts = 0
         self._requests = 0
         self._answer = (0, True)
-        """The number of the last DRAIN that was answered, and whether it was done."""
+        """The number of the last DRAIN message that was answered, and whether draining succeeded."""
         self._closed = threading.Event()
         self.ready = False
-        """The server serves this runner's socket."""
+        """Whether the server is serving this runner's socket."""
         self.used = False
-        """A server has served this socket at some time; until then, no step can have told MLflow anything."""
+        """Whether a server has ever served this socket; if not, no step can have logged anything."""
         self.failure: str | None = None
-        """Why the server can't start. The steps get it as the answer to their requests."""
+        """Why the server can't start, or None. Steps get this text as the answer to their requests."""
 
     @property
     def uri(self) -> str:
-        """MLFLOW_TRACKING_URI for the steps."""
+        """The value of MLFLOW_TRACKING_URI for steps."""
         return self._uri
 
     def fileno(self) -> int:
-        """A descriptor that stays the same for life; readable when `attend` has something to do."""
+        """The descriptor to watch: it never changes, and is readable when `attend` should be called."""
         # An epoll or kqueue object can itself be watched; the type stubs leave `fileno` out because `select` has none.
         return cast("selectors.EpollSelector", self._selector).fileno()
 
     def attend(self) -> None:
-        """Start the server if a step connects; hear what the server says; notice that it died."""
+        """Start the server if a step has connected, read the server's messages, and notice whether the server died."""
         if self._lease is None:
             if _readable(self._listener, 0):
                 self.start()
@@ -106,7 +107,10 @@ class Tracking:
                 self._answer = message.number, message.word == lease.DRAINED
 
     def start(self) -> None:
-        """Start the workspace's server or join it. Returns at once; does nothing if that is done, or has failed."""
+        """Start the workspace's server, or join it if it is running; returns without waiting for it.
+
+        Does nothing if this was done before, or if the server can't start.
+        """
         if self._lease or self.failure:
             return
         self._attempts += 1
@@ -123,16 +127,16 @@ class Tracking:
 
     @property
     def started(self) -> bool:
-        """A server was started or joined, and has not been seen to die."""
+        """Whether a server was started or joined, and its death has not been noticed."""
         return self._lease is not None
 
     def alive(self) -> bool:
-        """Whether there is a server now, serving or about to."""
+        """Whether there is a server now, which is serving or still starting."""
         self.attend()
         return self.started
 
     def poke(self) -> None:
-        """Let the server drain the outbox now. By itself it does so before it answers a request, and when it ends."""
+        """Ask the server to drain the outbox now. Otherwise it does so before it answers a request, and at its end."""
         if self._lease:
             self._lease.send(Message(lease.DRAIN))
 
@@ -143,7 +147,7 @@ class Tracking:
             timeout: The longest wait, in seconds.
 
         Returns:
-            Whether it has. True at once if no server serves yet: it will drain before it does.
+            Whether the outbox was drained. True at once if no server is ready yet: a server drains before it serves.
         """
         if not self._lease or not self.ready:
             return True
@@ -157,9 +161,11 @@ class Tracking:
         return self._answer == (self._requests, True)
 
     def close(self) -> None:
-        """Give the lease up. The server drains the outbox and ends when nobody else holds one."""
+        """Give up the lease. When the last runner has done so, the server drains the outbox and ends."""
         self._closed.set()
-        self._selector.close()  # nothing is unregistered: a forked child shares the kernel's list with its parent
+        # Closed without unregistering: a forked child shares the kernel's list of watched descriptors with its parent,
+        # so unregistering in the child would make the parent blind.
+        self._selector.close()
         if self._lease:
             self._lease.close()
             self._lease = None
@@ -168,7 +174,7 @@ class Tracking:
             self._starter.wait()
 
     def __enter__(self) -> Tracking:  # noqa: PYI034  Self would need typing_extensions on Python 3.10
-        """Close it at the end of a with statement."""
+        """Return the object itself, which is closed at the end of the `with` statement."""
         return self
 
     def __exit__(
@@ -178,7 +184,7 @@ class Tracking:
         self.close()
 
     def _spawn(self) -> Channel:
-        """Start a server that inherits a control socket, and connect to that. The mutex is held."""
+        """Start a server that inherits a control socket, and connect to that socket. The caller holds the mutex."""
         import subprocess  # 3 ms, and many jobs need no server
 
         log = lease.log(self._root)
@@ -192,9 +198,9 @@ class Tracking:
                 raise OSError(message)
             self._log_start = output.tell()
             command = [sys.executable, "-m", "creditml.tracking.server", str(self._root), str(control.fileno())]
-            self._starter = subprocess.Popen(  # ends as soon as the server is a process of its own
+            self._starter = subprocess.Popen(  # this process forks the server, and ends at once
                 [*command, *self._allowed_hosts],
-                cwd=lease.folder(self._root),  # never a folder of the user's, whose modules could be taken for MLflow's
+                cwd=lease.folder(self._root),  # not the user's folder, whose modules could hide MLflow's
                 pass_fds=[control.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -204,16 +210,16 @@ class Tracking:
         return channel
 
     def _lose(self) -> None:
-        """The server is gone: wait for the next connection, unless none of them lives long enough to serve."""
+        """The server has died: wait for the next connection, or give up after several servers that never served."""
         if self._attempts >= _ATTEMPTS:
             self._fail(self._last_words())
         else:
             self._release(self._listener)
 
     def _fail(self, reason: str) -> None:
-        """Give up for good, and answer every connection with the reason."""
+        """Start no further server, and answer every connection with the reason."""
         log = lease.log(self._root)
-        self.failure = f"MLflow's server can't start, so steps can't log to it: {reason}\nIts log is {log}"
+        self.failure = f"MLflow's server can't start, so steps can't log to MLflow: {reason}\nThe server's log is {log}"
         self._release(None)
         arguments = self._listener.dup(), self.failure, self._closed
         threading.Thread(target=_refuse, args=arguments, daemon=True).start()
@@ -235,11 +241,11 @@ class Tracking:
         self._watched = wanted
 
     def _last_words(self) -> str:
-        """Why the server ended: in its own words, or the end of its log."""
+        """Why the server ended: the reason that it wrote, or else the end of its log."""
         try:
             text = lease.log(self._root).read_bytes()[self._log_start :].decode(errors="replace").strip()
         except OSError as error:
-            return f"nobody knows why ({error})"
+            return f"its log can't be read ({error})"
         _, found, reason = text.rpartition(lease.REASON)
         return reason if found else "\n".join(text.splitlines()[-_LOG_TAIL:])
 
@@ -251,7 +257,10 @@ def _readable(source: socket.socket | Channel, timeout: float) -> bool:
 
 
 def _refuse(listener: socket.socket, reason: str, closed: threading.Event) -> None:
-    """Answer requests with an error that MLflow's clients show. On 5xx or refusal they would try again for minutes."""
+    """Answer all requests with an error that MLflow's clients show to the user.
+
+    If the connection were refused, or the status were 5xx, MLflow's clients would retry for minutes.
+    """
     body = json.dumps({"error_code": "INVALID_STATE", "message": reason}).encode()
     head = "HTTP/1.1 424 Failed Dependency\r\nContent-Type: application/json\r\nConnection: close\r\n"
     answer = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -265,6 +274,7 @@ def _refuse(listener: socket.socket, reason: str, closed: threading.Event) -> No
                     connection.recv(_BUFFER)
                     connection.sendall(answer)
                     connection.shutdown(socket.SHUT_WR)
-                    # A request left unread would reset the connection, and the client might lose the answer.
+                    # Read the request to its end: closing with unread data resets the connection, and the answer may
+                    # be lost.
                     while connection.recv(_BUFFER):
                         pass

@@ -1,7 +1,9 @@
-"""From the outbox into MLflow's database, through MLflow's own classes. No API of MLflow takes a chosen run id.
+"""Moves the outbox's rows into MLflow's database, through MLflow's own table classes.
 
-Draining may stop anywhere and be done again: a row leaves the outbox after MLflow's commit, and each step leaves
-things as they are if they are so already.
+MLflow's API can't be used for that, because none of its functions accepts a chosen run id.
+
+Draining can be interrupted anywhere and repeated: a row is deleted from the outbox only after the commit of MLflow's
+database, and applying a row a second time changes nothing.
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
     from creditml.tracking.outbox import Outbox, Row
 
 OWNED_TAG = "mlflow.creditml.run"
-"""What the engine said of a run that it owns: [name, parent, root] as JSON."""
+"""The tag that keeps what the engine recorded about its own run: [name, parent, root] as JSON."""
 
 _BATCH = 1000
 _CHUNK = 500
-"""SQLite's oldest limit for the variables of a statement is 999."""
+"""Values per SQL statement; old versions of SQLite allow at most 999."""
 
 _log = logging.getLogger("creditml.tracking")
 
@@ -47,19 +49,19 @@ class End(NamedTuple):
 
 
 class Drain:
-    """Empties the outbox. Any thread may call it; one drains, the others wait until the outbox is empty."""
+    """Drains the outbox into MLflow's database. Any thread may call it; one drains while the others wait."""
 
     def __init__(self, outbox: Outbox, engine: Engine) -> None:
-        """Drain `outbox` into the database of `engine`."""
         self._outbox = outbox
         self._engine = engine
         self._lock = threading.Lock()
 
     def run(self) -> None:
-        """Drain what is there.
+        """Drain all rows that are in the outbox.
 
         Raises:
-            Exception: A database is locked for long, the disk is full, MLflow is not as expected. The rows are kept.
+            Exception: A database stays locked, the disk is full, or MLflow's tables are not as expected. The rows that
+                were not applied are kept.
         """
         with self._lock:
             while rows := self._outbox.rows(_BATCH):
@@ -67,7 +69,7 @@ class Drain:
                 self._outbox.discard(rows[-1].seq)
 
     def close(self) -> None:
-        """Put what is in the write-ahead log into MLflow's database file, so that it can be copied alone."""
+        """Move the write-ahead log into MLflow's database file, so that a copy of this one file is complete."""
         with self._lock, self._engine.connect() as db:
             db.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
 
@@ -75,10 +77,10 @@ class Drain:
         try:
             with self._engine.begin() as db:
                 db.execute(text("PRAGMA busy_timeout = 20000"))
-                db.execute(text("BEGIN IMMEDIATE"))  # nobody writes between what is looked up and what is written
+                db.execute(text("BEGIN IMMEDIATE"))  # keeps other writers out between the lookups and the writes
                 _Batch(db).apply(rows)
         except (ValueError, KeyError, OverflowError, IntegrityError, DataError):
-            if len(rows) == 1:  # what can't be said in MLflow must not keep the others waiting for ever
+            if len(rows) == 1:  # a row that MLflow can't store must not block the other rows for ever
                 _log.exception("Dropped from the outbox: %s", rows[0])
                 return
             for row in rows:
@@ -86,7 +88,7 @@ class Drain:
 
 
 class _Batch:
-    """Rows that become one transaction."""
+    """Applies rows of the outbox in one transaction."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
@@ -120,11 +122,14 @@ class _Batch:
         self._tag({run.run_id: _first_tags(run) for run in runs})
 
     def _experiment(self, name: str, wanted: int) -> int:
-        """Find, make or restore the experiment `name`; it has another id if somebody else made it meanwhile."""
+        """Find, create or restore the experiment `name`, and return its id.
+
+        The id differs from `wanted` if a script has created the experiment in the meantime.
+        """
         ids = select(_EXPERIMENTS.c.experiment_id)
         known = self._db.scalar(ids.where(_EXPERIMENTS.c.name == name))
         if known is None:
-            known = self._db.scalar(ids.where(_EXPERIMENTS.c.experiment_id == wanted))  # it was renamed meanwhile
+            known = self._db.scalar(ids.where(_EXPERIMENTS.c.experiment_id == wanted))  # it was renamed
         if known is None:
             location = f"mlflow-artifacts:/.mlflow/{wanted}"
             self._db.execute(insert(_EXPERIMENTS).values(experiment_id=wanted, name=name, artifact_location=location))
@@ -157,7 +162,7 @@ class _Batch:
             self._update(run_id, status=end.status, end_time=end.time)
 
     def _adopt(self, owned: Mapping[str, _Owned]) -> None:
-        """Become the parent of the runs that these runs' scripts made, if they have none."""
+        """Make each run the parent of the runs that its script created, if these have no parent."""
         made: dict[str, str] = {}
         for chunk in _chunks(owned):
             query = select(_TAGS.c.run_uuid, _TAGS.c.value).where(_TAGS.c.key == CONTEXT_TAG, _TAGS.c.value.in_(chunk))
@@ -166,7 +171,7 @@ class _Batch:
         self._tag({run_id: {PARENT_TAG: made[run_id], ROOT_TAG: owned[made[run_id]].root} for run_id in orphans})
 
     def _left_running(self, ended: Mapping[str, End]) -> dict[str, End]:
-        """The runs below ended ones that are still going, each with the end of its nearest ended ancestor."""
+        """The unfinished runs below runs that have ended, each with the end of its nearest ended ancestor."""
         if not ended:
             return {}
         going = select(_RUNS.c.run_uuid).where(_RUNS.c.status.in_(("RUNNING", "SCHEDULED")))
@@ -191,14 +196,14 @@ class _Batch:
         return ends
 
     def _known(self, run_ids: Iterable[str]) -> set[str]:
-        """Those of the runs that MLflow has."""
+        """The runs among these that exist in MLflow."""
         known: set[str] = set()
         for chunk in _chunks(run_ids):
             known.update(self._db.scalars(select(_RUNS.c.run_uuid).where(_RUNS.c.run_uuid.in_(chunk))))
         return known
 
     def _tags(self, key: str, run_ids: Iterable[str]) -> dict[str, str]:
-        """The value of a tag for those of the runs that have it."""
+        """The value of a tag for each of these runs that has the tag."""
         values: dict[str, str] = {}
         for chunk in _chunks(run_ids):
             query = select(_TAGS.c.run_uuid, _TAGS.c.value).where(_TAGS.c.key == key, _TAGS.c.run_uuid.in_(chunk))
@@ -210,7 +215,7 @@ class _Batch:
 
 
 class _Owned(NamedTuple):
-    """What the engine said of a run, kept in a tag of it."""
+    """What the engine recorded about its own run; kept in the tag OWNED_TAG, so that scripts' changes can be undone."""
 
     name: str
     parent: str | None
@@ -218,7 +223,7 @@ class _Owned(NamedTuple):
 
     @classmethod
     def parse(cls, value: str) -> _Owned | None:
-        """Read the tag; None if a script has tampered with it."""
+        """Read the tag's value; None if a script has overwritten it."""
         try:
             return cls(*json.loads(value))
         except (ValueError, TypeError):
@@ -231,7 +236,7 @@ class _Owned(NamedTuple):
 
 def _run(payload: dict[str, Any]) -> Run:
     if payload.keys() != set(Run._fields):
-        message = f"a run of another version of creditml: {sorted(payload)}"
+        message = f"a run with the fields of another version of creditml: {sorted(payload)}"
         raise ValueError(message)
     return Run(**payload)
 
@@ -242,7 +247,7 @@ def _first_tags(run: Run) -> dict[str, str]:
 
 
 def _run_row(run: Run, experiment_id: int) -> dict[str, Any]:
-    """A row such as MLflow's own `create_run` writes."""
+    """The same row that MLflow's own `create_run` writes."""
     return {
         "run_uuid": run.run_id,
         "name": run.name,

@@ -1,12 +1,13 @@
-"""How the runners of a workspace and its one tracking server find each other and talk.
+"""How the runners of a workspace and its one tracking server find each other and exchange messages.
 
-    mlflow/lock          held for the moments in which a runner joins or starts the server, or the server leaves
-    mlflow/server.json   where the control socket of the running server is, and its process id
+    mlflow/lock          the mutex, held for the moment in which a runner joins or starts the server, or the server ends
+    mlflow/server.json   the path of the running server's control socket, and the server's process id
 
-A runner connects to the control socket, hands over its own listening socket, and holds the connection: that is its
-lease. The system closes the connection of a runner that dies, so a lease needs no renewal. The runner that finds no
-server binds the control socket itself and lets the new server inherit it; whoever connects meanwhile waits in its
-backlog.
+A runner connects to the control socket, hands over its own listening socket, and keeps the connection open: the open
+connection is its lease. The system closes the connection of a runner that dies, so leases need no renewal.
+
+A runner that finds no server binds the control socket itself and lets the new server inherit it. So there is no time at
+which the socket can't be reached: runners that connect while the server is starting wait in the socket's backlog.
 """
 
 from __future__ import annotations
@@ -24,29 +25,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVE = "serve"
-"""Runner: serve the listening socket that comes with this message."""
+"""From a runner: serve the listening socket that comes with this message."""
 READY = "ready"
-"""Server: it is being served."""
+"""From the server: the runner's socket is being served."""
 DRAIN = "drain"
-"""Runner: drain the outbox; answered with DRAINED or UNDRAINED and the same number."""
+"""From a runner: drain the outbox. The answer is DRAINED or UNDRAINED with the same number."""
 DRAINED = "drained"
 UNDRAINED = "undrained"
-"""Server: draining failed, the reason is in the log; the rows are kept for another try."""
+"""From the server: draining failed. The reason is in the log, and the rows are kept for another try."""
 FAILED = "failed"
-"""Server: it can't start, the reason is in the log."""
+"""From the server: it can't start. The reason is in the log."""
 
 REASON = "creditml: "
-"""Begins the last words in the log of a server that can't start."""
+"""The prefix of the line in the log in which the server says why it can't start."""
 
 _MAX_SOCKET_PATH = 100
-"""The system's limit for the path of a Unix socket is 104 (macOS) or 108 bytes (Linux)."""
-_TEMPORARY = "/tmp"  # noqa: S108  a folder is made there for this user alone
+"""The longest path of a Unix socket in bytes; the systems allow 104 (macOS) and 108 (Linux)."""
+_TEMPORARY = "/tmp"  # noqa: S108  sockets are put into a new subfolder that only this user can enter
 _BACKLOG = 128
 _BUFFER = 65536
 
 
 class Message(NamedTuple):
-    """One line on a lease."""
+    """A message between a runner and the server: one line, and with SERVE a listening socket."""
 
     word: str
     number: int = 0
@@ -54,27 +55,29 @@ class Message(NamedTuple):
 
 
 class Channel:
-    """Either end of a lease. Nothing here waits."""
+    """The runner's or the server's end of a lease's connection; none of its methods blocks."""
 
     def __init__(self, connection: socket.socket) -> None:
-        """Take over the connection."""
-        connection.setblocking(False)  # noqa: FBT003  takes no keywords
+        connection.setblocking(False)  # noqa: FBT003  the function takes no keywords
         self._connection = connection
         self._received = b""
 
     def fileno(self) -> int:
-        """Readable when there is something to receive."""
+        """The connection's descriptor, which is readable when there is a message."""
         return self._connection.fileno()
 
     def send(self, message: Message) -> None:
-        """Send a message. A peer that is gone shows up in `receive`; one that doesn't read gets no more."""
+        """Send a message; errors are ignored.
+
+        If the other process is gone, the next `receive` tells; if it doesn't read its messages, further ones are lost.
+        """
         data = f"{message.word} {message.number}\n".encode()
         listeners = [message.listener.fileno()] if message.listener else []
         with suppress(OSError):
             socket.send_fds(self._connection, [data], listeners)
 
     def receive(self) -> list[Message] | None:
-        """What has come; None if the peer is gone."""
+        """The messages that have arrived; None if the other process is gone."""
         try:
             data, descriptors, _, _ = socket.recv_fds(self._connection, _BUFFER, 1)
         except BlockingIOError:
@@ -86,12 +89,12 @@ class Channel:
         *complete, self._received = (self._received + data).split(b"\n")
         messages = [Message(word.decode(), int(number)) for word, number in map(bytes.split, complete)]
         for descriptor in descriptors:
-            os.set_inheritable(descriptor, False)  # noqa: FBT003  takes no keywords
+            os.set_inheritable(descriptor, False)  # noqa: FBT003  the function takes no keywords
             messages[-1] = messages[-1]._replace(listener=socket.socket(fileno=descriptor))
         return messages
 
     def close(self) -> None:
-        """End the lease."""
+        """Close the connection, which ends the lease."""
         self._connection.close()
 
 
@@ -101,13 +104,16 @@ def folder(root: Path) -> Path:
 
 
 def log(root: Path) -> Path:
-    """What the server prints."""
+    """The file with what the server prints."""
     return folder(root) / "server.log"
 
 
 @contextmanager
 def mutex(root: Path) -> Iterator[None]:
-    """One at a time may look for a server, start one, or leave; nobody for longer than a process takes to start."""
+    """Hold the lock under which a process may look for a server, start one, or end as one.
+
+    It is never held for longer than it takes to start a process.
+    """
     descriptor = locks.wait_for(folder(root) / "lock")
     try:
         yield
@@ -116,21 +122,21 @@ def mutex(root: Path) -> Iterator[None]:
 
 
 def connect(root: Path) -> Channel | None:
-    """Connect to the running server; None if there is none. Call it under the mutex."""
+    """Connect to the running server; None if there is none. The caller must hold the mutex."""
     path = _recorded(root)
     if path is None:
         return None
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(path)
-    except OSError:  # a server that was killed leaves its record
+    except OSError:  # a server that was killed has left server.json behind
         connection.close()
         return None
     return Channel(connection)
 
 
 def publish(root: Path) -> socket.socket:
-    """Bind a control socket for a new server and record it. Call it under the mutex."""
+    """Bind a control socket for a new server, and record it in server.json. The caller must hold the mutex."""
     if stale := _recorded(root):
         withdraw(root, stale)
     path = f"{_private_folder()}/s"
@@ -142,13 +148,13 @@ def publish(root: Path) -> socket.socket:
 
 
 def sign(root: Path, path: str) -> None:
-    """Add this process to the record of its control socket. Call it under the mutex."""
+    """Add this server's process id to server.json. The caller must hold the mutex."""
     if _recorded(root) == path:
         _write(root, {"control": path, "pid": os.getpid()})
 
 
 def withdraw(root: Path, path: str) -> None:
-    """Remove a control socket, and the record if it is of that one. Call it under the mutex."""
+    """Remove a control socket, and server.json if it names that socket. The caller must hold the mutex."""
     with suppress(OSError):
         if _recorded(root) == path:
             _record(root).unlink()
@@ -161,7 +167,7 @@ def _record(root: Path) -> Path:
 
 
 def _recorded(root: Path) -> str | None:
-    """The control socket of the last server, which need not run any more."""
+    """The control socket in server.json, whose server may have died; None if there is no such record."""
     try:
         return str(json.loads(_record(root).read_bytes())["control"])
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""Models that a run logged, shown among the run's artifacts.
+"""Copies the models that a run logged to the run's artifacts.
 
-MLflow 3 puts the files of `log_model` beside the runs of an experiment, MLflow 2 and Azure ML put them into the run.
-There users look for them: in what a job's download brings, and under
+MLflow 3 stores the files of `log_model` beside the runs of an experiment; MLflow 2 and Azure ML store them in the run.
+Users expect them in the run: in the folder that `job download` makes, and under
 `azureml://jobs/<job>/outputs/artifacts/paths/<model>`.
 """
 
@@ -15,15 +15,15 @@ from tempfile import TemporaryDirectory
 from creditml.tracking import lease, store
 
 _DESCRIPTION = "MLmodel"
-"""The file that describes a model; it names the model's unique id."""
+"""The file that describes a model; it contains the model's unique id."""
 _CHUNK = 1 << 30
 
 
 def mirror_logged_models(root: Path, run_id: str, run_artifacts: Path) -> list[str]:
     """Copy the models that a run logged to `<run_artifacts>/<model name>/`.
 
-    A model comes all at once. If there is such a folder already, what lies in it stays, but for the files of an earlier
-    model of that name, and the file MLmodel comes last. Nothing happens if all is done already.
+    A new model's folder appears with all its files at once. If the folder exists, its files are kept, except those that
+    the model has too, which are replaced; the file MLmodel is written last. A model that was copied before is skipped.
 
     Args:
         root: The workspace folder.
@@ -31,7 +31,7 @@ def mirror_logged_models(root: Path, run_id: str, run_artifacts: Path) -> list[s
         run_artifacts: The run's artifact folder.
 
     Returns:
-        The names of the models that were copied now.
+        The names of the models that this call copied.
     """
     latest = {model.name: model.folder for model in store.logged_models(root, run_id)}
     return [name for name, folder in latest.items() if _mirror(folder, run_artifacts / name, lease.folder(root))]
@@ -65,12 +65,12 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _copy(source: str, target: str) -> str:
-    """Copy a file by reference where the file system can (Btrfs, XFS), else by value."""
+    """Copy a file; file systems that support it (Btrfs, XFS) share its blocks instead of copying them."""
     try:
         with open(source, "rb") as reader, open(target, "wb") as writer:
             while os.copy_file_range(reader.fileno(), writer.fileno(), _CHUNK):
                 pass
-    except (OSError, AttributeError):  # not on this system, or not between these places
+    except (OSError, AttributeError):  # the system can't do that, or not between these two file systems
         shutil.copyfile(source, target)
     shutil.copystat(source, target)
     return target

@@ -1,8 +1,8 @@
-"""The outbox: what the runner wants MLflow to know, kept in workspace.db until the tracking server has told MLflow.
+"""The outbox: a table in workspace.db with what MLflow should record, until the tracking server has recorded it.
 
-No API of MLflow takes a chosen run id, and importing MLflow costs more than a second. So the runner appends rows
-here, in the same transaction as its own records, and the server (`creditml.tracking.drain`) turns them into runs
-before it serves.
+No function of MLflow's API accepts a chosen run id, and importing MLflow takes more than a second. So the runner
+appends rows here, in the same transaction as its own records, and the server (`creditml.tracking.drain`) turns the rows
+into MLflow's runs before it answers a request.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ RUN_NAME_TAG = "mlflow.runName"
 PARENT_TAG = "mlflow.parentRunId"
 ROOT_TAG = "mlflow.rootRunId"
 CONTEXT_TAG = "mlflow.creditml.step"
-"""On a run that a step's script made itself: the step's run id. MLflow's UI hides tags named `mlflow.*`."""
+"""A tag of runs that a step's script created itself: the step's run id. MLflow's UI hides tags named `mlflow.*`."""
 
 _BUSY_TIMEOUT = 30.0
-"""Seconds to wait for another writer of workspace.db."""
+"""Seconds to wait for another process that is writing to workspace.db."""
 
 
 class Run(NamedTuple):
-    """A run that the engine owns: name, parent and final status are the engine's, whatever a script does to them."""
+    """A run of a job or step; if a script changes its name, parent or status, that is undone when the step ends."""
 
     run_id: str
     name: str
@@ -40,7 +40,7 @@ class Run(NamedTuple):
     """From `creditml.tracking.experiment_id`."""
     parent: str | None
     root: str
-    """The run at the top of the tree; for a job without a parent, its own id."""
+    """The id of the run at the top of the tree; for a submitted job, its own id."""
     start_time: int
     """Milliseconds since the epoch."""
     artifact_uri: str
@@ -50,34 +50,34 @@ class Run(NamedTuple):
 
 
 def begin_run(db: sqlite3.Connection, run: Run) -> None:
-    """Ask for a run that is RUNNING, in the caller's transaction."""
+    """Record in the caller's transaction that MLflow should create a run with the status RUNNING."""
     _append(db, "begin", {**run._asdict(), "tags": dict(run.tags)})
 
 
 def end_run(db: sqlite3.Connection, run_id: str, status: MLflowStatus, end_time: int) -> None:
-    """Ask for a run's final status, in the caller's transaction.
+    """Record in the caller's transaction that MLflow should end a run.
 
-    It wins over what the script set, and runs below it that are still going end likewise. Its name, parent and root
-    become again what `begin_run` said.
+    The status replaces the one that the script has set. Unfinished runs below this run get the same status and end. The
+    run's name, parent and root are set again to the values that `begin_run` gave.
 
     Args:
         db: workspace.db.
         run_id: The run.
-        status: MLflow's word, see `creditml.statuses.MLFLOW`.
+        status: The final status in MLflow's terms, see `creditml.statuses.MLFLOW`.
         end_time: Milliseconds since the epoch.
     """
     _append(db, "end", {"run_id": run_id, "status": status, "end_time": end_time})
 
 
 def tag_run(db: sqlite3.Connection, run_id: str, tags: Mapping[str, str]) -> None:
-    """Ask for tags on a run, in the caller's transaction."""
+    """Record in the caller's transaction that MLflow should set tags on a run."""
     _append(db, "tag", {"run_id": run_id, "tags": dict(tags)})
 
 
 def run_context(run_id: str, root_run_id: str) -> str:
-    """The value of MLFLOW_RUN_CONTEXT that makes runs which a step's script creates children of the step's run.
+    """The value of MLFLOW_RUN_CONTEXT for a step: it makes the runs that the script creates children of the step's run.
 
-    MLflow's clients give these tags to each run that they make; a run started with `nested=True` keeps its own parent.
+    MLflow's clients set these tags on every run that they create; one started with `nested=True` keeps its own parent.
     """
     return json.dumps({PARENT_TAG: run_id, ROOT_TAG: root_run_id, CONTEXT_TAG: run_id})
 
@@ -87,7 +87,7 @@ def _append(db: sqlite3.Connection, op: str, payload: dict[str, object]) -> None
 
 
 class Row(NamedTuple):
-    """One wish."""
+    """One row: an operation (`begin`, `tag` or `end`) and its arguments as JSON."""
 
     seq: int
     op: str
@@ -98,20 +98,23 @@ class Outbox:
     """The server's end of the outbox. Only one thread may use it at a time."""
 
     def __init__(self, path: Path) -> None:
-        """Read from workspace.db at `path`, which need not be there yet."""
+        """Use workspace.db at `path`, which need not exist yet."""
         self._path = path
         self._db: sqlite3.Connection | None = None
 
     def pending(self) -> bool:
-        """Whether there is anything to do (some 10 microseconds)."""
+        """Whether there are any rows (takes about 10 microseconds)."""
         return bool(self._select("SELECT seq, op, payload FROM outbox LIMIT 1"))
 
     def rows(self, limit: int) -> list[Row]:
-        """The oldest rows."""
+        """The oldest rows, at most `limit` of them."""
         return self._select("SELECT seq, op, payload FROM outbox ORDER BY seq LIMIT ?", limit)
 
     def discard(self, last: int) -> None:
-        """Forget the rows up to `last`. SQLite's writers take turns, so no lower number can turn up later."""
+        """Delete the rows up to number `last`.
+
+        SQLite has one writer at a time, so a row with a lower number can't be committed later and be lost here.
+        """
         if self._db:
             self._db.execute("DELETE FROM outbox WHERE seq <= ?", (last,))
 
@@ -129,6 +132,6 @@ class Outbox:
         try:
             return list(map(Row._make, self._db.execute(statement, parameters)))
         except sqlite3.OperationalError as error:
-            if "no such table" in str(error):  # the workspace's first migration is still to come
+            if "no such table" in str(error):  # the workspace's database has not been set up yet
                 return []
             raise

@@ -1,7 +1,7 @@
-"""MLflow's database: made from a template, brought up to date after a backup, opened through MLflow.
+"""Creates MLflow's database, upgrades it after a backup, and opens it through MLflow.
 
-Making one means running all of MLflow's migrations (about a second). What comes out depends on nothing but MLflow's
-version, so it is kept in the user's cache folder and copied.
+A new database needs all of MLflow's migrations, which take about a second. The result depends only on MLflow's version,
+so it is kept in the user's cache folder as a template and copied from there.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _log = logging.getLogger("creditml.tracking")
 
 
 def open_store(folder: Path) -> Engine:
-    """Make MLflow's database in `folder` ready, and MLflow use it.
+    """Create or upgrade MLflow's database in `folder`, and configure MLflow to use it.
 
     Raises:
-        CreditMLError: It was written by a newer MLflow.
+        CreditMLError: The database was written by a newer MLflow.
     """
     database = folder / "mlflow.db"
     if database.exists():
@@ -43,7 +43,7 @@ def open_store(folder: Path) -> Engine:
     else:
         _create(database)
     handlers.initialize_backend_stores()
-    store = cast("SqlAlchemyStore", handlers._get_tracking_store())  # noqa: SLF001  there is no public door
+    store = cast("SqlAlchemyStore", handlers._get_tracking_store())  # noqa: SLF001  there is no public function
     return store.engine
 
 
@@ -59,14 +59,14 @@ def _create(database: Path) -> None:
 
 
 def _keep(database: Path, template: Path) -> None:
-    """Keep a copy for next time, if the user's cache folder lets us."""
+    """Keep a copy as the template for the next workspace, if the user's cache folder can be written to."""
     draft = template.with_suffix(f".new{os.getpid()}")
     try:
         template.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(database, draft)
         draft.replace(template)
     except OSError as error:
-        _log.warning("No template of MLflow's database is kept: %s", error)
+        _log.warning("The template of MLflow's database can't be kept: %s", error)
 
 
 def _template() -> Path:
@@ -76,26 +76,26 @@ def _template() -> Path:
 def _upgrade(database: Path) -> None:
     with closing(sqlite3.connect(database)) as db:
         (found,) = db.execute("SELECT version_num FROM alembic_version").fetchone()
-        config = mlflow_db._get_alembic_config("")  # type: ignore[no-untyped-call]  # noqa: SLF001  no public one
+        config = mlflow_db._get_alembic_config("")  # type: ignore[no-untyped-call]  # noqa: SLF001  there is no public function
         scripts = ScriptDirectory.from_config(config)
         if found == scripts.get_current_head():
             return
         if found not in {script.revision for script in scripts.walk_revisions()}:
             message = (
-                f"{database} was written by a newer MLflow than {VERSION}, which is installed here. "
-                "Upgrade it: pip install --upgrade mlflow"
+                f"{database} was written by a newer MLflow than the installed version {VERSION}. "
+                "Upgrade MLflow: pip install --upgrade mlflow"
             )
             raise CreditMLError(message)
         backup = database.with_name(f"mlflow-{found}.db")
         with closing(sqlite3.connect(backup)) as copy:
             db.backup(copy)
-    _log.warning("MLflow %s upgrades %s; as it was, it is kept in %s", VERSION, database, backup)
+    _log.warning("MLflow %s upgrades %s; a backup of it is in %s", VERSION, database, backup)
     _run_migrations(database)
 
 
 def _run_migrations(database: Path) -> None:
     engine = sqlalchemy.create_engine("sqlite://", creator=lambda: sqlite3.connect(database))
-    mlflow_db._initialize_tables(engine)  # type: ignore[no-untyped-call]  # noqa: SLF001  likewise
+    mlflow_db._initialize_tables(engine)  # type: ignore[no-untyped-call]  # noqa: SLF001  there is no public function
     engine.dispose()
     with closing(sqlite3.connect(database)) as db:
-        db.execute("PRAGMA journal_mode=WAL")  # who reads, as `creditml.tracking.store` does, waits for no writer
+        db.execute("PRAGMA journal_mode=WAL")  # so that readers (`creditml.tracking.store`) need not wait for writers

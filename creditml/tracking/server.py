@@ -1,9 +1,9 @@
-"""The workspace's tracking server: MLflow's own application, in one process, on the sockets of runners with a lease.
+"""The workspace's tracking server: one process that serves MLflow's own application on the runners' sockets.
 
     python -m creditml.tracking.server ROOT CONTROL_FD [ALLOWED_HOST...]
 
-`creditml.tracking.client` starts it. The main thread hears the runners and drains the outbox, another serves HTTP. It
-ends when the last lease is gone. What it prints is in mlflow/server.log.
+`creditml.tracking.client` starts it. The main thread reads the runners' messages and drains the outbox; another thread
+serves HTTP. The server ends when the last runner has given up its lease. Its output goes to mlflow/server.log.
 """
 
 from __future__ import annotations
@@ -36,28 +36,30 @@ if TYPE_CHECKING:
     from creditml.tracking.drain import Drain
 
 _START_LIMIT = 300.0
-"""Seconds after which a start that hangs is given up, with the stacks in the log."""
+"""Seconds after which a start that hangs is aborted, with the stack traces of all threads in the log."""
 _KEEP_ALIVE = 75
 """Seconds for which an idle connection stays open."""
 _GRACE = 5
-"""Seconds that requests in progress get when their runner is gone."""
+"""Seconds that requests in progress may still take when their runner is gone."""
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 _log = logging.getLogger("creditml.tracking")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve until the last lease is gone."""
+    """Serve until the last runner has given up its lease."""
     root, descriptor, *hosts = arguments
     if os.fork():
-        os._exit(0)  # the runner reaps this half at once; the server is nobody's child
+        # The parent ends at once, without the interpreter's cleanup, and the runner reaps it. The server is then not a
+        # child of the runner that started it, and can outlive it for other runners.
+        os._exit(0)
     control = socket.socket(fileno=int(descriptor))
-    control.setblocking(False)  # noqa: FBT003  takes no keywords
+    control.setblocking(False)  # noqa: FBT003  the function takes no keywords
     control.set_inheritable(False)
     faulthandler.dump_traceback_later(_START_LIMIT, exit=True)
     try:
         server = _start(Path(root), control, hosts)
-    except BaseException as error:  # noqa: BLE001  whatever it is, runners are waiting
+    except BaseException as error:  # noqa: BLE001  runners wait for an answer, whatever the error
         traceback.print_exc()
         sys.stderr.write(f"{lease.REASON}{_reason(error)}\n")
         _tell_failure(Path(root), control)
@@ -65,18 +67,25 @@ def main(arguments: Sequence[str]) -> None:
     faulthandler.cancel_dump_traceback_later()
     try:
         server.run()
-    except BaseException:  # noqa: BLE001  whatever it is, it ends here
-        _log.exception("The server breaks off; runners will start another one")
+    except BaseException:  # noqa: BLE001  the server ends here, whatever the error
+        _log.exception("The server has failed; the next connection of a step starts another one")
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # else the exit would wait for requests in progress
+    os._exit(0)  # a normal exit would wait for the threads of requests that are still in progress
 
 
 class Server:
-    """Hears the runners."""
+    """Reads the messages of the runners, and answers them."""
 
     def __init__(self, root: Path, control: socket.socket, drain: Drain, http: Http) -> None:
-        """Take over the control socket, which runners may be waiting on."""
+        """Serve a workspace.
+
+        Args:
+            root: The workspace folder.
+            control: The control socket; runners may already be waiting on it.
+            drain: Moves the outbox into MLflow's database.
+            http: Serves MLflow's application.
+        """
         self._root = root
         self._control = control
         self._drain = drain
@@ -86,7 +95,7 @@ class Server:
         self._leases: dict[Channel, list[Serving]] = {}
 
     def run(self) -> None:
-        """Serve until the last lease is gone and the outbox is drained."""
+        """Serve until the last runner has given up its lease, and the outbox is drained."""
         self._admit()
         while True:
             while self._leases:
@@ -98,7 +107,9 @@ class Server:
             self._http.finish()
             self._try_to_drain()
             with lease.mutex(self._root):
-                self._admit()  # runners connect under the mutex too: whoever isn't heard here will find no server
+                # Runners connect under the mutex too: either a runner is admitted here, or it finds no server and
+                # starts one. So no runner can join a server that is about to end.
+                self._admit()
                 if not self._leases:
                     self._drain.close()
                     lease.withdraw(self._root, self._control.getsockname())
@@ -127,7 +138,7 @@ class Server:
     def _try_to_drain(self) -> bool:
         try:
             self._drain.run()
-        except Exception:  # noqa: BLE001  the rows are there for another try
+        except Exception:  # noqa: BLE001  the rows are kept for another try
             _log.exception("The outbox can't be drained now; its rows are kept")
             return False
         return True
@@ -140,32 +151,32 @@ class Serving(NamedTuple):
     done: concurrent.futures.Future[None]
 
     def stop(self) -> None:
-        """Accept nothing more; requests in progress go on."""
+        """Accept no further connections; requests in progress continue."""
         self.server.should_exit = True
 
 
 class Http:
-    """Serves an application on any number of sockets, in a thread of its own, by uvicorn as `mlflow server` does."""
+    """Serves an application with uvicorn, as `mlflow server` does, but on several sockets and in its own thread."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Start the thread."""
+        """Start the thread, which serves nothing yet."""
         self._app = app
         self._serving: list[Serving] = []
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
     def serve(self, listener: socket.socket) -> Serving:
-        """Serve a listening socket."""
+        """Start to serve a listening socket; returns at once."""
         import uvicorn
 
-        # Without it, an answer would wait 40 ms for an acknowledgement.
+        # Without this option, the second packet of an answer would wait up to 40 ms for an acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
             self._app,
             log_config=None,
             log_level=logging.WARNING,
             access_log=False,
-            lifespan="off",  # MLflow's looks for containers of its assistant
+            lifespan="off",  # MLflow's startup code would look for containers of its assistant
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=_GRACE,
         )
@@ -176,38 +187,37 @@ class Http:
         return serving
 
     def finish(self) -> None:
-        """Wait for the requests in progress on sockets that are served no more."""
+        """Wait for the requests in progress on sockets that were stopped."""
         concurrent.futures.wait([serving.done for serving in self._serving if serving.server.should_exit], _GRACE + 5)
         self._serving = [serving for serving in self._serving if not serving.done.done()]
 
 
 def _report(done: concurrent.futures.Future[None]) -> None:
     if error := done.exception():
-        _log.error("A socket is served no more", exc_info=error)
+        _log.error("Serving a runner's socket has failed", exc_info=error)
 
 
 class DrainFirst:
-    """Lets no request be answered before the outbox is drained: a step's run is there when the step asks for it."""
+    """Drains the outbox before it passes a request on to `app`, so that a step finds its own run in MLflow."""
 
     def __init__(self, app: ASGIApp, outbox: Outbox, drain: Drain) -> None:
-        """Stand before `app`."""
         self._app = app
         self._outbox = outbox
         self._drain = drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
+        """Drain the outbox if it has rows, then answer the request."""
         try:
             if self._outbox.pending():
                 await asyncio.to_thread(self._drain.run)
-        except Exception:  # noqa: BLE001  the rows are there for another try
+        except Exception:  # noqa: BLE001  the rows are kept for another try
             _log.exception("The outbox can't be drained now; its rows are kept")
         await self._app(scope, receive, send)
 
 
 def _start(root: Path, control: socket.socket, hosts: Sequence[str]) -> Server:
-    """Import MLflow, make its store ready, and drain the outbox."""
-    gc.disable()  # a quarter of the time to start
+    """Import MLflow, open its store, and drain the outbox."""
+    gc.disable()  # garbage collection takes a quarter of the time to start
     with lease.mutex(root):
         lease.sign(root, control.getsockname())
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -226,7 +236,7 @@ def _start(root: Path, control: socket.socket, hosts: Sequence[str]) -> Server:
 
 
 def _configure(root: Path, hosts: Sequence[str]) -> None:
-    """Set what `mlflow server` would, and nothing that the user has set for MLflow's clients."""
+    """Set the environment variables that `mlflow server` sets; those that the user set for MLflow's clients go."""
     for name in list(os.environ):
         if name.lstrip("_").startswith("MLFLOW_") or name == "prometheus_multiproc_dir":
             del os.environ[name]
@@ -234,16 +244,16 @@ def _configure(root: Path, hosts: Sequence[str]) -> None:
 
 
 def settings(root: Path, hosts: Sequence[str]) -> dict[str, str]:
-    """The environment of MLflow's application."""
+    """The environment variables for MLflow's application."""
     names = [*_LOOPBACK, *hosts]
     patterns = [name.replace("[", "[[]") + ":*" for name in names]
     return {
-        # Relative to the current folder, which is mlflow/: in a URI, some characters of its path would have a meaning.
+        # Relative to the current folder, which is mlflow/: an absolute path may have characters with a meaning in URIs.
         "_MLFLOW_SERVER_FILE_STORE": "sqlite:///mlflow.db",
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/.mlflow",
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": (root / "jobs").as_uri(),
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-        # Tells MLflow that this is the server, which runs no code of users.
+        # Tells MLflow that this process is a server, which does not run users' code.
         "_MLFLOW_SERVER_BOOT_ID": os.urandom(16).hex(),
         "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join([*names, *patterns]),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -256,7 +266,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, CreditMLError):
         return str(error)
     if isinstance(error, ImportError):
-        return f"{sys.executable} can't import MLflow ({error}). Install it there: pip install mlflow"
+        return f"{sys.executable} can't import MLflow ({error}). Install MLflow in that Python: pip install mlflow"
     return "".join(traceback.format_exception_only(error)).strip()
 
 
@@ -269,7 +279,7 @@ def _tell_failure(root: Path, control: socket.socket) -> None:
 
 
 def _waiting(control: socket.socket) -> list[Channel]:
-    """The runners that wait to be let in."""
+    """The connections of runners that are waiting on the control socket."""
     channels: list[Channel] = []
     while True:
         try:

@@ -1,7 +1,7 @@
-"""What MLflow has recorded, read from its database without MLflow (importing it takes more than a second).
+"""Reads what MLflow has recorded from its database without importing MLflow, which takes more than a second.
 
-This is the one file that knows the tables of MLflow's store; tests/tracking/test_tracking_canary.py compares them with
-MLflow's own classes.
+This is the only module that reads the tables of MLflow's store by SQL of its own;
+tests/tracking/test_tracking_canary.py compares the tables that it expects with MLflow's classes.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ COLUMNS: Mapping[str, str] = {
 _READY = 2
 """mlflow.entities.LoggedModelStatus.READY"""
 _DELETED = "Deleted_Internal"
-"""The stage of a deleted model version, whose row stays."""
+"""The stage of a deleted model version; MLflow keeps its row."""
 _BUSY_TIMEOUT = 20.0
-"""Seconds to wait for a writer."""
+"""Seconds to wait for a process that is writing."""
 
 
 class LoggedModel(NamedTuple):
-    """A model that a run logged (MLflow 3 keeps it beside the run, not in it)."""
+    """A model that a run logged; MLflow 3 stores it beside the run, not among the run's artifacts."""
 
     name: str
     folder: Path
@@ -59,7 +59,7 @@ class RegisteredVersion(NamedTuple):
     """Milliseconds since the epoch."""
     run_id: str | None
     source: str
-    """The model's folder on this machine; the URI as it was given if it lies elsewhere."""
+    """The model's folder on this machine; if the model is stored elsewhere, the URI that was registered."""
     description: str
     tags: dict[str, str]
     aliases: tuple[str, ...]
@@ -73,8 +73,8 @@ def database(root: Path) -> Path:
 def experiment_id(root: Path, name: str) -> str:
     """The id that the experiment `name` has in MLflow, or will get when the outbox is drained.
 
-    It must be known before MLflow runs, so a new experiment's id comes from its name. It stays below 2**53: a browser's
-    numbers are exact up to there.
+    The id must be known before MLflow runs, so that of a new experiment is computed from its name. It is below 2**53,
+    because larger integers are not exact in a browser.
     """
     if name == DEFAULT_EXPERIMENT:
         return "0"
@@ -84,7 +84,7 @@ def experiment_id(root: Path, name: str) -> str:
         attempt = 0
         while True:
             wanted = _id_from_name(name, attempt)
-            # taken by an experiment that had this name once and was renamed
+            # The id is taken if an experiment had this name and was renamed; then the next attempt gives another one.
             if not db.execute("SELECT 1 FROM experiments WHERE experiment_id = ?", (wanted,)).fetchone():
                 return str(wanted)
             attempt += 1
@@ -99,7 +99,7 @@ def metrics(root: Path, run_id: str) -> dict[str, float]:
 
 
 def descendants(root: Path, run_id: str) -> list[str]:
-    """The runs below a run, oldest first: those that the engine made and those that scripts made."""
+    """The ids of all runs below a run, oldest first: the runs of steps, and the runs that scripts created."""
     with _reading(root) as db:
         rows = db.execute(
             """
@@ -121,8 +121,8 @@ def descendants(root: Path, run_id: str) -> list[str]:
 def logged_models(root: Path, run_id: str) -> list[LoggedModel]:
     """The models that a run logged with an MLflow 3 client, oldest first.
 
-    A script that logs a model before anything else has no active run there (with MLflow 2, as on Azure ML, `log_model`
-    resumes the step's). Then the model names its step by the context alone.
+    If a script logs a model before anything else, an MLflow 3 client has no active run (with MLflow 2, as on Azure ML,
+    `log_model` resumes the step's run). Such a model names its step only in the tag CONTEXT_TAG, so that is used too.
     """
     with _reading(root) as db:
         rows = db.execute(
@@ -139,11 +139,11 @@ def logged_models(root: Path, run_id: str) -> list[LoggedModel]:
 
 
 def registered_models(root: Path, *, run_ids: Iterable[str] | None = None) -> list[RegisteredVersion]:
-    """The versions in MLflow's model registry, by name and version.
+    """The versions in MLflow's model registry, ordered by name and version.
 
     Args:
         root: The workspace folder.
-        run_ids: Only versions that come from these runs, or from those that the scripts of these steps made.
+        run_ids: Only versions from these runs, or from runs that the scripts of these steps created; None for all.
     """
     wanted = None if run_ids is None else json.dumps(list(run_ids))
     with _reading(root) as db:
@@ -184,7 +184,7 @@ def registered_models(root: Path, *, run_ids: Iterable[str] | None = None) -> li
 
 @contextmanager
 def _reading(root: Path) -> Iterator[sqlite3.Connection]:
-    """MLflow's store, read only; one with empty tables if there is none yet."""
+    """Open MLflow's database for reading; if there is none yet, an empty one in memory."""
     path = database(root)
     if path.is_file():
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT)
@@ -204,12 +204,12 @@ def _id_from_name(name: str, attempt: int) -> int:
 
 
 def _unclamped(value: float) -> float:
-    """MLflow stores infinity as the largest number."""
+    """Undo MLflow's clamping: it stores infinity as the largest number."""
     return math.copysign(math.inf, value) if abs(value) == sys.float_info.max else value
 
 
 def _source(db: sqlite3.Connection, root: Path, storage: str, source: str) -> str:
-    """Where a model version's files lie: follow `models:/` and `runs:/` to the end."""
+    """The folder of a model version on this machine, found by resolving `models:/` and `runs:/`; else the URI."""
     for uri in filter(None, (storage, source)):
         folder = _local(root, _physical(db, uri))
         if folder:
@@ -229,7 +229,10 @@ def _physical(db: sqlite3.Connection, uri: str) -> str:
 
 
 def _local(root: Path, uri: str) -> Path | None:
-    """The place of `mlflow-artifacts:/...` (even with a host), `file:` or a plain path, else None."""
+    """The local place of an `mlflow-artifacts:/...` URI (with or without a host), a `file:` URI or an absolute path.
+
+    None for any other URI.
+    """
     kind, _, rest = uri.partition(":")
     if kind == "mlflow-artifacts":
         path = rest[2:].partition("/")[2] if rest.startswith("//") else rest.lstrip("/")

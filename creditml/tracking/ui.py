@@ -1,4 +1,4 @@
-"""MLflow's pages on a workspace."""
+"""`creditml ui`: MLflow's pages for a workspace."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def open_ui(root: Path, port: int, *, announce: Callable[[str], None]) -> None:
-    """Serve MLflow's pages on 127.0.0.1 until Ctrl-C, by the server that running jobs use too.
+    """Serve MLflow's pages on 127.0.0.1 until Ctrl-C, with the same server that running jobs use.
 
     Args:
         root: The workspace folder.
         port: The port.
-        announce: Called with the address as soon as it answers.
+        announce: Called with the address as soon as the server answers there.
 
     Raises:
         CreditMLError: The port is taken, or the server can't start.
@@ -27,7 +27,7 @@ def open_ui(root: Path, port: int, *, announce: Callable[[str], None]) -> None:
     try:
         tracking = Tracking(root, port=port)
     except OSError as error:
-        message = f"The page can't be served on port {port}: {error.strerror}. Choose another one with --port."
+        message = f"MLflow's pages can't be served on port {port}: {error.strerror}. Choose another port with --port."
         raise CreditMLError(message) from error
     with tracking, selectors.DefaultSelector() as selector:
         selector.register(tracking, selectors.EVENT_READ)
