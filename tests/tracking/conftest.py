@@ -1,180 +1,22 @@
-"""A workspace as the runner keeps it, and real steps that log to MLflow."""
+"""What the tests of MLflow's tracking share: their surroundings, a server for all, and a workspace for each."""
 
 from __future__ import annotations
 
-import json
-import os
-import select
-import sqlite3
-import subprocess
-import sys
-import textwrap
-import time
-import urllib.request
-import uuid
-from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psutil
 import pytest
+from spaces import Space
 
 import creditml
 from creditml import tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-PATIENCE = 60.0
-"""Seconds after which what never happens fails a test."""
 AWKWARD = "prüfung mit leer %41#?&"
 """A folder name in which a URI gives several characters a meaning."""
-
-
-class Space:
-    """A workspace folder, and what the engine does with it as far as MLflow is concerned."""
-
-    def __init__(self, root: Path) -> None:
-        """Make the folder and its database."""
-        self.root = root
-        root.mkdir(parents=True)
-        self.db = sqlite3.connect(root / "workspace.db", isolation_level=None, check_same_thread=False)
-        self.db.execute("PRAGMA journal_mode=WAL")
-        self.db.execute(tracking.OUTBOX_DDL)
-
-    def begin(self, name: str = "a step", *, parent: str | None = None, **changes: Any) -> str:
-        """Begin a run and return its id."""
-        run_id = changes.pop("run_id", None) or str(uuid.uuid4())
-        experiment = changes.pop("experiment", "credit")
-        run = tracking.Run(
-            run_id=run_id,
-            name=name,
-            experiment=experiment,
-            experiment_id=tracking.experiment_id(self.root, experiment),
-            parent=parent,
-            root=parent or run_id,
-            start_time=1000,
-            artifact_uri=f"mlflow-artifacts:/job/steps/{run_id}/artifacts",
-            tags={"mlflow.user": "me"},
-        )
-        tracking.begin_run(self.db, run._replace(**changes))
-        return run_id
-
-    def end(self, run_id: str, status: Any = "FINISHED", end_time: int = 2000) -> None:
-        """End a run."""
-        tracking.end_run(self.db, run_id, status, end_time)
-
-    def artifacts(self, run_id: str) -> Path:
-        """The artifact folder of a run that `begin` began."""
-        return self.root / "jobs" / "job" / "steps" / run_id / "artifacts"
-
-    def outbox(self) -> list[str]:
-        """What is still to be drained."""
-        return [op for (op,) in self.db.execute("SELECT op FROM outbox ORDER BY seq")]
-
-    def mlflow(self, query: str, *parameters: object) -> list[Any]:
-        """What MLflow's database holds; single columns as they are, several as tuples."""
-        with closing(sqlite3.connect(self.root / "mlflow" / "mlflow.db")) as db:
-            rows = db.execute(query, parameters).fetchall()
-        return [row[0] if len(row) == 1 else row for row in rows]
-
-    def status(self, run_id: str) -> str:
-        """The status of a run."""
-        (status,) = self.mlflow("SELECT status FROM runs WHERE run_uuid = ?", run_id)
-        return str(status)
-
-    def tags(self, run_id: str) -> dict[str, str]:
-        """The tags of a run."""
-        return dict(self.mlflow("SELECT key, value FROM tags WHERE run_uuid = ?", run_id))
-
-    def server(self) -> int | None:
-        """The process of the running server."""
-        try:
-            pid = json.loads((self.root / "mlflow" / "server.json").read_bytes()).get("pid")
-        except FileNotFoundError:
-            return None
-        return pid if pid and self.alive(pid) else None
-
-    @staticmethod
-    def alive(pid: int) -> bool:
-        """Whether there is such a process, and it isn't just waiting for init to take notice of its end."""
-        try:
-            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
-
-    def log(self) -> str:
-        """What the server has printed."""
-        return (self.root / "mlflow" / "server.log").read_text()
-
-    def environment(self, run_id: str, uri: str) -> dict[str, str]:
-        """What a step is told of MLflow."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-        (root,) = self.mlflow_root(run_id)
-        return {
-            **clean,
-            "MLFLOW_TRACKING_URI": uri,
-            "MLFLOW_RUN_ID": run_id,
-            "MLFLOW_EXPERIMENT_ID": tracking.experiment_id(self.root, "credit"),
-            "MLFLOW_EXPERIMENT_NAME": "credit",
-            "MLFLOW_RUN_CONTEXT": tracking.run_context(run_id, root),
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "GIT_PYTHON_REFRESH": "quiet",
-        }
-
-    def mlflow_root(self, run_id: str) -> tuple[str]:
-        """The root of a run, as the outbox or MLflow has it."""
-        for (payload,) in self.db.execute("SELECT payload FROM outbox WHERE op = 'begin'"):
-            if json.loads(payload)["run_id"] == run_id:
-                return (json.loads(payload)["root"],)
-        return (self.tags(run_id)["mlflow.rootRunId"],)
-
-    def script(self, source: str, run_id: str, uri: str, python: str = sys.executable) -> subprocess.Popen[bytes]:
-        """Start a step."""
-        with (self.root / f"{run_id}.log").open("wb") as log:
-            return subprocess.Popen(
-                [python, "-c", textwrap.dedent(source)],
-                env=self.environment(run_id, uri),
-                cwd=self.root,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-            )
-
-    @staticmethod
-    def until(condition: Callable[[], Any], *clients: tracking.Tracking) -> Any:
-        """Attend to the clients, as a runner does, until something is so."""
-        deadline = time.monotonic() + PATIENCE
-        while not (value := condition()):
-            assert time.monotonic() < deadline, "it never came to be"
-            readable, _, _ = select.select(clients, [], [], 0.02)
-            for client in readable:
-                client.attend()
-        return value
-
-    def finish(self, process: subprocess.Popen[bytes], *clients: tracking.Tracking) -> int:
-        """Attend to the clients until a step has ended; its exit code."""
-        self.until(lambda: process.poll() is not None, *clients)
-        return int(process.returncode)
-
-    @staticmethod
-    def ask(uri: str, path: str, *, body: Any = None, host: str | None = None) -> Any:
-        """Ask a server (by POST if there is a body); what it answers, taken as JSON if it is that."""
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} | ({"Host": host} if host else {})
-        request = urllib.request.Request(uri + path, data, headers)
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            text = answer.read().decode()
-        return json.loads(text) if text.startswith("{") else text
-
-    def create(self, uri: str, **fields: Any) -> str:
-        """Create a run as MLflow's clients do; its id."""
-        body = {"experiment_id": "0", "start_time": 1, **fields}
-        return str(self.ask(uri, "/api/2.0/mlflow/runs/create", body=body)["run"]["info"]["run_id"])
-
-    def run(self, uri: str, run_id: str) -> Any:
-        """A run's info, as the server tells it."""
-        return self.ask(uri, f"/api/2.0/mlflow/runs/get?run_id={run_id}")["run"]["info"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -18,7 +18,7 @@ from creditml.tracking import outbox, server, store
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from conftest import Space
+    from spaces import Space
 
     from creditml.tracking import Tracking
 

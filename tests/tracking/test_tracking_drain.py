@@ -10,7 +10,7 @@ import pytest
 from creditml import tracking
 
 if TYPE_CHECKING:
-    from conftest import Space
+    from spaces import Space
 
     from creditml.tracking import Tracking
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from spaces import Space
 
 from creditml import tracking
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from concurrent.futures import Future
-
-    from conftest import Space
 
     from creditml.tracking import Tracking
 
@@ -179,7 +179,8 @@ def test_a_server_that_is_killed_is_replaced_at_the_next_connection(space: Space
             assert waiting.result() is False
 
 
-def test_a_stopped_server_makes_nobody_wait_for_longer_than_asked(space: Space) -> None:
+def test_a_stopped_server_makes_nobody_wait_for_longer_than_asked(house: tuple[Space, Tracking]) -> None:
+    space, _ = house
     with tracking.Tracking(space.root) as client:
         pid = start(space, client)
         os.kill(pid, signal.SIGSTOP)
@@ -247,14 +248,42 @@ def test_whoever_waits_for_a_server_that_cannot_start_is_told(
                 space.run(client.uri, "x")
 
 
-def test_two_workspaces_have_nothing_to_do_with_each_other(house: tuple[Space, Tracking], space: Space) -> None:
-    other, other_client = house
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Space, Tracking]]:
+    """The server of another workspace, where the log has grown long and the temporary folder's path is long."""
+    space = Space(tmp_path_factory.mktemp("beside") / ".creditml")
+    (space.root / "mlflow").mkdir()
+    (space.root / "mlflow" / "server.log").write_bytes(b"x" * (2 << 20))
+    long = space.root.parent / ("x" * 90)
+    long.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(long))
+        with tracking.Tracking(space.root) as client:
+            start(space, client)
+            yield space, client
+    space.db.close()
+
+
+def test_two_workspaces_have_nothing_to_do_with_each_other(
+    house: tuple[Space, Tracking], beside: tuple[Space, Tracking]
+) -> None:
+    (other, other_client), (space, client) = house, beside
+    assert space.server() != other.server()
     run_id = space.begin("here")
-    with tracking.Tracking(space.root) as client:
-        assert start(space, client) != other.server()
-        assert space.run(client.uri, run_id)["run_name"] == "here"
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            other.run(other_client.uri, run_id)
+    assert space.run(client.uri, run_id)["run_name"] == "here"
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        other.run(other_client.uri, run_id)
+
+
+def test_a_long_log_is_put_aside(beside: tuple[Space, Tracking]) -> None:
+    folder = beside[0].root / "mlflow"
+    assert (folder / "server.log.1").stat().st_size == 2 << 20
+    assert (folder / "server.log").stat().st_size < 1 << 20
+
+
+def test_a_long_path_of_the_temporary_folder_is_avoided(beside: tuple[Space, Tracking]) -> None:
+    (long,) = beside[0].root.parent.glob("x*")
+    assert list(long.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -323,27 +352,6 @@ def test_a_store_of_a_newer_mlflow_is_left_alone(space: Space) -> None:
         assert "newer MLflow" in client.failure
         assert "pip install --upgrade mlflow" in client.failure
     assert space.mlflow("SELECT name FROM sqlite_master") == ["alembic_version"]
-
-
-def test_a_long_log_is_put_aside(space: Space) -> None:
-    folder = space.root / "mlflow"
-    folder.mkdir()
-    (folder / "server.log").write_bytes(b"x" * (2 << 20))
-    with tracking.Tracking(space.root) as client:
-        start(space, client)
-    assert (folder / "server.log.1").stat().st_size == 2 << 20
-    assert (folder / "server.log").stat().st_size < 1 << 20
-
-
-def test_a_long_path_of_the_temporary_folder_is_avoided(
-    space: Space, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    long = tmp_path / ("x" * 90)
-    long.mkdir()
-    monkeypatch.setenv("TMPDIR", str(long))
-    with tracking.Tracking(space.root) as client:
-        start(space, client)
-        assert list(long.iterdir()) == []
 
 
 @pytest.mark.usefixtures("house")

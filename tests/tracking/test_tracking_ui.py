@@ -17,7 +17,7 @@ from creditml.errors import CreditMLError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Space
+    from spaces import Space
 
 OPEN = """
     import sys
