@@ -27,6 +27,11 @@ INPUT_MODES = ("ro_mount", "download", "direct", "eval_mount", "eval_download")
 OUTPUT_MODES = ("rw_mount", "upload", "direct")
 
 
+def asset_kind(type: str | None) -> str:  # noqa: A002  Azure ML's word
+    """The kind of assets that data of a type belongs to: models, or data assets."""
+    return "model" if type in MODEL_TYPES else "data"
+
+
 class Literal(NamedTuple):
     """An input's literal value or binding, as the text that is sent (`True`, `5`, `${{parent.inputs.x}}`)."""
 

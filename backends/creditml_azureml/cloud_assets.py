@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from creditml.asset_kinds import ASSET_KINDS
 from creditml.errors import NotFound
 from creditml.references import parse_reference, short_uri
 from creditml_azureml.errors import mapped, quietly
@@ -81,7 +82,7 @@ class CloudAssets:
             )
             return dict(found.as_dict()["properties"])
 
-    def data_location(self, reference: str, *, model: bool) -> tuple[str, str, str]:
+    def data_location(self, kind: str, reference: str) -> tuple[str, str, str]:
         """The name and version of a data or model asset, and the URI of its data.
 
         Raises:
@@ -92,14 +93,12 @@ class CloudAssets:
             message = f"{reference} names no asset."
             raise NotFound(message)
         with mapped(f"asking for {reference}"):
-            assets: Any = self._connection.client.models if model else self._connection.client.data
             wanted = {"version": named.version} if named.version else {"label": named.label or "latest"}
-            found = assets.get(name=named.name, **wanted)
+            found = self._assets(kind).get(name=named.name, **wanted)
             return str(found.name), str(found.version), short_uri(str(found.path))
 
     def _assets(self, kind: str) -> Any:
-        client = self._connection.client
-        return {"data": client.data, "environment": client.environments, "component": client.components}[kind]
+        return getattr(self._connection.client, ASSET_KINDS[kind].plural)
 
 
 def _latest(operations: Any, name: str) -> str:

@@ -9,7 +9,7 @@ from creditml.environments.curated import find
 from creditml.errors import AuthenticationFailed, BackendError, CreditMLError, NotFound, near_miss
 from creditml.findings import Findings
 from creditml.graph import walk
-from creditml.model import MODEL_TYPES, Command, Data
+from creditml.model import Command, Data, asset_kind
 from creditml.references import (
     bare,
     is_arm_id,
@@ -98,7 +98,7 @@ class OnlineCheck:
         for name, value in node.inputs.items():
             if isinstance(value, Data):
                 at = (*path, "inputs", name, "path")
-                self._data(value.path, "model" if value.type in MODEL_TYPES else "data", at)
+                self._data(value.path, asset_kind(value.type), at)
         for name, output in node.outputs.items():
             if output.path:
                 self._data(output.path, "data", (*path, "outputs", name, "path"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from creditml.entry_points import AZURE
 from creditml.errors import BackendError, Conflict, CreditMLError, NotFound, near_miss
 from creditml.history.recorded import recorded_plan
-from creditml.model import MODEL_TYPES, Data
+from creditml.model import Data, asset_kind
 from creditml.nodes.table import node_type
 from creditml.plan import Given, Plan, Produced, plan
 from creditml.references import is_named, parse_datastore, reference
@@ -186,9 +186,8 @@ class _Puller:
 
     def _asset(self, value: Data) -> str:
         """Register an asset in the local workspace as it is in Azure, and return the URI of its data."""
-        model = value.type in MODEL_TYPES
-        kind = "model" if model else "data"
-        name, version, path = self._cloud.assets.data_location(value.path, model=model)
+        kind = asset_kind(value.type)
+        name, version, path = self._cloud.assets.data_location(kind, value.path)
         spec = {"name": name, "version": version, "type": value.type, "path": path}
         try:
             self._workspace.assets.create(kind, name, version, spec)

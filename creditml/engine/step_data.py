@@ -21,7 +21,7 @@ from creditml.engine.stage import (
 from creditml.engine.step_view import DATA_FOLDER, INPUT_PREFIX, WORKING_FOLDER, Values
 from creditml.engine.upload import MANY, as_uploaded, is_much
 from creditml.logs import ARTIFACTS, KEPT_FOLDERS
-from creditml.model import MODEL_TYPES, Literal
+from creditml.model import Literal, asset_kind
 from creditml.plan import Given
 from creditml.references import DEFAULT_DATASTORE, output_uri, resource_name
 from creditml.workspace.content import copy_tree
@@ -209,7 +209,7 @@ class StepData:
         """
         for name, output in self._step.outputs.items():
             if output.name and name in taken:
-                kind = "model" if output.type in MODEL_TYPES else "data"
+                kind = asset_kind(output.type)
                 spec = {
                     "name": output.name,
                     "type": output.type,

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from creditml.asset_kinds import ASSET_KINDS
 from creditml.errors import CreditMLError
 from creditml.references import Scope, is_arm_id
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 _SDK = "azure.ai.ml"
-_OPERATIONS = ("jobs", "components", "data", "environments", "models")
+_OPERATIONS = ("jobs", *(words.plural for words in ASSET_KINDS.values()))
 
 
 def restore_submitted(client: MLClient) -> MLClient:

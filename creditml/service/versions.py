@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
+from creditml.asset_kinds import ASSET_KINDS
 from creditml.check import check_component
 from creditml.errors import Conflict, NotFound, SpecError
 from creditml.language.yaml import Document, from_plain
@@ -145,10 +146,13 @@ def _write_component(call: Call, asset: Asset) -> dict[str, Any]:
 
 
 KINDS = {
-    "data": Kind("data", _read_data, _write_data),
-    "models": Kind("model", _read_model, _write_model),
-    "environments": Kind("environment", _read_environment, _write_environment),
-    "components": Kind("component", _read_component, _write_component),
+    ASSET_KINDS[kind.kind].plural: kind
+    for kind in (
+        Kind("data", _read_data, _write_data),
+        Kind("model", _read_model, _write_model),
+        Kind("environment", _read_environment, _write_environment),
+        Kind("component", _read_component, _write_component),
+    )
 }
 
 

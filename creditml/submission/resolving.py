@@ -12,7 +12,6 @@ from creditml.language.io import remote
 from creditml.language.yaml import Document, from_plain
 from creditml.model import (
     LITERAL_TYPES,
-    MODEL_TYPES,
     Command,
     Component,
     Data,
@@ -21,6 +20,7 @@ from creditml.model import (
     JobOutput,
     Literal,
     Node,
+    asset_kind,
     changed,
 )
 from creditml.nodes.specs import read_component_document
@@ -116,7 +116,7 @@ class _Resolver:
     def _taken(self, output: JobOutput, path: tuple[str, ...]) -> None:
         if self._elsewhere:
             return
-        kind = "model" if output.type in MODEL_TYPES else "data"
+        kind = asset_kind(output.type)
         known = self._workspace.assets.entries(kind, output.name, archived=True) if self._workspace.exists else []
         if any(asset.version == output.version for asset in known):
             message = (

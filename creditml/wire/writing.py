@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from creditml.asset_kinds import ASSET_KINDS
+from creditml.model import asset_kind
 from creditml.nodes.table import DEFAULT, node_type
 from creditml.references import bare, named, parse_named, prefixed
 from creditml.wire.words import DISTRIBUTIONS, IDENTITIES, MODES, PLAIN, PRIORITIES, SERVICES, TIERS, camel, some
@@ -126,7 +128,7 @@ def sent_path(path: str, kind: str, scope: Scope) -> str:
     found = parse_named(path)
     if found is None or found.version is None:
         return scope.uri(path)
-    return scope.id("models" if kind.endswith("_model") else "data", found.name, found.version)
+    return scope.id(ASSET_KINDS[asset_kind(kind)].plural, found.name, found.version)
 
 
 def _sent_output(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  # dict, str or None

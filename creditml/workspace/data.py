@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from creditml.errors import CreditMLError, NotFound, Unsupported, near_miss
 from creditml.logs import ARTIFACTS
-from creditml.model import MODEL_TYPES
+from creditml.model import asset_kind
 from creditml.references import (
     DEFAULT_DATASTORE,
     SCHEME_NAME,
@@ -186,7 +186,7 @@ class DataPaths:
             known = "azureml:<name>:<version> or azureml://datastores/<datastore>/paths/<path>"
             message = f"{path} is not a path that Azure ML knows; write {known}."
             raise NotFound(message)
-        kind = reference.kind if reference.kind in ("data", "model") else "model" if type in MODEL_TYPES else "data"
+        kind = reference.kind if reference.kind in ("data", "model") else asset_kind(type)
         asset = self._assets.resolve(kind, path)
         return self.source(asset.spec["path"], type)
 
