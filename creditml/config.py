@@ -23,7 +23,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from creditml.entry_points import DEFAULT
+from creditml.entry_points import AZURE, DEFAULT, DOCKER
 from creditml.errors import SpecError
 from creditml.model import NOTHING
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 FILE = "creditml.yml"
 AZURE_WORKSPACE = ("subscription_id", "resource_group", "workspace_name")
-_SECTIONS = ("docker", "azureml")
+_SECTIONS = (DOCKER, AZURE)
 MODES = ("host", "uv", "conda")
 
 
@@ -120,8 +120,8 @@ def _from_file(file: Path) -> Config:
         "environments": _known,
         "images": loose_text_map,
         "channels": loose_text_map,
-        "docker": any_map,
-        "azureml": Table("the workspace in Azure", dict.fromkeys(AZURE_WORKSPACE, text)).nested,
+        DOCKER: any_map,
+        AZURE: Table("the workspace in Azure", dict.fromkeys(AZURE_WORKSPACE, text)).nested,
     }
     values = Table(f"the settings in {FILE}", keys).read(context, document.root)
     if context.problems:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 GROUP = "creditml.executors"
-DEFAULT = "local"
+LOCAL = "local"
+DOCKER = "docker"
 AZURE = "azureml"
+DEFAULT = LOCAL
 
 
 def available(folders: Iterable[str] | None = None) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from creditml.check import check
+from creditml.entry_points import AZURE
 from creditml.errors import AuthenticationFailed, BackendError, NotFound, SpecError
 from creditml.history.recorded import recorded_plan
 from creditml.history.steps import started_step
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 class AzureMLExecutor:
     """Runs jobs in Azure ML."""
 
-    name = "azureml"
+    name = AZURE
 
     def __init__(self, workspace: Workspace | None = None, options: Options | None = None) -> None:
         """Connect a local workspace, by default the one of the current folder, with one in Azure.

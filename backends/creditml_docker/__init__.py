@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from creditml.engine.local_jobs import LocalJobs
+from creditml.entry_points import DOCKER
 from creditml.errors import BackendError
 from creditml.findings import Findings
 from creditml_docker.arguments import read_resources
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class DockerExecutor(LocalJobs):
     """Runs jobs here, each step in a container of its own."""
 
-    name = "docker"
+    name = DOCKER
     launcher = DockerLauncher
     isolated = True
 

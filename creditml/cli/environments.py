@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.cli import assets, output
 from creditml.cli.views import ASSET_COLUMNS, asset_view
+from creditml.entry_points import LOCAL
 from creditml.errors import CreditMLError, NotFound, SpecError, UsageError
 from creditml.references import is_reference, reference, registry_uri
 from creditml.workspace import Workspace
@@ -141,7 +142,7 @@ def _build(arguments: argparse.Namespace) -> int:
     _check_choice(arguments)
     asked = _asked(arguments)
     wanted = asked.wanted()
-    if arguments.env and arguments.backend not in (None, "local"):
+    if arguments.env and arguments.backend not in (None, LOCAL):
         message = f"--env {arguments.env} is for --backend local; --backend {arguments.backend} has its own way."
         raise UsageError(message)
     if arguments.env:
@@ -172,7 +173,7 @@ def _executor(arguments: argparse.Namespace, workspace: Workspace, settings: Env
     from creditml.submission.options import Options
 
     config = read_config()
-    backend = arguments.backend or ("local" if getattr(arguments, "env", None) else config.backend)
+    backend = arguments.backend or (LOCAL if getattr(arguments, "env", None) else config.backend)
     relax = settings.relax or getattr(arguments, "env_relax", False)
     options = Options.of(config, backend)._replace(environments=settings._replace(relax=relax))
     executor: LocalJobs = load(backend)(workspace, options)

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from creditml.config import AZURE_WORKSPACE, MODES
-from creditml.entry_points import AZURE, DEFAULT
+from creditml.entry_points import AZURE, DEFAULT, DOCKER
 from creditml.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _OWN_FLAGS: tuple[tuple[tuple[str, ...], Callable[[str], bool], str], ...] = (
     (("pull", "keep-failed"), lambda backend: backend not in (DEFAULT, AZURE), "for containers; add --backend docker."),
     (
         ("subscription", "resource-group", "workspace-name"),
-        lambda backend: backend not in (DEFAULT, "docker"),
+        lambda backend: backend not in (DEFAULT, DOCKER),
         "for a workspace in Azure; add --backend azureml.",
     ),
     (

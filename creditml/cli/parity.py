@@ -7,7 +7,7 @@ from collections import Counter
 
 from creditml.cli import output
 from creditml.cli.job_flags import add_set_argument
-from creditml.entry_points import DEFAULT
+from creditml.entry_points import AZURE, DEFAULT
 from creditml.errors import UsageError
 
 _EXAMPLES = """examples:
@@ -16,7 +16,6 @@ _EXAMPLES = """examples:
   creditml parity pipeline.yml --query "[?fate!='emulated']" -o yaml
   creditml parity pipeline.yml --strict           exit code 1 unless every field is emulated
   creditml parity --docs                          the whole table, as Markdown"""
-_CLOUD = "azureml"
 _COLUMNS = ("location", "path", "fate", "how")
 
 
@@ -52,10 +51,10 @@ def _tell(arguments: argparse.Namespace) -> int:
     from creditml.workspace import Workspace
 
     backend = arguments.backend or read_config().backend
-    if backend == _CLOUD and not arguments.backend:
+    if backend == AZURE and not arguments.backend:
         backend = DEFAULT
-    elif backend == _CLOUD:
-        message = f"--backend {_CLOUD} is Azure ML itself; parity is told of what runs here: local or docker."
+    elif backend == AZURE:
+        message = f"--backend {AZURE} is Azure ML itself; parity is told of what runs here: local or docker."
         raise UsageError(message)
     found = uses(arguments.file, arguments.overrides, Workspace.find(), containers=backend != DEFAULT)
     emulated, *others = FATES

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from azure.ai.ml import Input, MLClient
 
+from creditml.entry_points import DEFAULT
 from creditml.errors import CreditMLError
 from creditml.model import NOTHING, Command, Component, Data, Job, JobInput, Literal, Node, changed
 from creditml.references import LOCAL, code_reference, is_arm_id, is_reference
@@ -64,7 +65,7 @@ def _captured(entity: Any, folder: Path) -> Job:
 
     def take(workspace: Workspace, job: Job) -> JobRecord:
         prepared = prepare(job, workspace)
-        record, lock, _ = submit(prepared, workspace, "local")
+        record, lock, _ = submit(prepared, workspace, DEFAULT)
         lock.release()
         taken.append(job)
         return record

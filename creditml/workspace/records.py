@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creditml.entry_points import DEFAULT
 from creditml.model import NOTHING
 from creditml.references import reference, registry_uri
 from creditml.statuses import TERMINAL
@@ -57,7 +58,7 @@ class JobRecord(NamedTuple):
     parent: str | None = None
     display_name: str | None = None
     spec: Mapping[str, Any] = NOTHING
-    backend: str = "local"
+    backend: str = DEFAULT
     started_at: int | None = None
     ended_at: int | None = None
     exit_code: int | None = None
