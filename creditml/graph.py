@@ -35,15 +35,10 @@ class Visit(NamedTuple):
         return (*self.path, "component")
 
 
-def walk(root: Node, path: tuple[str, ...] = ()) -> Iterator[Visit]:
-    """Every node from the root down, each before those below it; the nodes of a shared component once.
-
-    Args:
-        root: where to begin.
-        path: the key path of the root.
-    """
+def walk(root: Node) -> Iterator[Visit]:
+    """Every node from the root down, each before those below it; the nodes of a shared component once."""
     seen: set[int] = set()
-    todo = [(root, path)]
+    todo: list[tuple[Node, tuple[str, ...]]] = [(root, ())]
     while todo:
         node, here = todo.pop()
         component = node.component
@@ -56,9 +51,9 @@ def walk(root: Node, path: tuple[str, ...] = ()) -> Iterator[Visit]:
         todo += reversed(below)
 
 
-def commands(root: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[Command, tuple[str, ...]]]:
+def commands(root: Node) -> Iterator[tuple[Command, tuple[str, ...]]]:
     """The distinct commands of a job, with their key paths."""
-    for visit in walk(root, path):
+    for visit in walk(root):
         if visit.first and isinstance(visit.node.component, Command):
             yield visit.node.component, visit.component_path
 

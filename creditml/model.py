@@ -24,7 +24,6 @@ DATA_TYPES = ("uri_file", "uri_folder", "mltable")
 MODEL_TYPES = ("mlflow_model", "custom_model", "triton_model")
 ASSET_TYPES = DATA_TYPES + MODEL_TYPES
 INPUT_MODES = ("ro_mount", "download", "direct", "eval_mount", "eval_download")
-OUTPUT_MODES = ("rw_mount", "upload", "direct")
 
 
 def asset_kind(type: str | None) -> str:  # noqa: A002  Azure ML's word

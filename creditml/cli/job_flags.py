@@ -198,9 +198,7 @@ def refuse_foreign_flags(arguments: argparse.Namespace, backend: str) -> None:
             raise UsageError(message)
 
 
-def prepared_job(
-    file: str, overrides: list[str], executor: Jobs, say: Callable[[object], None] | None = None
-) -> Prepared:
+def prepared_job(file: str, overrides: list[str], executor: Jobs) -> Prepared:
     """Read and check a job's file; warnings go to stderr.
 
     Raises:
@@ -213,9 +211,5 @@ def prepared_job(
         raise SpecError(reading.problems)
     prepared = executor.prepare(reading.job, reading.problems)
     for problem in SpecError(prepared.warnings).problems:
-        (say or _warn)(problem)
+        print(problem, file=sys.stderr)
     return prepared
-
-
-def _warn(problem: object) -> None:
-    print(problem, file=sys.stderr)

@@ -15,8 +15,7 @@ import json
 import os
 import shutil
 import time
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml import locks
@@ -24,7 +23,8 @@ from creditml.cache import cache_folder
 from creditml.errors import Canceled, CreditMLError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
     from typing_extensions import Self
 
@@ -128,15 +128,6 @@ class Cache:
             message = f"The environment can't be kept in {self.folder}: {error}. Set CREDITML_CACHE to another folder."
             raise CreditMLError(message) from error
         raise Canceled("Canceled while it waited for its environment.")
-
-    @contextmanager
-    def hold(self, folder: str) -> Iterator[bool]:
-        """Keep an environment from being pruned; says whether it is there at all."""
-        lock = locks.open_file(_lock_of(Path(folder)))
-        try:
-            yield _share(lock, Path(folder)) is not None
-        finally:
-            os.close(lock)
 
     def entries(self) -> list[Entry]:
         """Return what is there, what was used last first."""

@@ -63,9 +63,6 @@ class Context:
         return self.document.place(at) if isinstance(at, Scalar | Map | List) else at
 
 
-Kind = "Callable[[Context, Node], Any]"
-
-
 class Table(NamedTuple):
     """The keys of a mapping.
 
@@ -103,10 +100,6 @@ class Table(NamedTuple):
             if key not in node.items:
                 context.error(node, f"{self.what.capitalize()} needs the key '{key}'.")
         return values
-
-    def without(self, *keys: str) -> Table:
-        """The same table without some keys."""
-        return self._replace(kinds={key: kind for key, kind in self.kinds.items() if key not in keys})
 
     def extended(self, what: str, kinds: Mapping[str, Callable[[Context, Node], Any]]) -> Table:
         """The same table with more keys, under another name."""

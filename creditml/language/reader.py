@@ -76,14 +76,8 @@ class ComponentReading(NamedTuple):
     source: JobFiles
 
 
-def read_component(types: Types, path: str | Path, overrides: Sequence[str] = ()) -> ComponentReading:
-    """A component from its own file, with all problems."""
-    document = open_document(path, overrides)
-    return read_component_document(types, document, Path(path).absolute().parent)
-
-
 def read_component_document(types: Types, document: Document, folder: Path) -> ComponentReading:
-    """As `read_component`, from a parsed document."""
+    """A component from a parsed document whose relative paths start at `folder`, with all problems."""
     files = JobFiles(types)
     context = files.adopt(document, folder)
     root = document.root

@@ -13,7 +13,7 @@ import yaml
 from creditml.errors import Place, Problem, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVERS = yaml.SafeLoader.yaml_implicit_resolvers
@@ -145,22 +145,6 @@ def from_plain(value: Any, line: int = 1, column: int = 1) -> Node:
         sequence.items = [from_plain(item, line, column) for item in value]
         return sequence
     return Scalar(value, "" if value is None else str(value), line, column)
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """Every node of a tree, a shared one once."""
-    seen: set[int] = set()
-    todo = [node]
-    while todo:
-        current = todo.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        if isinstance(current, Map):
-            todo.extend(current.items.values())
-        elif isinstance(current, List):
-            todo.extend(current.items)
 
 
 class _Builder:

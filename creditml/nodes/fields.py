@@ -54,9 +54,9 @@ def field_of(word: str, how: str = "") -> Field:
     return Field(Fate(word, how))
 
 
-def holds(inside: str, *, each: bool = False, how: str = "") -> Field:
+def holds(inside: str, *, each: bool = False) -> Field:
     """A field that holds the fields of another section, or such a thing for each name."""
-    return Field(Fate(EMULATED, how), inside=inside, each=each)
+    return Field(Fate(EMULATED), inside=inside, each=each)
 
 
 DONE = field_of(EMULATED)

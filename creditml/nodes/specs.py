@@ -35,11 +35,6 @@ def read_job_dict(value: Mapping[str, Any], file: str = "") -> Job:
     return reader.read_job_dict(TYPES, value, file)
 
 
-def read_component(path: str | Path, overrides: Sequence[str] = ()) -> ComponentReading:
-    """A component from its own file, with all problems."""
-    return reader.read_component(TYPES, path, overrides)
-
-
 def read_component_document(document: Document, folder: Path) -> ComponentReading:
     """A component from a parsed document, whose relative paths start at `folder`."""
     return reader.read_component_document(TYPES, document, folder)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trees import walk
 
 from creditml.errors import UsageError
 from creditml.language.reader import Reading, set_value
-from creditml.language.yaml import Document, Map, Scalar, from_plain, parse, plain, walk
+from creditml.language.yaml import Document, Map, Scalar, from_plain, parse, plain
 from creditml.model import Data, Literal, Pipeline
 from creditml.nodes.specs import read_job
 

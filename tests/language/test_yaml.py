@@ -11,10 +11,11 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
+from trees import walk
 
 from creditml.errors import SpecError
 from creditml.language.reader import open_document
-from creditml.language.yaml import Document, List, Map, Scalar, from_plain, parse, plain, scalar, walk
+from creditml.language.yaml import Document, List, Map, Scalar, from_plain, parse, plain, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
