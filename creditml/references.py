@@ -52,7 +52,9 @@ _OUTPUT = (
     r"/outputs/(?P<output>[^/]+)(?:/paths/(?P<path>.*))?"
 )
 _UPLOAD = rf"{UPLOADS}/(?P<digest>[0-9a-f]{{32,64}})(?:/(?P<name>[^?]*?))?/?$"
+_STORED_OUTPUT = r"(?s)azureml/(?P<job>[^/]+)/(?P<output>[^/]+)(?:/(?P<path>.*))?"
 _ARTIFACT = r"(?s)ExperimentRun/dcid\.(?P<run>[^/]+)(?:/(?P<path>.*))?"
+_DIGEST = r"[0-9a-f]{64}"
 _OUTPUT_ASSET = r"azureml://locations/local/data/(?P<run>.+)/versions/(?P<output>[^/]+)"
 
 
@@ -168,6 +170,11 @@ def code_digest(text: str) -> str:
     return found.name if found else bare(text).partition(":")[0]
 
 
+def is_digest(text: str) -> bool:
+    """Whether a text can be the hash of a snapshot."""
+    return re.fullmatch(_DIGEST, text) is not None
+
+
 def _short(name: str, version: str | None, label: str | None) -> str:
     return f"{name}:{version}" if version else f"{name}@{label}" if label else name
 
@@ -198,6 +205,14 @@ class Scope(NamedTuple):
         """The workspace's own id."""
         return f"{self.group_path}/providers/{PROVIDER}/workspaces/{self.workspace}"
 
+    def holds(self, within: str) -> bool:
+        """Whether a long URI is of this workspace, by what it has before the datastore or job (`within`)."""
+        return within.lower().replace(f"/providers/{PROVIDER}".lower(), "") == f"{self._long}/".lower()
+
+    @property
+    def _long(self) -> str:
+        return f"subscriptions/{self.subscription}/resourcegroups/{self.group}/workspaces/{self.workspace}"
+
     @property
     def guid(self) -> str:
         """The workspace's GUID."""
@@ -220,8 +235,7 @@ class Scope(NamedTuple):
         start = f"{SCHEME}datastores/"
         if not short.startswith(start):
             return short
-        place = f"subscriptions/{self.subscription}/resourcegroups/{self.group}/workspaces/{self.workspace}"
-        return f"{SCHEME}{place}/datastores/{short.removeprefix(start)}"
+        return f"{SCHEME}{self._long}/datastores/{short.removeprefix(start)}"
 
 
 LOCAL = Scope("00000000-0000-0000-0000-000000000000", "local", "local")
@@ -314,9 +328,20 @@ def short_uri(uri: str) -> str:
     return re.sub(_LONG, SCHEME, uri)
 
 
-def stored_output_uri(run: str, output: str) -> str:
-    """Where a run's output lies in the default datastore (Azure ML docs: `azureml/<job-name>/<output_name>/`)."""
-    return datastore_uri(DEFAULT_DATASTORE, f"azureml/{run}/{output}/")
+def stored_output_path(job: str, output: str) -> str:
+    """Where a job's output lies in the default datastore (Azure ML docs: `azureml/<job-name>/<output_name>/`)."""
+    return f"azureml/{job}/{output}/"
+
+
+def stored_output_uri(job: str, output: str) -> str:
+    """The URI of a job's output in the default datastore."""
+    return datastore_uri(DEFAULT_DATASTORE, stored_output_path(job, output))
+
+
+def parse_stored_output(path: str) -> OutputPath | None:
+    """Read a path in the default datastore; None if it is no output of a job."""
+    match = re.fullmatch(_STORED_OUTPUT, path)
+    return OutputPath(match["job"], match["output"], match["path"] or "") if match else None
 
 
 def upload_uri(digest: str, name: str) -> str:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.nodes.table import DEFAULT
-from creditml.references import code_digest, parse_reference, parse_upload, short_uri
+from creditml.references import code_digest, is_digest, parse_reference, parse_upload, short_uri
 from creditml.wire.resources import ANONYMOUS_ENVIRONMENT
 from creditml.workspace.assets import MUTABLE
 from creditml_azureml.sdk_assets import upload_hash, with_local_paths
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
     from creditml.workspace.records import Asset
 
-_DIGEST = r"[0-9a-f]{64}"
 _COMPARED = ("type", "command", "is_deterministic", "distribution", "resources")
 
 
@@ -89,7 +87,7 @@ def _component(spec: Mapping[str, Any]) -> dict[str, str | None]:
     comparable = named is not None and named.version is not None and named.name != ANONYMOUS_ENVIRONMENT
     aspects["environment"] = named.short if named and comparable else None
     digest = code_digest(str(spec.get("code") or ""))
-    aspects["code"] = digest if re.fullmatch(_DIGEST, digest) else None if spec.get("code") else ""
+    aspects["code"] = digest if is_digest(digest) else None if spec.get("code") else ""
     if spec.get("jobs"):
         aspects["jobs"] = None
     return aspects

@@ -172,11 +172,11 @@ class OnlineCheck:
 
     def _data(self, text: str, kind: str, path: tuple[str, ...]) -> None:
         if stored := parse_datastore(text):
-            if not stored.within or self._cloud.target.id.lower() in f"/{stored.within}".lower():
+            if not stored.within or self._cloud.target.scope.holds(stored.within):
                 self._datastore(stored.datastore, path)
         elif written := parse_output(text):
-            job = written.job
-            if not written.within and "${{" not in job:
+            job, within = written.job, written.within
+            if (not within or self._cloud.target.scope.holds(within)) and "${{" not in job:
                 self._get(path, f"job '{job}'", lambda: self._cloud.client.jobs.get(job))
         elif is_reference(text):
             self._asset(text, kind, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import yaml
 from creditml.errors import NotFound, SpecError, Unsupported
 from creditml.language.yaml import Document, from_plain
 from creditml.nodes.specs import read_component_document, read_job_dict
-from creditml.references import Id, code_reference, named, parse_id, parse_reference
+from creditml.references import Id, code_reference, is_digest, named, parse_id, parse_reference
 from creditml.wire import reading as wire
 from creditml.wire.resources import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT
 from creditml.wire.words import snake, some
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
     from creditml_azureml.cloud import Cloud
 
-_HASH = re.compile(r"[0-9a-f]{64}")
 _TRUE = "true"
 _LATEST = "latest"
 
@@ -157,7 +155,7 @@ def bring_code(cloud: Cloud, asset: Id, workspace: Workspace) -> str:
     """Make a snapshot of a code asset in the workspace, unless it has one already; returns its hash."""
     body = cloud.assets.code_body(asset)
     digest = str((body.get("properties") or {}).get("hash_sha256") or asset.name)
-    if _HASH.fullmatch(digest) and workspace.content.folder(digest).is_dir():
+    if is_digest(digest) and workspace.content.folder(digest).is_dir():
         return digest
     workspace.create()
     with TemporaryDirectory(dir=workspace.root) as folder:

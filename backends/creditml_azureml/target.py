@@ -31,9 +31,14 @@ class Target(NamedTuple):
         return f"'{self.workspace_name}' (resource group '{self.resource_group}')"
 
     @property
+    def scope(self) -> Scope:
+        """The workspace as references to what lies in it name it."""
+        return Scope(*self)
+
+    @property
     def id(self) -> str:
         """The ARM id of the workspace."""
-        return Scope(*self).path
+        return self.scope.path
 
 
 def find_target(given: Mapping[str, Any]) -> Target:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from creditml.asset_kinds import ASSET_KINDS
 from creditml.errors import NotFound
-from creditml.references import Scope, code_digest, code_reference, named, parse_id, parse_named
+from creditml.references import Scope, code_digest, code_reference, is_digest, named, parse_id, parse_named
 from creditml.wire.resources import ANONYMOUS_COMPONENT, ANONYMOUS_ENVIRONMENT
 from creditml.workspace.assets import ANONYMOUS, MUTABLE
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from creditml.workspace import Workspace
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _ANONYMOUS = {ANONYMOUS_COMPONENT: f"{ANONYMOUS}component", ANONYMOUS_ENVIRONMENT: f"{ANONYMOUS}environment"}
 
 
@@ -46,7 +44,7 @@ class WorkspaceResolver:
         """The reference of a snapshot, whose name is the hash of its content."""
         found = parse_id(sent)
         name, version = (found.name, found.version) if found else (code_digest(sent), "1")
-        if _DIGEST.fullmatch(name):
+        if is_digest(name):
             return code_reference(name)
         assets = self._workspace.registry(found.registry if found else "")
         return code_reference(assets.get("code", name, version).spec["digest"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from creditml.errors import NotFound
+from creditml.references import is_digest
 from creditml.service.blob_places import BLOBSTORE, CONTENT, UPLOAD, discard_upload, find_upload
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.wire.resources import resource
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from creditml.service.call import Call
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _HASH_VERSION = 202208
 
 
@@ -26,7 +25,7 @@ def list_codes(call: Call, name: str) -> Answer:
     """GET the versions of a name; with a hash in the query, the code with that content, whatever its name."""
     digest = call.request.query.get("hash", "")
     if digest:
-        known = _DIGEST.fullmatch(digest) and call.workspace.content.folder(digest).is_dir()
+        known = is_digest(digest) and call.workspace.content.folder(digest).is_dir()
         return answer({"value": [_resource(call, digest, digest)] if known else []})
     found = call.assets.entries("code", name, archived=True)
     return answer({"value": [_resource(call, name, asset.spec["digest"]) for asset in found]})
@@ -34,7 +33,7 @@ def list_codes(call: Call, name: str) -> Answer:
 
 def get_code(call: Call, name: str, version: str) -> Answer:
     """GET a code asset."""
-    if _DIGEST.fullmatch(name) and call.workspace.content.folder(name).is_dir():
+    if is_digest(name) and call.workspace.content.folder(name).is_dir():
         return answer(_resource(call, name, name))
     asset = call.assets.get("code", name, version)
     return answer(_resource(call, name, asset.spec["digest"]))

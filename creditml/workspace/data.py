@@ -29,6 +29,8 @@ from creditml.references import (
     parse_datastore,
     parse_output,
     parse_reference,
+    parse_stored_output,
+    stored_output_path,
     upload_uri,
 )
 
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from creditml.workspace.jobs import Jobs
 
 # Patterns are kept as text: compiling them at import would take too long for a command that doesn't need them.
-_STORED_OUTPUT = r"(?s)azureml/(?P<job>[^/]+)/(?P<output>[^/]+)(?:/(?P<path>.*))?"
 _RUN = r"runs:/(?P<job>[^/]+)/(?P<path>.*)"
 _REMOTE = ("wasbs", "wasb", "abfss", "abfs", "adl", "s3", "gs", "hdfs", "dbfs")
 _FOLDER_TYPES = ("uri_folder", "mltable", "mlflow_model", "triton_model")
@@ -151,18 +152,15 @@ class DataPaths:
         return self._stores / name
 
     def stored_output(self, path: str) -> StoredOutput | None:
-        """The job output that contains a path of the default datastore; None if no job has written an output there.
-
-        Azure ML docs: outputs go to `azureml/<job-name>/<output_name>/` of the default datastore.
-        """
-        match = re.fullmatch(_STORED_OUTPUT, path)
-        if match is None:
+        """The job output that contains a path of the default datastore; None if no job has written an output there."""
+        found = parse_stored_output(path)
+        if found is None:
             return None
         try:
-            place = self._jobs.get(match["job"]).results.get("outputs", {}).get(match["output"])
+            place = self._jobs.get(found.job).results.get("outputs", {}).get(found.output)
         except NotFound:
             return None
-        prefix = f"azureml/{match['job']}/{match['output']}/"
+        prefix = stored_output_path(found.job, found.output)
         if place is None:
             return None
         return StoredOutput(Path(place), prefix if os.path.isdir(place) else prefix + os.path.basename(place))

@@ -55,6 +55,20 @@ MISSING: Json = {
     ),
 }
 
+OWN = "subscriptions/11111111-2222-3333-4444-555555555555/resourcegroups/team/workspaces/credit"
+MISSING |= {
+    "datastore in the long form": (
+        pipeline({**STEP, "inputs": {"x": {"path": f"azureml://{OWN}/datastores/workspaceblobstor/paths/x"}}}),
+        f"There is no datastore 'workspaceblobstor' in {WORKSPACE}. Did you mean 'workspaceblobstore'?",
+        "jobs.a.inputs.x.path",
+    ),
+    "job in the long form": (
+        pipeline({**STEP, "inputs": {"x": {"path": f"azureml://{OWN}/jobs/gone/outputs/y/paths/"}}}),
+        "There is no job 'gone'",
+        "jobs.a.inputs.x.path",
+    ),
+}
+
 
 @pytest.mark.parametrize("case", MISSING)
 def test_what_azure_lacks_is_an_error_with_a_near_miss(folder: Project, case: str) -> None:
@@ -84,6 +98,13 @@ def test_what_azure_has_is_no_problem(folder: Project) -> None:
     step["inputs"] = {"x": {"path": "azureml://datastores/workspaceblobstore/paths/x"}}
 
     assert problems(folder, pipeline(step, settings={"default_datastore": "azureml:workspaceblobstore"})) == ()
+
+
+@pytest.mark.parametrize("place", ["datastores/workspaceblobstor/paths/x", "jobs/gone/outputs/y/paths/x"])
+def test_another_workspace_of_azure_is_not_asked(folder: Project, place: str) -> None:
+    other = OWN.replace("/credit", "/other")
+
+    assert problems(folder, pipeline({**STEP, "inputs": {"x": {"path": f"azureml://{other}/{place}"}}})) == ()
 
 
 def test_what_is_registered_here_will_be_there(folder: Project) -> None:

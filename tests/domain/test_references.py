@@ -23,6 +23,7 @@ from creditml.references import (
     code_reference,
     datastore_uri,
     is_artifacts_uri,
+    is_digest,
     is_long,
     is_named,
     is_reference,
@@ -37,12 +38,14 @@ from creditml.references import (
     parse_output,
     parse_output_asset_id,
     parse_reference,
+    parse_stored_output,
     parse_upload,
     prefixed,
     reference,
     registry_uri,
     resource_name,
     short_uri,
+    stored_output_path,
     stored_output_uri,
     upload_uri,
 )
@@ -112,7 +115,8 @@ def test_data_in_a_datastore(datastore: str, path: str, scope: Scope) -> None:
     found = parse_datastore(long)
     assert found is not None
     assert found[:2] == (datastore, path)
-    assert found.within.startswith(f"subscriptions/{scope.subscription}/")
+    assert scope.holds(found.within)
+    assert not scope._replace(workspace=f"{scope.workspace}x").holds(found.within)
     assert short_uri(long) == short_uri(uri) == uri
     assert parse_output(uri) is parse_reference(uri) is None
 
@@ -122,6 +126,7 @@ def test_data_that_a_job_wrote(job: str, output: str, path: str, scope: Scope) -
     uri = output_uri(job, output, path)
     within = scope.path.removeprefix("/")
 
+    assert scope.holds(f"{within}/")
     assert parse_output(uri) == OutputPath(job, output, path)
     assert parse_output(uri.replace("//jobs", f"//{within}/jobs")) == OutputPath(job, output, path, f"{within}/")
     assert parse_datastore(uri) is parse_reference(uri) is None
@@ -129,9 +134,11 @@ def test_data_that_a_job_wrote(job: str, output: str, path: str, scope: Scope) -
 
 @given(words, words)
 def test_an_output_in_the_default_datastore(job: str, output: str) -> None:
-    found = parse_datastore(stored_output_uri(job, output))
+    path = stored_output_path(job, output)
 
-    assert found == DatastorePath("workspaceblobstore", f"azureml/{job}/{output}/")
+    assert parse_datastore(stored_output_uri(job, output)) == DatastorePath("workspaceblobstore", path)
+    assert parse_stored_output(path) == OutputPath(job, output)
+    assert parse_stored_output(f"{path}a/b.csv") == OutputPath(job, output, "a/b.csv")
 
 
 @given(st.from_regex(r"[0-9a-f]{32}|[0-9a-f]{64}", fullmatch=True), words)
@@ -145,6 +152,7 @@ def test_an_upload(digest: str, name: str) -> None:
 
 @given(st.from_regex(r"[0-9a-f]{64}", fullmatch=True), scopes)
 def test_code_is_named_by_its_content(digest: str, scope: Scope) -> None:
+    assert is_digest(digest)
     assert code_digest(code_reference(digest)) == digest
     assert code_digest(scope.id("codes", digest, "1")) == digest
     assert code_digest(prefixed(scope.id("codes", digest, "1"))) == digest
