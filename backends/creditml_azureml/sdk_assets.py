@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creditml.references import parse_named
+from creditml.references import parse_named, parse_upload
 
 if TYPE_CHECKING:
     from creditml.workspace import Workspace
@@ -42,7 +42,7 @@ def with_local_paths(asset: Asset, workspace: Workspace) -> dict[str, Any]:
     spec = dict(asset.spec)
     if asset.kind == "data":
         path = str(spec["path"])
-        if "://" not in path or "/LocalUpload/" in path:  # other URIs are for Azure ML to understand
+        if "://" not in path or parse_upload(path):  # other URIs are for Azure ML to understand
             spec["path"] = workspace.data.source(path, spec.get("type", "uri_folder"))
     elif asset.kind == "component":
         spec = _with_code(spec, workspace)
