@@ -12,7 +12,7 @@ __all__ = ["connect"]
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for."""
+    """Import a public name when it is first used, so that `import creditml` stays fast."""
     if name == "connect":
         from creditml.service.connection import connect
 

@@ -1,4 +1,4 @@
-"""The kinds of assets: what messages and Azure ML's paths call them."""
+"""The kinds of assets, with the words that messages and Azure ML's paths use for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class AssetKind(NamedTuple):
-    """The words for a kind of assets: `title` in messages, `plural` in paths and URIs."""
+    """The words for a kind of asset: `title` in messages, `plural` in paths and URIs."""
 
     title: str
     plural: str
@@ -26,5 +26,8 @@ KIND_OF_PLURAL: Mapping[str, str] = {words.plural: kind for kind, words in ASSET
 
 
 def title_of(kind: str) -> str:
-    """What messages call an asset of a kind; for those that no list shows (code, assets without a name) the kind."""
+    """The word that messages use for an asset of a kind.
+
+    Kinds that can't be listed (code, assets without a name) have no entry in `ASSET_KINDS`; their own name is the word.
+    """
     return ASSET_KINDS[kind].title if kind in ASSET_KINDS else kind.replace("_", " ")

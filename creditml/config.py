@@ -1,20 +1,22 @@
-"""`creditml.yml`: what a project sets for all its runs, from the nearest one upward.
+"""`creditml.yml`: a project's settings for all its runs.
+
+The file is looked for in the current folder and then in the folders above it; the first one that is found counts.
 
     backend: local
     max_parallel: 4      # steps of a job that run at once
     max_jobs: 2          # submitted jobs that run at once; others wait
     pass_env: [HF_HOME]
     env: uv              # where steps find their packages: host, uv or conda
-    environments:        # what is known of environments, by the names that specs have for them
+    environments:        # definitions of environments that specs refer to by name, such as curated ones
       AzureML-sklearn-1.0-ubuntu20.04-py38-cpu: {image: "python:3.12", conda_file: conda.yml}
-    images:              # local images for those of specs, with or without a tag
+    images:              # local images to use instead of the images that specs name (with or without a tag)
       mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04: my-base:1
-    channels:            # other places for conda's channels
+    channels:            # addresses to use for conda channels, such as mirrors
       conda-forge: https://mirror.example.com/conda-forge
     docker: {pull: missing, memory: 4g}
     azureml: {subscription_id: …, resource_group: team, workspace_name: credit}
 
-A flag wins over an environment variable (CREDITML_BACKEND), and that over the file.
+A command-line flag wins over the environment variable (CREDITML_BACKEND), and the variable wins over the file.
 """
 
 from __future__ import annotations
@@ -43,14 +45,14 @@ class EnvironmentSettings(NamedTuple):
     """How steps get their environments.
 
     Attributes:
-        mode: `host`, `uv` or `conda`; of backends that run containers, nothing.
-        relax: Whether pins that can't be met are loosened.
-        strict: Whether whatever is not as the environment asks for is an error.
-        known: What is known of environments, by the names that specs have for them (with or without a version): the
-            keys of an environment in a spec, paths absolute and the conda file's content in place, and maybe `env`, its
-            own mode.
-        images: Images to use instead, by those in specs.
-        channels: Places of conda channels, by name.
+        mode: `host`, `uv` or `conda`; empty for backends that run containers.
+        relax: Whether pinned versions that can't be installed are loosened.
+        strict: Whether any difference between an environment and its specification is an error.
+        known: Definitions of environments, by the names that specs use (with or without a version). A definition has
+            the keys of an environment in a spec, with absolute paths and with the conda file's content in place of
+            its path. It may also have `env`, a mode for this environment alone.
+        images: Images to use, by the images in specs that they replace.
+        channels: Addresses of conda channels, by name.
     """
 
     mode: str = ""
@@ -62,7 +64,7 @@ class EnvironmentSettings(NamedTuple):
 
 
 class Config(NamedTuple):
-    """A project's settings; `sections` are those of backends, by their names."""
+    """A project's settings; `sections` holds the settings of backends, by the backend's name."""
 
     backend: str = DEFAULT
     max_parallel: int | None = None
@@ -73,10 +75,10 @@ class Config(NamedTuple):
 
 
 def read_config() -> Config:
-    """The settings that hold in the current folder.
+    """The settings that apply in the current folder.
 
     Raises:
-        SpecError: the file has problems.
+        SpecError: `creditml.yml` has errors.
     """
     here = Path.cwd()
     file = next((folder / FILE for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
@@ -90,7 +92,7 @@ def _count(context: Context, node: Node) -> Any:  # int or INVALID
 
     count = integer(context, node)
     if isinstance(count, int) and count < 1:
-        return context.error(node, f"At least one has to run, not {count}.")
+        return context.error(node, f"The number must be at least 1, not {count}.")
     return count
 
 
@@ -137,13 +139,13 @@ def _from_file(file: Path) -> Config:
 
 
 def _known(context: Context, node: Node) -> Any:  # dict or INVALID
-    """`environments`: the table of an environment for each name, and the mode in which it is made."""
+    """Read `environments`: a definition for each name, as in a spec, plus the key `env` for its mode."""
     from creditml.language.environment import ENVIRONMENT
     from creditml.language.fields import INVALID, Choice, describe
     from creditml.language.yaml import Map
 
     if not isinstance(node, Map):
-        return context.error(node, f"Environments are a mapping from names to definitions, not {describe(node)}.")
+        return context.error(node, f"'environments' must map names to definitions, not be {describe(node)}.")
     table = ENVIRONMENT.extended("the settings of an environment", {"env": Choice(*MODES, exact=True)})
     found = {name: table.nested(context, child) for name, child in node.items.items()}
     return INVALID if INVALID in found.values() else found

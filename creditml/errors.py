@@ -1,13 +1,13 @@
-"""What can go wrong, as one tree. The command line prints any of these without a traceback.
+"""All errors that creditml raises, as one tree. The command line prints any of them without a traceback.
 
 CreditMLError
-├─ SpecError           a spec has problems: all of them at once, each with its place and a mend
-├─ Unsupported         a feature that the chosen backend can't serve, raised before anything runs
-├─ NotFound            an asset, a version or a job that isn't there
-├─ Conflict            an immutable thing would be changed
-├─ UsageError          a call that can't be meant (exit code 2)
+├─ SpecError           a spec has errors: all problems at once, each with its position and a way to fix it
+├─ Unsupported         the chosen backend lacks a feature; raised before anything runs
+├─ NotFound            an asset, a version or a job does not exist
+├─ Conflict            an existing asset or job can't be changed
+├─ UsageError          invalid arguments (exit code 2)
 ├─ BackendError
-│   ├─ BackendUnavailable      names what to install or start
+│   ├─ BackendUnavailable      the message says what to install or start
 │   └─ AuthenticationFailed
 └─ JobError
     ├─ OutputMissing   an output that a later step needs was not written
@@ -22,27 +22,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-MEANT_BY = "Is it meant by"
+MEANT_BY = "Was it misspelled as"
 
 
 class Place(NamedTuple):
-    """A position in a file; line and column count from 1."""
+    """A position in a file. Lines and columns count from 1; line 0 stands for a source without lines."""
 
     file: str
     line: int
     column: int
 
     def __str__(self) -> str:
-        """`file:line:column`, as editors and terminals link it; the name alone of what has no lines."""
+        """`file:line:column`, which editors and terminals turn into a link; only `file` for a source without lines."""
         return self.file if self.line == 0 else f"{self.file}:{self.line}:{self.column}"
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with a spec.
+    """One error or warning about a spec.
 
-    `path` is the key path (`jobs.train.inputs.data`), which is all there is to go by for a job that an SDK object made.
-    A warning is what Azure ML tolerates too; an error is what it refuses. What it refuses though nothing hinders it
-    here is a warning that is `refused`.
+    Attributes:
+        message: What is wrong and how to fix it.
+        path: The key path (`jobs.train.inputs.data`). A job that was made with the SDK has no file, only key paths.
+        place: The position in the file, if there is one.
+        warning: Whether Azure ML tolerates it: where Azure ML refuses a job, this is an error.
+        refused: Whether Azure ML refuses what runs on this machine. Such a problem is a warning here, and becomes an
+            error when the job is sent to Azure ML.
     """
 
     message: str
@@ -52,59 +56,61 @@ class Problem(NamedTuple):
     refused: bool = False
 
     def __str__(self) -> str:
-        """`file:line:column: message`, or `key.path: message` where there is no file."""
+        """`file:line:column: message`, or `key.path: message` if there is no file."""
         where = str(self.place) if self.place else self.path
         kind = "warning: " if self.warning else ""
         return f"{where}: {kind}{self.message}" if where else f"{kind}{self.message}"
 
 
 class CreditMLError(Exception):
-    """The root of every error that creditml raises on purpose."""
+    """The base class of all errors that creditml raises on purpose."""
 
 
 class SpecError(CreditMLError):
-    """A spec with at least one error; `problems` holds errors and warnings in the order of the file."""
+    """A spec has at least one error.
+
+    `problems` holds the errors and warnings in the order of the file, without duplicates.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        """Keep the problems, sorted by place and without repetitions."""
         self.problems: tuple[Problem, ...] = in_order(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
 
 class Unsupported(CreditMLError):
-    """A feature that Azure ML has and the backend has not."""
+    """The backend lacks a feature of Azure ML."""
 
 
 class NotFound(CreditMLError):
-    """No such asset, version or job."""
+    """An asset, a version or a job does not exist."""
 
 
 class Conflict(CreditMLError):
-    """It exists already and may not be changed."""
+    """An asset or job exists already and can't be changed."""
 
 
 class UsageError(CreditMLError):
-    """The call itself can't be meant: a contradiction of flags, a value of the wrong form."""
+    """A command or call has invalid arguments: flags that contradict each other, or a value of the wrong form."""
 
 
 class BackendError(CreditMLError):
-    """The machine or service that should run a step refuses to."""
+    """The machine or service that should run a step or job can't do so."""
 
 
 class BackendUnavailable(BackendError):
-    """The backend isn't installed or can't be reached; the message says how to get it."""
+    """The backend isn't installed or can't be reached; the message says what to install or start."""
 
 
 class AuthenticationFailed(BackendError):
-    """The backend doesn't accept the credentials."""
+    """The backend rejects the credentials."""
 
 
 class JobError(CreditMLError):
-    """A job, or a step of it, did not end well."""
+    """A job or one of its steps failed or was canceled."""
 
 
 class OutputMissing(JobError):
-    """A step needs an output that its producer did not write."""
+    """A step needs an output that an earlier step did not write."""
 
 
 class Canceled(JobError):
@@ -112,7 +118,7 @@ class Canceled(JobError):
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Sort problems by file (the order of first sight), line and column, and drop repetitions."""
+    """Sort problems by file (in the order in which files first occur), line and column, and drop duplicates."""
     unique = list(dict.fromkeys(problems))
     files = {file: rank for rank, file in enumerate(dict.fromkeys(p.place.file for p in unique if p.place))}
 
@@ -124,9 +130,13 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def near_miss(word: str, known: Iterable[str], *, ask: str = "Did you mean") -> str:
-    """Say which known name was probably meant, as a sentence to append: ` Did you mean 'inputs'?` or nothing.
+    """A sentence to append to a message that suggests a known name: ` Did you mean 'inputs'?`; empty without a match.
 
-    Where something is missing and `known` is what was written instead, ask `MEANT_BY`.
+    Args:
+        word: The name that is wrong or missing.
+        known: The names to suggest from.
+        ask: The beginning of the sentence. Use `MEANT_BY` where `word` is missing and `known` are the names that were
+            written instead.
     """
     from difflib import get_close_matches
 

@@ -1,7 +1,7 @@
-"""Azure ML's `${{ … }}` expressions and `$[[ … ]]` optional blocks: how they are parsed, not what they mean.
+"""Parses Azure ML's `${{ … }}` expressions and `$[[ … ]]` optional blocks, without giving them a meaning.
 
-The grammar (Azure ML docs: 'Core YAML syntax', 'Expressions'; blanks inside the braces as the SDK's own pattern takes
-them):
+The grammar (Azure ML docs: 'Core YAML syntax', 'Expressions'; blanks are allowed inside the braces, as in the SDK's
+pattern):
 
     ${{inputs.x}}  ${{outputs.x}}  ${{search_space.x}}              in a component's command
     ${{parent.inputs.x}}  ${{parent.outputs.x}}                     in a node's inputs and outputs
@@ -25,11 +25,15 @@ _PLACEHOLDERS = ("name", "output_name", "default_datastore")
 
 
 class Reference(NamedTuple):
-    """What stands between the braces.
+    """One `${{ … }}` expression.
 
-    `kind` is inputs, outputs, search_space, one of the placeholders of output paths, or empty if the expression is
-    none that Azure ML knows. `parent` tells the two contexts apart; `job` is set for `parent.jobs.<job>.…` alone.
-    A `name` may hold dots (parameter groups).
+    Attributes:
+        text: The expression with its braces.
+        kind: `inputs`, `outputs`, `search_space` or a placeholder of output paths (`name`, `output_name`,
+            `default_datastore`); empty if Azure ML does not know the expression.
+        name: The name of the input or output. It may contain dots (parameter groups).
+        job: The node in `parent.jobs.<job>.…`; empty in other expressions.
+        parent: Whether the expression begins with `parent.`.
     """
 
     text: str
@@ -40,7 +44,7 @@ class Reference(NamedTuple):
 
 
 class Optional(NamedTuple):
-    """A `$[[ … ]]` block, brackets stripped."""
+    """A `$[[ … ]]` block, without its brackets."""
 
     parts: tuple[Part, ...]
 
@@ -66,7 +70,7 @@ def parse(text: str) -> tuple[Part, ...]:
 
 
 def parse_command(text: str) -> Template:
-    """Split a command as `parse` does, its optional blocks told apart."""
+    """Split a command into literal parts, references and optional blocks."""
     parts: list[str | Reference | Optional] = []
     at = 0
     for match in _OPTIONAL.finditer(text):
@@ -82,7 +86,7 @@ def references(text: str) -> Iterator[Reference]:
 
 
 def leftovers(text: str) -> Iterator[str]:
-    """What looks like a reference and is none, so that it stays as it is: `${{inputs x}}`."""
+    """Texts that look like an expression but don't parse as one, such as `${{inputs x}}`; they stay unchanged."""
     if "${{" not in text:
         return
     for part in parse(text):
@@ -91,18 +95,18 @@ def leftovers(text: str) -> Iterator[str]:
 
 
 def single(text: str) -> Reference | None:
-    """The reference, if the whole text is one (a binding) and nothing else."""
+    """The reference if the whole text is one reference (a binding), else None."""
     parts = parse(text.strip())
     return parts[0] if len(parts) == 1 and isinstance(parts[0], Reference) else None
 
 
 def render(template: Template, value: Callable[[Reference], str | None]) -> str:
-    """Put values in place of references; no quoting is added, as on Azure ML.
+    """Put values in place of references. As on Azure ML, no quotes are added.
 
     Args:
-        template: what `parse_command` or `parse` returned.
-        value: gives a reference's text, or None if it has none: an optional block with such a reference vanishes,
-            elsewhere nothing is put in its place.
+        template: What `parse_command` or `parse` returned.
+        value: Returns the text for a reference, or None if the reference has no value. An optional block that contains
+            a reference without a value is left out; elsewhere such a reference becomes the empty text.
     """
     pieces: list[str] = []
     for part in template:
@@ -132,7 +136,7 @@ def _reference(text: str, inner: str) -> Reference:
 
 
 def placeholders(path: str, run_id: str, output: str, datastore: str) -> str:
-    """An output's path with `${{name}}`, `${{output_name}}` and `${{default_datastore}}` put in."""
+    """An output's path with the values of `${{name}}`, `${{output_name}}` and `${{default_datastore}}`."""
 
     def value(reference: Reference) -> str | None:
         return {"name": run_id, "output_name": output, "default_datastore": datastore}.get(reference.kind)

@@ -1,4 +1,4 @@
-"""What the check finds, with key paths and places."""
+"""Collects the problems of a job, with their key paths and positions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ class Findings:
     """The problems of one job."""
 
     def __init__(self, job: Job) -> None:
-        """Nothing is found yet."""
         self.job = job
         self.problems: list[Problem] = []
 
@@ -22,7 +21,7 @@ class Findings:
         """Note a problem at a key path."""
         source = self.job.source
         place = source.place(path) if source else None
-        # what stands in place has no key `component`
+        # a component that is defined within its node has no key `component` in the file
         if source:
             keys = [key for n, key in enumerate(path) if key != "component" or source.holds(path[: n + 1])]
         else:
@@ -30,14 +29,14 @@ class Findings:
         self.problems.append(Problem(message, ".".join(keys), place, warning, refused))
 
     def warn(self, path: tuple[str, ...], message: str, *, refused: bool = False) -> None:
-        """Note what Azure ML tolerates too, or what it alone has `refused`."""
+        """Note a warning at a key path; `refused` marks what Azure ML refuses although it runs on this machine."""
         self.error(path, message, warning=True, refused=refused)
 
     def unread(self, *path: str) -> bool:
-        """Whether the file has that key, though nothing could be made of it: the reader has said why."""
+        """Whether the file has that key. If its value is missing from the job, the reader has reported the reason."""
         return bool(self.job.source and self.job.source.holds(path))
 
     @property
     def failed(self) -> bool:
-        """Whether anything is an error."""
+        """Whether there is at least one error."""
         return any(not problem.warning for problem in self.problems)

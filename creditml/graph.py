@@ -1,7 +1,7 @@
-"""A job as a graph of nodes: one walk over it, and one map.
+"""Functions that walk or change the graph of nodes that makes up a job.
 
-A component is an object that many nodes may share. Both look at each distinct one once, so that a job of ten thousand
-nodes over ten components costs ten looks.
+Many nodes may share one component object. `walk` and `map_components` look at each distinct component once, so that
+a job of ten thousand nodes over ten components costs ten looks.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Visit(NamedTuple):
-    """A node that a walk has come to.
+    """A node that a walk has reached.
 
     Attributes:
         node: The node.
         path: Its key path.
-        first: Whether its component is seen for the first time (a reference is no component yet, and never is).
+        first: Whether its component occurs for the first time in this walk; False if the component is a reference.
     """
 
     node: Node
@@ -36,7 +36,7 @@ class Visit(NamedTuple):
 
 
 def walk(root: Node) -> Iterator[Visit]:
-    """Every node from the root down, each before those below it; the nodes of a shared component once."""
+    """Every node from the root down, parents before children; the nodes inside a shared component are visited once."""
     seen: set[int] = set()
     todo: list[tuple[Node, tuple[str, ...]]] = [(root, ())]
     while todo:
@@ -52,14 +52,14 @@ def walk(root: Node) -> Iterator[Visit]:
 
 
 def commands(root: Node) -> Iterator[tuple[Command, tuple[str, ...]]]:
-    """The distinct commands of a job, with their key paths."""
+    """Each distinct command component, with its key path."""
     for visit in walk(root):
         if visit.first and isinstance(visit.node.component, Command):
             yield visit.node.component, visit.component_path
 
 
 def leaves(root: Node) -> Iterator[Node]:
-    """The nodes that are no graphs, each as often as it runs."""
+    """The nodes without a graph of their own. A node of a shared component occurs as often as it runs."""
     component = root.component
     if isinstance(component, str) or component.jobs is None:
         yield root
@@ -69,11 +69,11 @@ def leaves(root: Node) -> Iterator[Node]:
 
 
 def map_components(root: Node, change: Callable[[Component], Component]) -> Node:
-    """The node with every component changed, each distinct component once.
+    """A copy of a node in which `change` was applied to each distinct component once.
 
     Args:
-        root: where to begin.
-        change: what becomes of a component; of a graph, before its nodes are looked at.
+        root: The node to begin with.
+        change: Returns the new component. For a graph it is called before the graph's nodes are changed.
     """
     known: dict[int, Component] = {}
 

@@ -1,10 +1,11 @@
-"""The domain: a job and what it is made of, frozen, without I/O.
+"""The domain model: a job and its parts, as immutable values without I/O.
 
-Every way in (a YAML file, the genuine SDK, a REST call) ends in a `Job`, and from there on nothing knows where it came
-from. A job is a root node with a name; a node runs a component with values for its inputs; a pipeline component is a
-graph of nodes. Bindings stay symbolic: a `Literal` may hold `${{parent.inputs.x}}`, just as Azure ML is sent it.
+A YAML file, the genuine SDK and a REST call all lead to the same `Job`; the code that handles a `Job` does not depend
+on how it was made. A job is a root node with a name; a node runs a component with values for its inputs; a pipeline
+component is a graph of nodes. Bindings are not resolved here: a `Literal` may hold `${{parent.inputs.x}}`, the text
+that Azure ML is sent.
 
-Named tuples rather than dataclasses: sixty dataclasses would cost every command 40 ms of start-up.
+These are named tuples, since as many dataclasses would add 40 ms to the start of every command.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def asset_kind(type: str | None) -> str:  # noqa: A002  Azure ML's word
 
 
 class Literal(NamedTuple):
-    """An input's literal value or binding, as the text that is sent (`True`, `5`, `${{parent.inputs.x}}`)."""
+    """An input's literal value or binding, as the text that Azure ML is sent: `True`, `5`, `${{parent.inputs.x}}`."""
 
     value: str
     mode: str | None = None
@@ -53,9 +54,10 @@ JobInput = Union[Literal, Data]
 
 
 class JobOutput(NamedTuple):
-    """Where an output goes. With `name` (and perhaps `version`) it is registered as an asset.
+    """The settings of an output.
 
-    `binding` is `${{parent.outputs.y}}`: step and pipeline output are then the same place.
+    `path` is where it is written. An output with a `name` (and optionally a `version`) is registered as a data asset.
+    `binding` is `${{parent.outputs.y}}` if the output of a step is also the output `y` of its pipeline.
     """
 
     type: str | None = None
@@ -67,7 +69,7 @@ class JobOutput(NamedTuple):
 
 
 class ComponentInput(NamedTuple):
-    """An input that a component declares. `default`, `min`, `max` and `enum` are kept as texts, as they are sent."""
+    """An input that a component declares. `default`, `min`, `max` and `enum` are the texts that Azure ML is sent."""
 
     type: str
     description: str | None = None
@@ -95,7 +97,7 @@ class Build(NamedTuple):
 
 
 class Environment(NamedTuple):
-    """What a step runs in: an image, an image with a conda file, or a build context."""
+    """The environment of a step: an image, an image with a conda file, or a Docker build context."""
 
     name: str | None = None
     version: str | None = None
@@ -109,45 +111,47 @@ class Environment(NamedTuple):
 
 
 class Component(Protocol):
-    """What a node runs: the interface of a component, and the fields that every type has.
+    """A component, which a node runs: its interface (inputs and outputs) and the fields that all types share.
 
-    `type` names the node type (`creditml.nodes`); `jobs` are the nodes of a graph, and None of what is no graph.
+    `type` is the name of the node type (`creditml.nodes`). `jobs` holds the nodes of a graph, and is None for
+    components that are not graphs. The other fields are those of Azure ML's YAML.
     """
 
     @property
-    def type(self) -> str: ...  # noqa: D102  said above
+    def type(self) -> str: ...  # noqa: D102  the class explains its fields
     @property
-    def name(self) -> str | None: ...  # noqa: D102  said above
+    def name(self) -> str | None: ...  # noqa: D102  the class explains its fields
     @property
-    def version(self) -> str | None: ...  # noqa: D102  said above
+    def version(self) -> str | None: ...  # noqa: D102  the class explains its fields
     @property
-    def display_name(self) -> str | None: ...  # noqa: D102  said above
+    def display_name(self) -> str | None: ...  # noqa: D102  the class explains its fields
     @property
-    def description(self) -> str | None: ...  # noqa: D102  said above
+    def description(self) -> str | None: ...  # noqa: D102  the class explains its fields
     @property
-    def tags(self) -> Mapping[str, str]: ...  # noqa: D102  said above
+    def tags(self) -> Mapping[str, str]: ...  # noqa: D102  the class explains its fields
     @property
-    def properties(self) -> Mapping[str, str]: ...  # noqa: D102  said above
+    def properties(self) -> Mapping[str, str]: ...  # noqa: D102  the class explains its fields
     @property
-    def is_deterministic(self) -> bool: ...  # noqa: D102  said above
+    def is_deterministic(self) -> bool: ...  # noqa: D102  the class explains its fields
     @property
-    def inputs(self) -> Mapping[str, ComponentInput]: ...  # noqa: D102  said above
+    def inputs(self) -> Mapping[str, ComponentInput]: ...  # noqa: D102  the class explains its fields
     @property
-    def outputs(self) -> Mapping[str, ComponentOutput]: ...  # noqa: D102  said above
+    def outputs(self) -> Mapping[str, ComponentOutput]: ...  # noqa: D102  the class explains its fields
     @property
-    def jobs(self) -> Mapping[str, Node] | None: ...  # noqa: D102  said above
+    def jobs(self) -> Mapping[str, Node] | None: ...  # noqa: D102  the class explains its fields
 
 
 def changed(component: Component, **changes: Any) -> Component:
-    """A component with other values in some of its fields; every type of component is a named tuple."""
-    replaced: Component = component._replace(**changes)  # type: ignore[attr-defined]  # not said by the protocol
+    """A copy of a component with new values for some fields."""
+    # every type of component is a named tuple, which the protocol can't express
+    replaced: Component = component._replace(**changes)  # type: ignore[attr-defined]
     return replaced
 
 
 class Command(NamedTuple):
-    """A command component: what a step runs, and what every other type comes down to.
+    """A command component. Every step runs one; other node types are planned as commands or as graphs of them.
 
-    `code` is a folder of this machine or an asset reference; `environment` an inline definition or a reference.
+    `code` is a folder on this machine or an asset reference; `environment` is an inline definition or a reference.
     """
 
     command: str
@@ -170,7 +174,7 @@ class Command(NamedTuple):
 
     @property
     def jobs(self) -> None:
-        """It is no graph."""
+        """None: a command is not a graph."""
         return None
 
 
@@ -192,9 +196,9 @@ class Pipeline(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A component with values for its inputs; `component` is a reference until the workspace has resolved it.
+    """A component with values for its inputs. `component` is a reference until the workspace has resolved it.
 
-    `type` is the component's: one that is a reference says it here.
+    `type` is the component's node type; it is needed here while the component is a reference.
     """
 
     name: str
@@ -224,7 +228,7 @@ class Node(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """A pipeline job's settings; `others` are kept as they came, since Azure ML accepts any."""
+    """A pipeline job's settings. Azure ML accepts any further keys, which are kept unchanged in `others`."""
 
     default_compute: str | None = None
     default_datastore: str | None = None
@@ -234,10 +238,10 @@ class Settings(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A job: a root node under a name.
+    """A job: a root node with a name.
 
-    For a pipeline job `root.component` is a graph, for a standalone job what runs.
-    `source` tells where each key path stands in the file that the job was read from, if it was.
+    `root.component` is the graph of a pipeline job, or the component that a standalone job runs.
+    `source` gives the position of each key path in the file that the job was read from, if there is one.
     """
 
     root: Node
@@ -248,17 +252,17 @@ class Job(NamedTuple):
 
     @property
     def display_name(self) -> str | None:
-        """The job's display name."""
+        """The display name of the root node."""
         return self.root.display_name
 
     @property
     def type(self) -> str:
-        """The node type of its root."""
+        """The type of the root node."""
         return self.root.type
 
 
 class Source(Protocol):
-    """Where things stand: the reader's answer to 'which line is `jobs.train.inputs.data`?'."""
+    """The positions of key paths in the files of a job, such as the line of `jobs.train.inputs.data`."""
 
     @property
     def file(self) -> str:
@@ -267,17 +271,17 @@ class Source(Protocol):
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """What was set besides: `a.b=c`."""
+        """The values that were set in addition to the file, as `a.b=c` (`--set`)."""
         ...
 
     def place(self, path: tuple[str, ...]) -> Place | None:
-        """The nearest place in the file(s) for a key path."""
+        """The position of a key path, or of the nearest key above it that the files have."""
         ...
 
     def size(self, path: tuple[str, ...]) -> int:
-        """How many keys the mapping there has."""
+        """The number of keys in the mapping at a key path."""
         ...
 
     def holds(self, path: tuple[str, ...]) -> bool:
-        """Whether the file has that key, readable or not."""
+        """Whether the file has that key, even if its value is invalid."""
         ...

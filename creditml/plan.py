@@ -1,7 +1,7 @@
-"""From a checked `Job` to what an executor runs: every command once, its inputs bound, in an order that can be run.
+"""Plans a checked `Job`: makes a flat list of steps with bound inputs, each step after the steps that it needs.
 
-Nested pipelines are flattened; a step's path is the names of the nodes down to it, joined by dots. Literals are known
-texts here, data that steps produce stays symbolic.
+Nested pipelines are flattened; the path of a step joins the names of the nodes above it and its own by dots. Literal
+inputs have their final text here, and an input that another step writes names that step and its output.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 class Given(NamedTuple):
-    """An input that the job gives. `origin` is the key path where it is written."""
+    """An input whose value stands in the job. `origin` is the key path of the value."""
 
     value: JobInput
     origin: tuple[str, ...] = ()
 
 
 class Produced(NamedTuple):
-    """An input that another step writes; `suffix` is a path below it."""
+    """An input that is the output of another step; `suffix` is a path within that output."""
 
     step: str
     output: str
@@ -48,7 +48,7 @@ Bound = Union[Given, Produced]
 
 
 class PlannedStep(NamedTuple):
-    """One command to run. `origin` is its node's key path; an input without a value is absent from `inputs`."""
+    """One command to run. `origin` is the key path of its node; `inputs` holds only the inputs that have a value."""
 
     path: str
     node: Node
@@ -59,11 +59,11 @@ class PlannedStep(NamedTuple):
 
     @property
     def resources(self) -> Mapping[str, Any]:
-        """Its component's `resources`, with the node's own before them."""
+        """The `resources` of its component, overridden by those of its node."""
         return {**(self.component.resources or {}), **(self.node.resources or {})}
 
     def needs(self) -> Iterator[tuple[str, bool]]:
-        """The steps whose outputs it takes, and whether it could do without (an optional input)."""
+        """The path of each step whose output this step reads, and whether the input that reads it is optional."""
         for name, value in self.inputs.items():
             if isinstance(value, Produced):
                 spec = self.component.inputs.get(name)
@@ -71,7 +71,14 @@ class PlannedStep(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A job's steps in an order that can be run, the pipelines they are in, and where the job's outputs come from."""
+    """A job, ready to be run.
+
+    Attributes:
+        job: The job.
+        steps: Its steps by their paths, each after the steps that it needs.
+        pipelines: The nodes of the nested pipelines, by their paths.
+        outputs: The step's output behind each output of the job.
+    """
 
     job: Job
     steps: Mapping[str, PlannedStep]
@@ -80,10 +87,9 @@ class Plan(NamedTuple):
 
 
 class Cycle(Exception):
-    """Steps that wait for each other."""
+    """Steps wait for each other; `paths` lists them in the order of waiting, with the first one again at the end."""
 
     def __init__(self, paths: list[str]) -> None:
-        """`paths` in the order of waiting, the first one again at the end."""
         self.paths = paths
         super().__init__(" -> ".join(paths))
 
@@ -98,9 +104,8 @@ def plan(job: Job) -> Plan:
     component = _resolved(root)
     inputs: dict[str, Bound] = {name: Given(value, ("inputs", name)) for name, value in root.inputs.items()}
     graph = _Flattener()
-    own = (
-        _outputs(root, {}) if component.jobs is None else root.outputs
-    )  # a job's output may leave its type to the node
+    # an output of a pipeline job may leave its type to the node that writes it
+    own = _outputs(root, {}) if component.jobs is None else root.outputs
     graph.node(Place("", root, _with_defaults(component.inputs, inputs), own))
     if component.jobs is None:
         outputs = {name: Produced("", name) for name in component.outputs}
@@ -111,23 +116,23 @@ def plan(job: Job) -> Plan:
 
 
 class _Flattener:
-    """Puts the nodes of graphs in the place of graphs; see `creditml.nodes.types.Planning`."""
+    """Collects the steps of all nested graphs; implements `creditml.nodes.types.Planning`."""
 
     def __init__(self) -> None:
         self.steps: dict[str, PlannedStep] = {}
         self.pipelines: dict[str, Node] = {}
 
     def node(self, place: Place) -> None:
-        """Have the node's type say how it is run."""
+        """Let the node's type add its steps."""
         component = _resolved(place.node)
         node_type(component.type).plan(place, component, self)
 
     def step(self, place: Place, command: Command) -> None:
-        """A node that is one step."""
+        """Add a node as one step."""
         self.steps[place.path] = PlannedStep(place.path, place.node, command, place.inputs, place.outputs, place.origin)
 
     def graph(self, place: Place) -> None:
-        """A node that is a graph: each node in it with what its inputs are bound to."""
+        """Add the nodes of a graph, with their inputs bound."""
         component = _resolved(place.node)
         if place.path:
             self.pipelines[place.path] = place.node
@@ -141,12 +146,12 @@ class _Flattener:
 
 
 def _resolved(node: Node) -> Component:
-    assert not isinstance(node.component, str)  # noqa: S101  references were resolved before
+    assert not isinstance(node.component, str)  # noqa: S101  references are resolved before planning
     return node.component
 
 
 class _Scope:
-    """What bindings in the nodes of one pipeline mean."""
+    """Resolves the bindings in the nodes of one pipeline."""
 
     def __init__(
         self, graph: _Flattener, pipeline: Component, inputs: Mapping[str, Bound], prefix: str, origin: tuple[str, ...]
@@ -196,7 +201,7 @@ class _Scope:
         return bound
 
     def _joined(self, text: str, value: JobInput, here: tuple[str, ...]) -> Bound | None:
-        """A text with bindings in it, as `${{parent.inputs.folder}}/sample.csv`; None if one of them has no value."""
+        """Resolve a text that contains bindings (`${{parent.inputs.folder}}/a.csv`); None if a binding has no value."""
         before, data = "", None
         for part in parse(text):
             found = self._value(part) if isinstance(part, Reference) else Given(Literal(part))
@@ -216,7 +221,7 @@ class _Scope:
 
 
 def _with_defaults(declared: Mapping[str, ComponentInput], given: Mapping[str, Bound]) -> Mapping[str, Bound]:
-    """Every declared input that has a value, in the order of declaration."""
+    """The declared inputs that have a value or a default, in the order of their declaration."""
     bound: dict[str, Bound] = {}
     for name, spec in declared.items():
         if name in given:
@@ -227,7 +232,7 @@ def _with_defaults(declared: Mapping[str, ComponentInput], given: Mapping[str, B
 
 
 def _outputs(node: Node, parent: Mapping[str, JobOutput]) -> dict[str, JobOutput]:
-    """Each declared output with its settings; a promoted one takes those of the pipeline's output."""
+    """The settings of each declared output. An output bound to the pipeline's output takes the latter's settings."""
     merged = {}
     declared = node.component.outputs if not isinstance(node.component, str) else {}
     for name, spec in declared.items():
@@ -236,14 +241,18 @@ def _outputs(node: Node, parent: Mapping[str, JobOutput]) -> dict[str, JobOutput
         above = parent.get(reference.name) if reference else None
         if above is not None:
             own = JobOutput(*(a if a is not None else b for a, b in zip(above, own, strict=True)))
-        # a node can say what its output is, unless it is declared a file (SDK: the type is corrected then)
+        # a node may change the declared type of its output, except uri_file (the SDK sets that type back)
         kind = spec.type if spec.type == "uri_file" else own.type or spec.type
         merged[name] = own._replace(type=kind, mode=own.mode or spec.mode, binding=None)
     return merged
 
 
 def writer(graph: Component, output: str) -> tuple[str, str] | None:
-    """The step (its path in the pipeline) and its output that an output of a pipeline is; None if no node writes it."""
+    """The step that writes an output of a pipeline, and the name of the step's output.
+
+    Returns:
+        The step's path within the pipeline, and the output's name; None if no node writes it.
+    """
     for node in (graph.jobs or {}).values():
         for name, settings in node.outputs.items():
             reference = single(settings.binding) if settings.binding else None
@@ -255,7 +264,12 @@ def writer(graph: Component, output: str) -> tuple[str, str] | None:
 
 
 def output_of(node: Node, output: str) -> tuple[str, str] | None:
-    """The step (its path from the node's pipeline) and its output that an output of a node is, if it has that one."""
+    """The step that writes an output of a node, and the name of the step's output.
+
+    Returns:
+        The step's path within the pipeline that contains the node, and the output's name; None if the node has no such
+        output or no step writes it.
+    """
     if isinstance(node.component, str) or output not in node.component.outputs:
         return None
     if node.component.jobs is None:
@@ -265,9 +279,10 @@ def output_of(node: Node, output: str) -> tuple[str, str] | None:
 
 
 def only_optional(component: Component, name: str) -> bool:
-    """Whether all that takes an input is optional: of a job's own pipeline Azure ML then needs no value.
+    """Whether a pipeline's input is bound to optional inputs only; Azure ML then requires no value for it in a job.
 
-    The SDK goes by the last taker alone; but a required one before it has no value either, and the job would fail.
+    The SDK looks only at the last node that is bound to the input. Here all of them count, because an earlier node
+    that requires the input would fail without a value.
     """
     specs = [
         None if isinstance(node.component, str) else node.component.inputs.get(key)
@@ -280,7 +295,7 @@ def only_optional(component: Component, name: str) -> bool:
 
 
 def _in_order(steps: Mapping[str, PlannedStep]) -> dict[str, PlannedStep]:
-    """Topological order that otherwise keeps the order of the file."""
+    """Sort steps topologically, and in the order of the file where there is a choice."""
     waiting = {path: [need for need, _ in step.needs()] for path, step in steps.items()}
     order: list[str] = []
     left = unordered(waiting, order)
@@ -290,7 +305,15 @@ def _in_order(steps: Mapping[str, PlannedStep]) -> dict[str, PlannedStep]:
 
 
 def unordered(waiting: Mapping[str, list[str]], order: list[str] | None = None) -> dict[str, list[str]]:
-    """What can't be put in order since it waits for itself in the end; `order` takes the rest."""
+    """Find the steps that can't be sorted because they are part of a cycle or wait for one.
+
+    Args:
+        waiting: The steps that each step waits for.
+        order: A list to which all other steps are appended, sorted.
+
+    Returns:
+        The entries of `waiting` that are left.
+    """
     count = {path: len(set(needs)) for path, needs in waiting.items()}
     users: dict[str, list[str]] = {}
     for path, needs in waiting.items():
@@ -311,7 +334,7 @@ def unordered(waiting: Mapping[str, list[str]], order: list[str] | None = None) 
 
 
 def find_cycle(waiting: Mapping[str, list[str]]) -> list[str]:
-    """One cycle of a graph in which every node waits for another."""
+    """One cycle of a graph in which every node waits for another; its first node is repeated at the end."""
     seen: dict[str, int] = {}
     path = next(iter(waiting))
     trail: list[str] = []

@@ -1,16 +1,16 @@
-"""Azure ML's names for what lies in a workspace: `azureml:` references, URIs and ARM ids.
+"""Azure ML's names for assets, data and resources: `azureml:` references, URIs and ARM ids.
 
-This is the one module that parses or builds them:
+This is the only module that parses or builds them:
 
     azureml:name:version, azureml:name@label, azureml:name       an asset, a compute or a datastore of the workspace
     azureml://registries/<registry>/<kind>/<name>/versions/…     an asset of a registry (or …/labels/<label>)
     azureml://datastores/<datastore>/paths/<path>                data in a datastore
     azureml://jobs/<job>/outputs/<output>/paths/<path>           data that a job wrote
-    azureml://subscriptions/…/workspaces/<workspace>/…           the long forms of both
-    /subscriptions/…/workspaces/<workspace>/<kind>/<name>…       the ARM id of anything
+    azureml://subscriptions/…/workspaces/<workspace>/…           the long forms of these two URIs
+    /subscriptions/…/workspaces/<workspace>/<kind>/<name>…       the ARM id of a resource
 
-Patterns are kept as texts: compiling all of them takes milliseconds, and most commands need none or one. `re` compiles
-a pattern when it is first used, and keeps it.
+Patterns are kept as texts, since compiling all of them takes milliseconds and most commands need at most one. `re`
+compiles a pattern when it is first used, and caches it.
 """
 
 from __future__ import annotations
@@ -59,22 +59,22 @@ _OUTPUT_ASSET = r"azureml://locations/local/data/(?P<run>.+)/versions/(?P<output
 
 
 def is_reference(text: str) -> bool:
-    """Whether a text begins as every reference and URI of Azure ML does."""
+    """Whether a text begins with `azureml:`, as all references and URIs of Azure ML do."""
     return text.startswith(PREFIX)
 
 
 def is_uri(text: str) -> bool:
-    """Whether a text begins as the URI of data, or of an asset of a registry."""
+    """Whether a text begins with `azureml://`, as the URIs of data and of a registry's assets do."""
     return text.startswith(SCHEME)
 
 
 def is_named(text: str) -> bool:
-    """Whether a text is a reference and no URI: `azureml:` before a name or an ARM id."""
+    """Whether a text begins with `azureml:` but is not a URI: `azureml:` before a name or an ARM id."""
     return text.startswith(PREFIX) and not text.startswith(SCHEME)
 
 
 def is_arm_id(text: str) -> bool:
-    """Whether a text begins as an ARM id, without `azureml:` before it."""
+    """Whether a text begins like an ARM id, without `azureml:` before it."""
     return text.startswith(_SUBSCRIPTIONS)
 
 
@@ -84,27 +84,27 @@ def is_long(text: str) -> bool:
 
 
 def bare(text: str) -> str:
-    """A reference without its `azureml:`; other texts stay."""
+    """A reference without its `azureml:`; other texts are returned unchanged."""
     return text.removeprefix(PREFIX)
 
 
 def named(text: str) -> str:
-    """A name as a reference, `azureml:` before it; a reference stays."""
+    """A name with `azureml:` before it; a text that has that prefix is returned unchanged."""
     return text if text.startswith(PREFIX) else f"{PREFIX}{text}"
 
 
 def prefixed(identifier: str) -> str:
-    """An id with `azureml:` before it, as component specs have it, before the URIs of registries too."""
+    """An id or a registry's URI with `azureml:` before it, the form in component specs."""
     return f"{PREFIX}{identifier}"
 
 
 def spellings(text: str) -> tuple[str, str, str]:
-    """A reference as it is written, without `azureml:`, and without `azureml://`."""
+    """Three forms of a reference: unchanged, without `azureml:`, and without `azureml://`."""
     return text, bare(text), text.removeprefix(SCHEME)
 
 
 def resource_name(text: str) -> str:
-    """The name of a compute or datastore, which may be written alone, as a reference or as an ARM id."""
+    """The name of a compute or datastore that is written as a plain name, a reference or an ARM id."""
     return bare(text).rpartition("/")[2]
 
 
@@ -112,9 +112,9 @@ def resource_name(text: str) -> str:
 
 
 class Reference(NamedTuple):
-    """What names an asset: a version, or a label, or neither; in a registry, or in the workspace.
+    """A reference to an asset of the workspace or of a registry, with a version, a label or neither.
 
-    `kind` is the asset's (`data`, `environment`, `component`, `model`), where the text tells it.
+    `kind` is the kind of the asset (`data`, `environment`, `component`, `model`), or None if the text doesn't say it.
     """
 
     name: str
@@ -130,16 +130,16 @@ class Reference(NamedTuple):
 
 
 def parse_named(text: str) -> Reference | None:
-    """Read `azureml:name:version`, `azureml:name@label` or `azureml:name`; None if it is none of these."""
+    """Parse `azureml:name:version`, `azureml:name@label` or `azureml:name`; None for any other text."""
     match = re.fullmatch(_NAMED, text)
     return Reference(match["name"], match["version"], match["label"]) if match else None
 
 
 def parse_reference(text: str) -> Reference | None:
-    """Read `azureml:name:version`, `azureml:name@label`, `azureml:name`, an ARM id, or the URI of a registry's asset.
+    """Parse `azureml:name:version`, `azureml:name@label`, `azureml:name`, an ARM id, or the URI of a registry's asset.
 
     Returns:
-        What it names; None if it is none of these.
+        The reference, or None for any other text.
     """
     match = re.fullmatch(_REGISTRY, text) if is_uri(text) else None
     if match:
@@ -155,17 +155,17 @@ def reference(name: str, version: str | None = None, label: str | None = None) -
 
 
 def registry_uri(registry: str, kind: str, name: str, version: str | None = None, label: str | None = None) -> str:
-    """The URI of a registry's asset; `kind` is one of `ASSET_KINDS`."""
+    """The URI of a registry's asset; `kind` is a key of `ASSET_KINDS`."""
     return _registry_uri(registry, ASSET_KINDS[kind].plural, name, version, label)
 
 
 def code_reference(digest: str) -> str:
-    """The reference of a code snapshot; each has one version."""
+    """The reference to a code snapshot, which always has version 1."""
     return f"{PREFIX}{digest}:1"
 
 
 def code_digest(text: str) -> str:
-    """The hash of the snapshot that a code reference or the ARM id of code names."""
+    """The hash of a code snapshot, from its reference or its ARM id."""
     found = parse_id(text) if "/" in text else None
     return found.name if found else bare(text).partition(":")[0]
 
@@ -188,7 +188,10 @@ def _registry_uri(registry: str, plural: str, name: str, version: str | None, la
 
 
 class Scope(NamedTuple):
-    """The workspace as the caller names it: any names will do. Or a registry, which the workspace keeps."""
+    """The workspace, or one of its registries, in the names that a client uses.
+
+    The local workspace answers to any names of a subscription, a resource group and a workspace.
+    """
 
     subscription: str
     group: str
@@ -197,12 +200,12 @@ class Scope(NamedTuple):
 
     @property
     def group_path(self) -> str:
-        """The id of the resource group."""
+        """The ARM id of the resource group."""
         return f"{_SUBSCRIPTIONS}{self.subscription}/resourceGroups/{self.group}"
 
     @property
     def path(self) -> str:
-        """The workspace's own id."""
+        """The ARM id of the workspace."""
         return f"{self.group_path}/providers/{PROVIDER}/workspaces/{self.workspace}"
 
     def holds(self, within: str) -> bool:
@@ -215,23 +218,23 @@ class Scope(NamedTuple):
 
     @property
     def guid(self) -> str:
-        """The workspace's GUID."""
-        from uuid import NAMESPACE_URL, uuid5  # 2 ms, and most commands need none
+        """The GUID of the workspace, which depends only on its ARM id."""
+        from uuid import NAMESPACE_URL, uuid5  # takes 2 ms, and most commands don't need it
 
         return str(uuid5(NAMESPACE_URL, self.path.lower()))
 
     def id(self, kind: str, name: str, version: str | None = None) -> str:
-        """The id of something in the workspace, or in the registry."""
+        """The id of a resource in the workspace or in the registry."""
         tail = f"/versions/{version}" if version is not None else ""
         return f"{self.base}/{kind}/{name}{tail}"
 
     @property
     def base(self) -> str:
-        """What ids begin with."""
+        """The beginning of ids in the workspace or in the registry."""
         return f"{_REGISTRIES}{self.registry}" if self.registry else self.path
 
     def uri(self, short: str) -> str:
-        """The long form of an `azureml://datastores/…` path, which the service answers with; others stay."""
+        """The long form of an `azureml://datastores/…` URI, as Azure ML returns it; other URIs stay unchanged."""
         start = f"{SCHEME}datastores/"
         if not short.startswith(start):
             return short
@@ -239,11 +242,11 @@ class Scope(NamedTuple):
 
 
 LOCAL = Scope("00000000-0000-0000-0000-000000000000", "local", "local")
-"""The local workspace, for clients and steps that have to name it."""
+"""The local workspace's names, for clients and steps that need some."""
 
 
 class Id(NamedTuple):
-    """What an ARM id names; `kind` as it stands in ids (`codes`, `computes`, `components`)."""
+    """The parts of an ARM id or a registry's URI; `kind` is written as in ids (`codes`, `computes`, `components`)."""
 
     kind: str
     name: str
@@ -253,14 +256,14 @@ class Id(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """As the spec language writes it: `azureml:name:version`, `azureml:name@label`, `azureml:name`, or a URI."""
+        """The reference for specs: `azureml:name:version`, `azureml:name@label`, `azureml:name` or a registry's URI."""
         if self.registry:
             return _registry_uri(self.registry, self.kind, self.name, self.version, self.label)
         return reference(self.name, self.version, self.label)
 
 
 def parse_id(text: str) -> Id | None:
-    """Read an ARM id or that of a registry's asset, with or without `azureml:` before it; None if it is none."""
+    """Parse an ARM id or a registry's URI, with or without `azureml:` before it; None for any other text."""
     if match := re.fullmatch(_REGISTRY, text):
         return Id(match["kind"], match["name"], match["version"], match["label"], match["registry"])
     match = re.fullmatch(_ARM, text)
@@ -271,7 +274,7 @@ def parse_id(text: str) -> Id | None:
 
 
 class DatastorePath(NamedTuple):
-    """Data in a datastore; `path` has no leading `/`. `within` is what a long URI has before the datastore."""
+    """Data in a datastore. `path` has no leading `/`. `within` is the `subscriptions/…/` part of a long URI."""
 
     datastore: str
     path: str = ""
@@ -279,7 +282,7 @@ class DatastorePath(NamedTuple):
 
 
 class OutputPath(NamedTuple):
-    """Data that a job wrote: its output, and a path below that. `within` is what a long URI has before the job."""
+    """A path within an output of a job. `within` is the `subscriptions/…/` part of a long URI."""
 
     job: str
     output: str
@@ -288,7 +291,7 @@ class OutputPath(NamedTuple):
 
 
 class Upload(NamedTuple):
-    """Local data that a client uploaded: the hash of its content, and the file's or folder's name."""
+    """Local data that a client uploaded: the hash of its content, and the name of the file or folder."""
 
     digest: str
     name: str = ""
@@ -302,13 +305,13 @@ class ArtifactPath(NamedTuple):
 
 
 def parse_datastore(uri: str) -> DatastorePath | None:
-    """Read `azureml://…datastores/<datastore>/paths/<path>`, short or long; None if it is none."""
+    """Parse `azureml://…datastores/<datastore>/paths/<path>`, short or long; None for any other text."""
     match = re.fullmatch(_DATASTORE, uri)
     return DatastorePath(match["datastore"], match["path"] or "", match["within"] or "") if match else None
 
 
 def parse_output(uri: str) -> OutputPath | None:
-    """Read `azureml://…jobs/<job>/outputs/<output>/paths/<path>`, short or long; None if it is none."""
+    """Parse `azureml://…jobs/<job>/outputs/<output>/paths/<path>`, short or long; None for any other text."""
     match = re.fullmatch(_OUTPUT, uri)
     return OutputPath(match["job"], match["output"], match["path"] or "", match["within"] or "") if match else None
 
@@ -319,17 +322,17 @@ def datastore_uri(datastore: str, path: str) -> str:
 
 
 def output_uri(job: str, output: str, path: str = "") -> str:
-    """`azureml://jobs/<job>/outputs/<output>`, with `/paths/<path>` if there is one."""
+    """`azureml://jobs/<job>/outputs/<output>`, followed by `/paths/<path>` if a path is given."""
     return f"{SCHEME}jobs/{job}/outputs/{output}" + (f"/paths/{path}" if path else "")
 
 
 def short_uri(uri: str) -> str:
-    """The short form of a long `azureml://subscriptions/…/datastores/…` path; others stay."""
+    """The short form of a long `azureml://subscriptions/…/datastores/…` URI; other URIs stay unchanged."""
     return re.sub(_LONG, SCHEME, uri)
 
 
 def stored_output_path(job: str, output: str) -> str:
-    """Where a job's output lies in the default datastore (Azure ML docs: `azureml/<job-name>/<output_name>/`)."""
+    """The path of a job's output in the default datastore (Azure ML docs: `azureml/<job-name>/<output_name>/`)."""
     return f"azureml/{job}/{output}/"
 
 
@@ -339,57 +342,57 @@ def stored_output_uri(job: str, output: str) -> str:
 
 
 def parse_stored_output(path: str) -> OutputPath | None:
-    """Read a path in the default datastore; None if it is no output of a job."""
+    """Parse the path of a job's output in the default datastore; None for any other path."""
     match = re.fullmatch(_STORED_OUTPUT, path)
     return OutputPath(match["job"], match["output"], match["path"] or "") if match else None
 
 
 def upload_uri(digest: str, name: str) -> str:
-    """Where uploaded data lies in the default datastore: `…/paths/LocalUpload/<hash>/<name>`."""
+    """The URI of uploaded data in the default datastore: `…/paths/LocalUpload/<hash>/<name>`."""
     return datastore_uri(DEFAULT_DATASTORE, f"{UPLOADS}/{digest}/{name}")
 
 
 def parse_upload(uri: str) -> Upload | None:
-    """Read where uploaded data lies, in any datastore or as a blob's URL; None if it is no upload."""
+    """Parse the URI of uploaded data in any datastore, or the URL of its blob; None for any other text."""
     match = re.search(_UPLOAD, uri)
     return Upload(match["digest"], match["name"] or "") if match else None
 
 
 def artifact_path(run: str, path: str = "") -> str:
-    """Where a run's artifacts lie in the artifact store."""
+    """The path of a run's artifacts in the artifact store."""
     return f"ExperimentRun/dcid.{run}/{path}"
 
 
 def parse_artifact_path(path: str) -> ArtifactPath | None:
-    """Read a path in the artifact store; None if it is no run's."""
+    """Parse the path of a run's artifacts in the artifact store; None for any other path."""
     match = re.fullmatch(_ARTIFACT, path)
     return ArtifactPath(match["run"], match["path"] or "") if match else None
 
 
 def artifacts_uri(run: str) -> str:
-    """Where a run's artifacts lie, as every job's answer says it of the output `default`: without `/paths`."""
+    """The URI of a run's artifacts. It has no `/paths`; the service gives it as the output `default` of every job."""
     return f"{SCHEME}datastores/{ARTIFACT_STORE}/{artifact_path(run)}".rstrip("/")
 
 
 def is_artifacts_uri(uri: str) -> bool:
-    """Whether a URI is that of some run's artifacts, see `artifacts_uri`."""
+    """Whether a URI points to a run's artifacts, as built by `artifacts_uri`."""
     return uri.startswith(f"{SCHEME}datastores/{ARTIFACT_STORE}/ExperimentRun/")
 
 
 def output_asset_id(run: str, output: str) -> str:
-    """The id of an output of a run as data, under which the run history tells of it."""
+    """The id of a run's output as a data asset in the run history."""
     return f"{SCHEME}locations/local/data/{run}/versions/{output}"
 
 
 def parse_output_asset_id(text: str) -> OutputPath | None:
-    """Read what `output_asset_id` has built; None if it is something else."""
+    """Parse an id that `output_asset_id` has built; None for any other text."""
     match = re.fullmatch(_OUTPUT_ASSET, text)
     return OutputPath(match["run"], match["output"]) if match else None
 
 
 def tracking_url(uri: str) -> str:
-    """The address of MLflow's REST API for which a workspace's `azureml://` tracking URI stands.
+    """The address of MLflow's REST API for a workspace's `azureml://` tracking URI.
 
-    azureml-mlflow: it is the same host and path under https.
+    azureml-mlflow: it has the same host and path, with `https`.
     """
     return uri.replace(SCHEME, "https://", 1).rstrip("/")

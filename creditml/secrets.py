@@ -1,4 +1,4 @@
-"""Texts without what lets somebody in: signatures of URLs, keys, tokens, passwords."""
+"""Removes secrets from texts: signatures in URLs, keys, tokens, passwords."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import re
 
 _HELD = ("AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "IDENTITY_HEADER", "MSI_SECRET")
-"""Variables whose values are secrets (azure-identity reads them)."""
-_LEAST = 6  # characters of such a value; a shorter one would blot out ordinary words
+"""Environment variables that hold secrets (azure-identity reads them)."""
+_LEAST = 6  # characters; a shorter value is not replaced, since it may be part of an ordinary word
 _NAMES = (
     "account[_-]?key|shared[_-]?access[_-]?key|shared[_-]?access[_-]?signature|sas[_-]?token|sas[_-]?signature|"
     "client[_-]?secret|client[_-]?assertion|access[_-]?token|refresh[_-]?token|id[_-]?token|password|pwd|"
@@ -17,22 +17,22 @@ _NAMES = (
 _CREDENTIALS = r"(://)[^/@\s]+@"
 _END = r"\s\"'<>"
 _SECRETS = (
-    # of a signed URL the place is kept; all of its query belongs to the signature
+    # a signed URL loses its whole query, which belongs to the signature, and keeps its path
     (rf"(?i)\?[^{_END}]*(?<=[?&;])sig=[^{_END}]*", "?…"),
     (rf"(?i)(?<![\w-])sig=[^&;{_END}]{{8,}}", "sig=…"),
-    (rf"(?i)(?<=sig%3D)(?:[^%&{_END}]|%(?!26)[0-9a-f]{{2}}){{8,}}", "…"),  # of a URL within another
+    (rf"(?i)(?<=sig%3D)(?:[^%&{_END}]|%(?!26)[0-9a-f]{{2}}){{8,}}", "…"),  # in a URL within a URL
     (r"(?i)\b(Bearer)\s+(?=\S*[\d.])[A-Za-z0-9._~+/=-]{8,}", r"\1 …"),
     (r"(?i)\b(SharedKey)\s+[^\s:\"']+:[A-Za-z0-9+/=]{8,}", r"\1 …"),
     (rf"(?i)(?<![A-Za-z])({_NAMES})(\\?[\"']?\s*[=:]\s*\\?[\"']?)[^;,&\\{_END}]{{3,}}", r"\1\2…"),
     (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?", "…"),
-    # 32 or 64 bytes in base64 with their end: signatures, and keys of storage accounts
+    # 32 or 64 bytes in padded base64: signatures, and keys of storage accounts
     (r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{86}==)(?![A-Za-z0-9+/=])", "…"),
     (r"(?i)(https?://[^\s/@:]+:)[^\s/@]+@", r"\1…@"),
 )
 
 
 def redacted(text: str) -> str:
-    """A text without secrets; ordinary words, and URLs that have none, stay as they are."""
+    """The text with each secret replaced by `…`; all other words and URLs stay unchanged."""
     for value in filter(None, map(os.environ.get, _HELD)):
         if len(value) >= _LEAST:
             text = text.replace(value, "…")

@@ -1,4 +1,4 @@
-"""The signals that end a job, to be selected on."""
+"""Receives the signals that end a job (Ctrl-C, TERM, HUP) through a descriptor, for use with a selector."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def heeded() -> list[signal.Signals]:
-    """Those that this process takes for its job's; what is ignored stays ignored, as nohup wants it."""
+    """The ending signals that this process handles. A signal that is ignored stays ignored, as `nohup` requires."""
     return [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 class Signals:
-    """Those signals from now on, until `close`. For the main thread."""
+    """Receives the ending signals from its creation until `close`. It must be created in the main thread."""
 
     def __init__(self) -> None:
-        """Take them."""
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
@@ -32,15 +31,15 @@ class Signals:
         }
 
     def fileno(self) -> int:
-        """Readable when one has come."""
+        """A descriptor that is readable when a signal has arrived."""
         return self._read
 
     def received(self) -> int:
-        """How many have come since the last call; some have if `fileno` is readable."""
+        """The number of signals since the last call; call it when `fileno` is readable."""
         return sum(number in self._before for number in os.read(self._read, 64))
 
     def close(self) -> None:
-        """Leave them to whoever had them before."""
+        """Restore the earlier signal handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(-1)

@@ -1,4 +1,4 @@
-"""The statuses of jobs and steps, by Azure ML's words (SDK: `_run_history_constants`), and MLflow's words for them."""
+"""The statuses of jobs and steps in Azure ML's words (SDK: `_run_history_constants`), and MLflow's words for them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_RESPONDING = "NotResponding"
 PAUSED = "Paused"
 
 TERMINAL = (COMPLETED, FAILED, CANCELED, NOT_RESPONDING, PAUSED)
-"""Statuses of what has ended, and can be downloaded. Jobs and steps of this machine end in one of the first three."""
+"""Statuses of ended jobs and steps, whose outputs can be downloaded. Local jobs and steps end in the first three."""
 
 MLFLOW: Mapping[str, MLflowStatus] = {COMPLETED: "FINISHED", FAILED: "FAILED", CANCELED: "KILLED"}
-"""The statuses of MLflow's runs, for those in which jobs and steps of this machine end."""
+"""MLflow's statuses, by the statuses in which local jobs and steps end."""

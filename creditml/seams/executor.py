@@ -1,4 +1,4 @@
-"""The seam `Executor`: a whole job somewhere."""
+"""The protocols of executors: a backend's executor runs a whole job, on this machine or elsewhere."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 
 class StepState(NamedTuple):
-    """How a step of a job stands; times are milliseconds since 1970, `log` is a file of this machine if there is one.
+    """The state of a step. Times are milliseconds since 1970; `log` is a file on this machine, or empty.
 
-    A nested pipeline that was started counts as a step too where all nodes of a job are listed (`JobState.nodes`).
-    `display_name` is empty where it isn't known.
+    `JobState.nodes` has an entry for each nested pipeline that was started, too. `display_name` is empty if unknown.
     """
 
     path: str
@@ -37,7 +36,7 @@ class StepState(NamedTuple):
 
 
 class JobState(NamedTuple):
-    """A job as it is now, with its nodes in the order in which they started."""
+    """The state of a job and its nodes, in the order in which the nodes started. Times are milliseconds since 1970."""
 
     name: str
     status: str
@@ -48,7 +47,7 @@ class JobState(NamedTuple):
 
 
 class Executor(Protocol):
-    """Runs whole jobs somewhere. There are no callbacks: callers poll."""
+    """Runs whole jobs. There are no callbacks: callers poll."""
 
     def submit(self, job: Job) -> str:
         """Check and submit a job, and return its name at once.
@@ -59,7 +58,7 @@ class Executor(Protocol):
         ...
 
     def poll(self, job: str) -> JobState:
-        """The job and every node that was started.
+        """The states of the job and of every node that was started.
 
         Raises:
             NotFound: there is no such job.
@@ -67,11 +66,11 @@ class Executor(Protocol):
         ...
 
     def logs(self, job: str, node: str = "") -> Iterator[str]:
-        """The lines of a node's log (of the job's own without a node) as they come, until it has ended."""
+        """The lines of a node's log as they are written, until the node ends; without a node, the job's own log."""
         ...
 
     def fetch(self, job: str, node: str | None, output: str, to: Path) -> Path:
-        """Copy an output to a folder, and return the folder.
+        """Copy an output of a node (of the job, without a node) to a folder, and return the folder.
 
         Raises:
             NotFound: there is no such output.
@@ -79,12 +78,18 @@ class Executor(Protocol):
         ...
 
     def cancel(self, job: str) -> None:
-        """Ask for the job to be canceled. This does nothing for a job that is being canceled or has ended."""
+        """Request that the job is canceled. This does nothing if the job is being canceled or has ended."""
         ...
 
 
 class Prepared(NamedTuple):
-    """A job without errors, ready to be submitted: as its backend takes it, its steps, and warnings for the user."""
+    """A job without errors, ready to be submitted.
+
+    Attributes:
+        job: The job in the form that the backend runs.
+        plan: Its steps.
+        warnings: Warnings for the user.
+    """
 
     job: Job
     plan: Plan
@@ -92,18 +97,22 @@ class Prepared(NamedTuple):
 
 
 class Examined(NamedTuple):
-    """The problems of a job; `unasked` is the reason if the place where it is to run couldn't be asked for more."""
+    """The problems of a job.
+
+    `unasked` is the reason why the service that should run the job couldn't be asked for further problems; it is empty
+    if it was asked or need not be.
+    """
 
     problems: tuple[Problem, ...]
     unasked: str = ""
 
 
 class Watched(Protocol):
-    """A job that is watched while it runs: a context manager, to be advanced until the job has ended."""
+    """A job that is watched while it runs: a context manager whose `advance` is called until the job has ended."""
 
     @property
     def record(self) -> JobRecord:
-        """The job, as it was recorded at the beginning."""
+        """The record of the job, as it was when the job was submitted."""
         ...
 
     @property
@@ -113,7 +122,7 @@ class Watched(Protocol):
 
     @property
     def states(self) -> Mapping[str, StepState]:
-        """How every step stands now, by its path."""
+        """The current state of every step, by its path."""
         ...
 
     @property
@@ -123,12 +132,12 @@ class Watched(Protocol):
 
     @property
     def reason(self) -> str | None:
-        """Why no step could start, if none could."""
+        """Why no step could start; None if steps could start."""
         ...
 
     @property
     def warnings(self) -> list[str]:
-        """Messages for the user when the job has ended."""
+        """Messages to print when the job has ended."""
         ...
 
     @property
@@ -138,7 +147,7 @@ class Watched(Protocol):
 
     @property
     def last_words(self) -> str:
-        """What a second interrupt does, for a user who has interrupted once."""
+        """A message that says what a second interrupt does; it is printed after the first one."""
         ...
 
     @property
@@ -147,15 +156,15 @@ class Watched(Protocol):
         ...
 
     def __enter__(self) -> Self:
-        """Begin to run or to watch the job."""
+        """Start to run or to watch the job."""
         ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool | None:
-        """Give back everything that was taken, whatever has happened."""
+        """Release all resources, after errors too."""
         ...
 
     def advance(self, timeout: float = ...) -> bool:
-        """Wait at most so many seconds for something to happen; False when the job has ended."""
+        """Wait at most `timeout` seconds for an event of the job; False when the job has ended."""
         ...
 
     def changes(self) -> list[tuple[str, StepState]]:
@@ -168,29 +177,29 @@ class Watched(Protocol):
 
 
 class Jobs(Executor, Protocol):
-    """An executor as the command line uses it: it also tells problems beforehand, and lets the user watch a job."""
+    """An executor for the command line, which also checks jobs before they are submitted and watches them."""
 
     workspace: Workspace
 
     @property
     def place(self) -> str:
-        """Where jobs are sent to, as messages name it; empty if they run on this machine."""
+        """The name of the service that jobs are sent to, for messages; empty if jobs run on this machine."""
         ...
 
     def prepare(self, job: Job, problems: tuple[Problem, ...] = ()) -> Prepared:
         """Check a job, and make it ready to be submitted; `problems` are those that its reader has found.
 
         Raises:
-            SpecError: there are errors; all of them, with the warnings.
+            SpecError: there are errors; it holds all errors and warnings.
         """
         ...
 
     def examine(self, job: Job, problems: tuple[Problem, ...] = ()) -> Examined:
-        """All problems of a job, those that its reader has found (`problems`) included."""
+        """Find all problems of a job; `problems` are those that its reader has found, and are included."""
         ...
 
     def run(self, prepared: Prepared) -> Watched:
-        """Submit a job, to watch it."""
+        """Submit a job that the caller then watches."""
         ...
 
     def detach(self, prepared: Prepared) -> JobRecord:
@@ -198,23 +207,23 @@ class Jobs(Executor, Protocol):
         ...
 
     def get_ready(self) -> None:
-        """Prepare for a `run` that comes soon, while the job is being read; `close` gives back what this takes."""
+        """Prepare for a `run` that follows soon, while the job is being read; `close` releases what this acquires."""
         ...
 
     def close(self) -> None:
-        """Give back what `get_ready` took; calling it again does nothing."""
+        """Release what `get_ready` has acquired. Calling it again does nothing."""
         ...
 
 
 class RemoteJobs(Jobs, Protocol):
-    """A backend whose jobs run elsewhere: the command line can ask it for any job there, also for those of others."""
+    """A backend whose jobs run in a service. The command line can ask it for any job there, other users' included."""
 
     def entries(self, limit: int | None, *, archived: bool | None) -> Iterator[dict[str, Any]]:
         """Submitted jobs, newest first, as `az ml job list` prints them.
 
         Args:
-            limit: at most so many; None for all.
-            archived: True for archived jobs too, False for none of them, None for archived jobs alone.
+            limit: The largest number of jobs; None for all.
+            archived: True for all jobs, False for jobs that are not archived, None for archived jobs only.
         """
         ...
 
@@ -227,7 +236,7 @@ class RemoteJobs(Jobs, Protocol):
         ...
 
     def state(self, job: str) -> StepState:
-        """How a job itself stands (its path is empty); unlike `poll`, this doesn't ask for its steps.
+        """The state of the job itself, with an empty path. Unlike `poll`, this doesn't ask for the job's steps.
 
         Raises:
             NotFound: there is no such job.
@@ -235,7 +244,7 @@ class RemoteJobs(Jobs, Protocol):
         ...
 
     def steps(self, job: str) -> list[StepState]:
-        """The steps and nested pipelines that were started, in the order in which they began."""
+        """The steps and nested pipelines that were started, in the order in which they started."""
         ...
 
     def outputs(self, job: str) -> list[str]:
@@ -247,13 +256,13 @@ class RemoteJobs(Jobs, Protocol):
         ...
 
     def pull(self, job: str, step: str = "", *, inputs: bool = False, tell: Callable[[str], None]) -> JobRecord:
-        """Bring a job into the local workspace, and return its record; one that is there already is brought up to date.
+        """Copy a job into the local workspace, or update the copy that is there, and return its record.
 
         Args:
-            job: its name.
-            step: the path of a step; only its logs and data are brought.
-            inputs: bring the inputs of the step, or of every step, too.
-            tell: takes a line of text for each thing that is brought.
+            job: The name of the job.
+            step: The path of a step, if only the logs and data of this step are to be copied.
+            inputs: Whether the inputs of the step, or of every step, are copied too.
+            tell: Called with a line of text for each item that is copied.
 
         Raises:
             NotFound: there is no such job or step.

@@ -371,8 +371,8 @@ def test_a_file_is_no_workspace(project: Project) -> None:
 @pytest.mark.parametrize(
     ("text", "mend"),
     [
-        ("type: pipeline\njob: {}\n", "needs 'jobs'. Is it meant by 'job'?"),
-        ("type: pipeline\njobs: {a: {comand: ls}}\n", "Is it meant by 'comand'?"),
+        ("type: pipeline\njob: {}\n", "needs 'jobs'. Was it misspelled as 'job'?"),
+        ("type: pipeline\njobs: {a: {comand: ls}}\n", "Was it misspelled as 'comand'?"),
         (JOB.replace("azureml:python:1", "python:1"), "write azureml:python:1 for"),
         (JOB.replace("azureml:python:1", "python"), "write azureml:python@latest for"),
     ],
