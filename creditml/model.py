@@ -28,7 +28,7 @@ INPUT_MODES = ("ro_mount", "download", "direct", "eval_mount", "eval_download")
 
 
 def asset_kind(type: str | None) -> str:  # noqa: A002  Azure ML's word
-    """The kind of assets that data of a type belongs to: models, or data assets."""
+    """The kind of asset that data of a type is: `model` or `data`."""
     return "model" if type in MODEL_TYPES else "data"
 
 

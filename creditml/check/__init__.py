@@ -1,6 +1,7 @@
-"""The check: everything that is wrong with a job's graph, found at once and before anything runs.
+"""The check: finds all problems of a job at once, before anything runs.
 
-Severity follows Azure ML: what it refuses at load, validation or submission is an error, what it tolerates a warning.
+Severity follows Azure ML: what it refuses at load, validation or submission is an error, and what it tolerates is a
+warning.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class CheckResult(NamedTuple):
-    """What is wrong with a job, and its plan; None if a problem is an error."""
+    """The problems of a job, and its plan, which is None if a problem is an error."""
 
     problems: tuple[Problem, ...]
     plan: Plan | None
@@ -28,8 +29,8 @@ def check(job: Job, *, whole: bool = True) -> CheckResult:
     """Check a job whose component references have been resolved.
 
     Args:
-        job: the job.
-        whole: nothing of it is missing; else it has errors already, and only what is there can be looked at.
+        job: The job.
+        whole: Whether the job was read completely. If not, it has errors already, and only its graph is checked.
     """
     findings = Findings(job)
     values = Values(findings)
@@ -47,7 +48,7 @@ def check(job: Job, *, whole: bool = True) -> CheckResult:
 
 
 def check_component(component: Component, source: Source | None = None) -> tuple[Problem, ...]:
-    """Check a component by itself; `source` tells where things stand in its file."""
+    """Check a component by itself; `source` gives the positions of key paths in its file."""
     findings = Findings(Job(Node("", component, component.type), source=source))
     Graph(findings, Values(findings)).component(component, ())
     return tuple(findings.problems)

@@ -1,4 +1,4 @@
-"""Commands against what their component declares."""
+"""Checks the expressions in commands against the inputs and outputs that their component declares."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from creditml.findings import Findings
     from creditml.model import Command
 
-BASH_FAILS = "outside of single quotes bash fails at it ('bad substitution')"
+BASH_FAILS = "bash fails on it outside single quotes ('bad substitution')"
 
 
 def in_command(findings: Findings, component: Command, path: tuple[str, ...]) -> None:
-    """Look at everything that a component's command refers to; `path` is the component's."""
+    """Check every expression in a component's command; `path` is the key path of the component."""
     at = (*path, "command")
     for part in parse_command(component.command):
         for piece in part.parts if isinstance(part, Block) else (part,):
@@ -25,7 +25,7 @@ def in_command(findings: Findings, component: Command, path: tuple[str, ...]) ->
                 _reference(findings, piece, component, at, optional=isinstance(part, Block))
                 continue
             for rest in leftovers(piece):
-                what = f"{rest} is nothing that Azure ML replaces, so it is left as it is"
+                what = f"Azure ML does not replace {rest}, so it stays unchanged"
                 mend = "Write ${{inputs.<name>}} or ${{outputs.<name>}}, without blanks in the name."
                 findings.warn(at, f"{what}, and {BASH_FAILS}. {mend}")
 
@@ -37,22 +37,21 @@ def _reference(
     if reference.parent or reference.kind not in ("inputs", "outputs"):
         findings.error(
             path,
-            f"{reference.text} means nothing in a command; "
-            "it takes ${{inputs.<name>}} and ${{outputs.<name>}}.",
+            f"{reference.text} can't be used in a command; write ${{{{inputs.<name>}}}} or ${{{{outputs.<name>}}}}.",
         )
     elif findings.unread(*path[:-1], reference.kind, reference.name) and reference.name not in known:
         return
     elif reference.name not in known and not group(reference.name, known):
         what = reference.kind[:-1]
-        hint = near_miss(reference.name, known) or f" There are: {', '.join(known) or 'none'}."
-        findings.error(path, f"The command uses {reference.text}, and no {what} '{reference.name}' is declared.{hint}")
+        hint = near_miss(reference.name, known) or f" It declares: {', '.join(known) or 'none'}."
+        message = f"The command uses {reference.text}, but its component declares no {what} '{reference.name}'.{hint}"
+        findings.error(path, message)
     elif optional and reference.kind == "inputs":
         spec = component.inputs.get(reference.name)
         if spec and not spec.optional:
             findings.warn(
                 path,
-                f"{reference.text} stands in an optional block $[[ ]], "
-                f"and the input '{reference.name}' is not optional.",
+                f"{reference.text} is in an optional block $[[ ]], but the input '{reference.name}' is not optional.",
             )
     elif (
         reference.kind == "inputs"
@@ -61,5 +60,6 @@ def _reference(
     ):
         findings.warn(
             path,
-            f"'{reference.name}' is optional; without a value {reference.text} becomes nothing. Put it into $[[ ]].",
+            f"'{reference.name}' is optional; without a value, {reference.text} becomes the empty text. "
+            "Put it into an optional block $[[ ]].",
         )

@@ -1,4 +1,4 @@
-"""The graph: nodes against their components, and bindings against what they name."""
+"""Checks the graph of a job: nodes against their components, and bindings against the inputs and outputs they name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DATA_ONLY_MODES = ("eval_mount", "eval_download")
 
 
 class _Taker(NamedTuple):
-    """A node's input that is bound: what it takes, as far as that is known, its value, and where that stands."""
+    """An input of a node: its declaration, if its component has one, its value, and the key path of the value."""
 
     spec: ComponentInput | None
     value: JobInput
@@ -42,15 +42,14 @@ class _Taker(NamedTuple):
 
 
 class Graph:
-    """Looks at a job's graph."""
+    """Checks a job's graph and adds problems to `findings`; implements `creditml.nodes.types.Checking`."""
 
     def __init__(self, findings: Findings, values: Values) -> None:
-        """Findings go to `findings`."""
         self.findings, self._values = findings, values
         self._components: set[int] = set()
 
     def root(self) -> None:
-        """The job's own node, and all below it."""
+        """Check the job's root node and all nodes below it."""
         node = self.findings.job.root
         component = node.component
         if isinstance(component, str):
@@ -60,7 +59,7 @@ class Graph:
             text = value.value if isinstance(value, Literal) else value.path
             if "${{" in text:
                 self.findings.error(
-                    ("inputs", name), f"{text} has nothing to refer to: the inputs of a job are values."
+                    ("inputs", name), f"{text} can't be resolved: a job has no parent, so its inputs must be values."
                 )
         self.component(component, ("component",))
         kind = node_type(component.type)
@@ -68,7 +67,7 @@ class Graph:
         kind.check_job(self.findings.job, self)
 
     def component(self, component: Component, path: tuple[str, ...]) -> None:
-        """A component is checked once, however often it is used."""
+        """Check a component, unless it was checked before for another node."""
         if id(component) in self._components:
             return
         self._components.add(id(component))
@@ -76,23 +75,24 @@ class Graph:
             self._declared(spec, (*path, "inputs", name))
         node_type(component.type).check_component(component, path, self)
 
-    # -- for the types; see `creditml.nodes.types.Checking`
+    # -- the operations of `creditml.nodes.types.Checking`
 
     def command(self, component: Command, path: tuple[str, ...]) -> None:
-        """A command template against what its component declares."""
+        """Check a command template against the inputs and outputs of its component."""
         in_command(self.findings, component, path)
 
     def processes(self, node: Node, component: Command, path: tuple[str, ...]) -> None:
-        """What runs on several machines or in several processes there is one process here."""
+        """Warn if a node asks for several processes or machines, since it runs as one process on this machine."""
         resources = node.resources or component.resources or {}
         distribution = node.distribution or component.distribution or {}
         counts = [resources.get("instance_count"), *(distribution.get(key) for key in _PROCESS_COUNTS)]
         if any(isinstance(count, int) and count > 1 for count in counts):
             key = "distribution" if distribution else "resources"
-            self.findings.warn((*path, key), "Here it runs as one process of one node, with the variables of rank 0.")
+            message = "On this machine it runs as one process on one node, with the variables of rank 0."
+            self.findings.warn((*path, key), message)
 
     def graph(self, component: Component, path: tuple[str, ...]) -> None:
-        """The nodes of a graph, and the bindings between them."""
+        """Check the nodes of a graph, and the bindings between them."""
         jobs = component.jobs or {}
         if not jobs and not self._any_node(path):
             self.findings.error((*path, "jobs"), "The pipeline has no jobs.")
@@ -118,7 +118,7 @@ class Graph:
         self._unbound(component, path)
 
     def computes(self, node: Node) -> None:
-        """Whether a compute is set for each step of a job's graph."""
+        """Check that a compute is set for each step of a job's graph."""
         component = node.component
         if node.compute or self.findings.job.settings.default_compute or isinstance(component, str):
             return
@@ -129,7 +129,7 @@ class Graph:
             others = " and others" if len(missing) > shown else ""
             self.findings.warn(
                 ("jobs", missing[0]),
-                f"No compute is set for {', '.join(missing[:shown])}{others}; Azure ML refuses that. "
+                f"No compute is set for {', '.join(missing[:shown])}{others}, and Azure ML requires one. "
                 "Add 'settings: {default_compute: serverless}'.",
                 refused=True,
             )
@@ -137,7 +137,7 @@ class Graph:
     # -- nodes
 
     def _given(self, node: Node, component: Component, path: tuple[str, ...]) -> None:
-        """The inputs and outputs that a node sets, against those that its component declares."""
+        """Check the inputs and outputs that a node sets against those that its component declares."""
         for name, spec in component.inputs.items():
             missing = (
                 name not in node.inputs
@@ -147,23 +147,26 @@ class Graph:
             if missing and required(spec) and (path or not self._inferred_optional(component, name)):
                 self.findings.error(
                     (*path, "inputs"),
-                    f"The input '{name}' ({spec.type}) is required and not given.{self._hint(name, node, component)}",
+                    f"The required input '{name}' ({spec.type}) is missing.{self._hint(name, node, component)}",
                 )
         for name in node.inputs:
             if name not in component.inputs:
                 hint = near_miss(name, component.inputs) or f" It has: {', '.join(component.inputs) or 'none'}."
                 self.findings.warn(
-                    (*path, "inputs", name), f"The component has no input '{name}'; Azure ML drops it.{hint}"
+                    (*path, "inputs", name), f"The component has no input '{name}'; Azure ML ignores it.{hint}"
                 )
         for name in node.outputs:
             if name not in component.outputs:
                 hint = near_miss(name, component.outputs) or f" It has: {', '.join(component.outputs) or 'none'}."
                 self.findings.warn(
-                    (*path, "outputs", name), f"The component has no output '{name}'; Azure ML drops it.{hint}"
+                    (*path, "outputs", name), f"The component has no output '{name}'; Azure ML ignores it.{hint}"
                 )
 
     def _inferred_optional(self, component: Component, name: str) -> bool:
-        """Of a job's own pipeline: the SDK infers it from the takers, unless the component says `optional: false`."""
+        """Whether an input of the job's own pipeline is optional because all inputs that are bound to it are.
+
+        The SDK infers that unless the component sets `optional` explicitly.
+        """
         said = self.findings.unread("component", "inputs", name, "optional")
         return not said and only_optional(component, name)
 
@@ -175,19 +178,19 @@ class Graph:
         if spec.default is not None and spec.type in LITERAL_TYPES:
             self._values.literal(spec.default, spec, path[-1], (*path, "default"), lenient=True)
         if spec.default is not None and "${{" in spec.default:
-            what = f"A default is a value: nothing in '{spec.default}' is replaced"
-            self.findings.warn((*path, "default"), f"{what}, and {BASH_FAILS}. Write the value itself.")
+            what = f"Expressions in a default are not replaced, so '{spec.default}' stays unchanged"
+            self.findings.warn((*path, "default"), f"{what}, and {BASH_FAILS}. Write a value without expressions.")
         low, high = number(spec.min or "", "number"), number(spec.max or "", "number")
         if low is not None and high is not None and low > high:
-            self.findings.warn((*path, "min"), f"min ({spec.min}) is above max ({spec.max}).")
+            self.findings.warn((*path, "min"), f"min ({spec.min}) is greater than max ({spec.max}).")
         if spec.mode in _DATA_ONLY_MODES and spec.type != "mltable":
             self.findings.error((*path, "mode"), f"The mode {spec.mode} is for mltable, not for {spec.type}.")
 
     def _bindings(self, graph: Component, taker: _Taker) -> Iterator[Reference]:
-        """What the value of a node's input refers to; what is wrong with it is noted."""
+        """Check the references in the value of a node's input, and yield each of them."""
         text = taker.value.value if isinstance(taker.value, Literal) else taker.value.path
         for rest in leftovers(text):
-            what = f"{rest} is not a binding, so it is handed on as it is"
+            what = f"{rest} is not a binding, so it is passed on unchanged"
             mend = "write ${{parent.inputs.<name>}} or ${{parent.jobs.<node>.outputs.<name>}}"
             self.findings.warn(taker.path, f"{what}, and {BASH_FAILS}. For a binding {mend}.")
         for reference in references(text):
@@ -195,7 +198,7 @@ class Graph:
             yield reference
 
     def _any_node(self, path: tuple[str, ...]) -> bool:
-        """Whether there is no need to miss nodes: the reader has said that there are none, or why it took none."""
+        """Whether the reader has reported why the graph has no nodes: `jobs` is missing, or its nodes are invalid."""
         source = self.findings.job.source
         if source is None:
             return False
@@ -209,7 +212,7 @@ class Graph:
             ):
                 self.findings.error(
                     (*here, "outputs", key),
-                    f"{output.binding} is no binding of an output; write ${{{{parent.outputs.<name>}}}}.",
+                    f"An output can't be bound to {output.binding}; write ${{{{parent.outputs.<name>}}}}.",
                 )
             elif (
                 reference
@@ -236,16 +239,16 @@ class Graph:
     ) -> None:
         if output.binding and " " in output.binding:
             self.findings.warn(
-                path, f"Azure ML takes a binding with blanks for a path; write {output.binding.replace(' ', '')}."
+                path, f"Azure ML reads a binding with blanks as a path; write {output.binding.replace(' ', '')}."
             )
         if promoted != kind and "path" not in (kind, promoted) and not self._default_type(reference.name):
             self.findings.warn(
                 path,
-                f"The output is {article(kind)}, and the pipeline's output '{reference.name}' {article(promoted)}.",
+                f"The output is {article(kind)}, but the pipeline's output '{reference.name}' is {article(promoted)}.",
             )
 
     def _default_type(self, name: str) -> bool:
-        """Whether the job's output has no type of its own, so that it is the node's."""
+        """Whether an output of the job sets no type, so that it takes the type of the node's output."""
         output = self.findings.job.root.outputs.get(name)
         return output is not None and output.type is None
 
@@ -260,7 +263,8 @@ class Graph:
             if name not in bound:
                 self.findings.warn(
                     (*path, "outputs", name),
-                    f"No node writes the pipeline's output '{name}'; bind one to ${{{{parent.outputs.{name}}}}}.",
+                    f"No node writes the pipeline's output '{name}'; bind a node's output to "
+                    f"${{{{parent.outputs.{name}}}}}.",
                 )
         for name, writers in bound.items():
             if len(writers) > 1 and name in pipeline.outputs:
@@ -274,20 +278,20 @@ class Graph:
     def _binding(self, reference: Reference, pipeline: Component, taker: _Taker) -> None:
         path = taker.path
         if not reference.parent:
-            known = "${{parent.inputs.<name>}} and ${{parent.jobs.<node>.outputs.<name>}}"
+            known = "${{parent.inputs.<name>}} or ${{parent.jobs.<node>.outputs.<name>}}"
             hint = (
                 f" Did you mean ${{{{parent.{reference.text[3:].strip('{} ')}}}}}?"
                 if reference.kind or reference.text[3:].startswith("jobs.")
                 else ""
             )
-            self.findings.error(path, f"{reference.text} means nothing here; a node's input takes {known}.{hint}")
+            self.findings.error(path, f"{reference.text} can't be used in a node's input; write {known}.{hint}")
         elif reference.job:
             self._from_node(reference, pipeline, taker)
         elif reference.kind == "outputs":
             self.findings.error(
                 path,
                 f"{reference.text} can't be an input; "
-                "take another node's output: ${{parent.jobs.<node>.outputs.<name>}}.",
+                "use the output of another node: ${{parent.jobs.<node>.outputs.<name>}}.",
             )
         elif reference.name not in pipeline.inputs:
             if not group(reference.name, pipeline.inputs) and not self.findings.unread(
@@ -308,14 +312,14 @@ class Graph:
             self.findings.error(
                 at,
                 f"The pipeline's input '{reference.name}' is optional, "
-                f"and the input '{path[-1]}' of '{path[-3]}' that takes it is required.",
+                f"but the input '{path[-1]}' of '{path[-3]}' that is bound to it is required.",
             )
         if whole and given.type in LITERAL_TYPES and spec.type in ASSET_TYPES:
             mend = f"write {reference.name}: {{type: {spec.type}, path: …}}"
             self.findings.error(
                 path,
                 f"The input '{path[-1]}' is {article(spec.type)}, "
-                f"and the pipeline's input '{reference.name}' is a literal; {mend}.",
+                f"but the pipeline's input '{reference.name}' is a literal; {mend}.",
             )
         elif whole and given.type in ASSET_TYPES:
             self._values.edge(given.type, spec, path[-1], path, f"the pipeline's input '{reference.name}'")
@@ -338,17 +342,17 @@ class Graph:
                 path, f"The node '{reference.job}' has no {reference.kind[:-1]} '{reference.name}'.{hint}"
             )
         elif reference.kind == "outputs" and output_of(node, reference.name) is None:
-            message = f"No node in '{reference.job}' writes its output '{reference.name}', so there is nothing to take."
+            message = f"No node in '{reference.job}' writes its output '{reference.name}', so it can't be an input."
             self.findings.error(path, message)
         elif reference.kind == "inputs" and spec and not _has_value(node, reference.name) and required(spec):
-            message = f"The input '{reference.name}' of '{reference.job}' has no value, and '{path[-1]}' is required."
+            message = f"The input '{reference.name}' of '{reference.job}' has no value, but '{path[-1]}' is required."
             self.findings.error(path, message)
         elif reference.kind == "outputs" and spec:
             own = node.outputs.get(reference.name)
             kind = (own.type if own else None) or known[reference.name].type
             below = single(value.value if isinstance(value, Literal) else value.path) is None
             if below and kind not in (*LITERAL_TYPES, "uri_file") and spec.type not in LITERAL_TYPES:
-                return  # nobody knows what will lie below a folder
+                return  # the content of the folder isn't known yet
             self._values.edge(kind, spec, path[-1], path, f"'{reference.job}.{reference.name}'")
 
     def _cycles(self, waiting: Mapping[str, Mapping[str, str]], path: tuple[str, ...]) -> None:
@@ -359,7 +363,7 @@ class Graph:
             self.findings.error(at, f"Steps wait for each other: {' -> '.join(trail)}.")
 
     def _taken_in_turn(self, taken: Mapping[tuple[str, str], list[tuple[str, str]]], path: tuple[str, ...]) -> None:
-        """Inputs that are each other's values."""
+        """Find inputs whose bindings form a cycle."""
         left = unordered({".".join(end): [".".join(start) for start in starts] for end, starts in taken.items()})
         if left:
             trail = find_cycle(left)

@@ -1,4 +1,4 @@
-"""Values: literals against the inputs they arrive at, types across edges, and what a shell would make of it all."""
+"""Checks values: literals against the inputs that get them, types across bindings, and characters special to bash."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ _HAZARDS = {"": re.compile(r"[\s\"'`$\\|&;<>()*?\[\]{}#~!]"), '"': re.compile(r"
 
 
 class Values:
-    """Looks at what inputs are given."""
+    """Checks the values of inputs and adds problems to `findings`."""
 
     def __init__(self, findings: Findings) -> None:
-        """Findings go to `findings`."""
         self._findings = findings
         self._hazards: set[tuple[str, ...]] = set()
         self._commands: dict[str, list[tuple[Reference, str]]] = {}
 
     def step(self, step: PlannedStep) -> None:
-        """Literals against the types and limits of the inputs they arrive at, and what a shell would make of them."""
+        """Check the values of a step against the types and limits of its inputs, and for characters special to bash."""
         for name, spec in step.component.inputs.items():
             if name not in step.inputs and required(spec) and not members(name, step.node.inputs):
-                message = f"The input '{name}' ({spec.type}) is required, and what it is bound to has no value."
+                message = (
+                    f"The input '{name}' ({spec.type}) is required, but the input that it is bound to has no value."
+                )
                 self._findings.error((*step.origin, "inputs", name), message)
         for name, bound in step.inputs.items():
             if isinstance(bound, Given) and isinstance(bound.value, Literal):
@@ -47,47 +48,47 @@ class Values:
                     mend = f"write {{type: {spec.type}, path: {bound.value.value}}}"
                     self._findings.error(
                         path,
-                        f"The input '{name}' is data ({spec.type}), and '{bound.value.value}' is a literal; {mend}.",
+                        f"The input '{name}' is data ({spec.type}), but '{bound.value.value}' is a literal; {mend}.",
                     )
             elif isinstance(bound, Given) and isinstance(bound.value, Data):
                 spec = step.component.inputs[name]
                 here = (*step.origin, "inputs", name)
                 if bound.value.type == "uri_file":
                     self._shell(step, name, _file_name(bound.value.path), bound.origin or here)
-                if bound.origin == here:  # what comes by a binding was looked at with it
+                if bound.origin == here:  # other values were checked where they are bound
                     self.edge(bound.value.type, spec, name, here, "the job")
 
     def edge(self, kind: str, spec: ComponentInput, name: str, path: tuple[str, ...], origin: str) -> None:
-        """What is supplied against what is declared; the supplied type decides how it arrives."""
+        """Check the supplied type (`kind`) against the declared type. The step gets data of the supplied type."""
         if kind == spec.type or "path" in (kind, spec.type):
             return
         if (kind in LITERAL_TYPES) != (spec.type in LITERAL_TYPES):
             self._findings.error(
-                path, f"The input '{name}' is {article(spec.type)}, and {origin} gives {article(kind)}."
+                path, f"The input '{name}' is {article(spec.type)}, but {origin} gives {article(kind)}."
             )
         elif kind not in LITERAL_TYPES and not (kind in MODEL_TYPES and spec.type == "uri_folder"):
-            how = "it arrives as the path of a file" if kind == "uri_file" else "it arrives as a folder"
+            how = "the step gets the path of a file" if kind == "uri_file" else "the step gets a folder"
             self._findings.warn(
-                path, f"The input '{name}' is {article(spec.type)}, and {origin} gives {article(kind)}; {how}."
+                path, f"The input '{name}' is {article(spec.type)}, but {origin} gives {article(kind)}; {how}."
             )
 
     def literal(
         self, text: str, spec: ComponentInput, name: str, path: tuple[str, ...], *, lenient: bool = False
     ) -> None:
-        """A literal against its input. Azure ML looks at the limits of values, not (`lenient`) at those of defaults."""
+        """Check a literal against its input. `lenient` is for defaults, whose limits Azure ML doesn't check."""
         if "${{" in text:
             return
         value = number(text, spec.type)
         if spec.type in ("integer", "number") and value is None:
-            self._findings.error(path, f"'{text}' is no {spec.type}, as the input '{name}' needs.")
+            self._findings.error(path, f"'{text}' is not {article(spec.type)}, which the input '{name}' requires.")
         elif spec.type == "boolean" and text.lower() not in ("true", "false"):
             self._findings.error(
-                path, f"'{text}' is neither true nor false, as the input '{name}' needs.", warning=not lenient
+                path, f"'{text}' is not true or false, which the input '{name}' requires.", warning=not lenient
             )
         elif spec.enum and text not in spec.enum:
             self._findings.error(
                 path,
-                f"'{text}' is none of the values that the input '{name}' takes: "
+                f"'{text}' is not one of the values that the input '{name}' allows: "
                 f"{', '.join(spec.enum)}.{near_miss(text, spec.enum)}",
                 warning=True,
             )
@@ -104,23 +105,23 @@ class Values:
                 )
 
     def _shell(self, step: PlannedStep, name: str, value: str, path: tuple[str, ...]) -> None:
-        if value.isalnum() or "${{" in value:  # of the latter, more was said where it stands
+        if value.isalnum() or "${{" in value:  # expressions in values are reported at the value
             return
         for reference, quote in self._quoted(step.component.command):
             hazard = _HAZARDS[quote].search(value) or (quote == "" and not value)
             if reference.kind == "inputs" and reference.name == name and hazard and path not in self._hazards:
                 self._hazards.add(path)
                 what = (
-                    f"'{value}' holds a character that bash treats specially"
+                    f"'{value}' contains a character that is special to bash"
                     if value
-                    else "An empty value leaves no argument"
+                    else "An empty value leaves out the argument"
                 )
                 mend = (
                     f"quote it in the component's command: '{reference.text}'"
                     if quote != "'"
                     else "use double quotes in the command"
                 )
-                self._findings.warn(path, f"{what}, and the command puts it in as it is; {mend}.")
+                self._findings.warn(path, f"{what}, and the command inserts it unchanged; {mend}.")
 
     def _quoted(self, command: str) -> list[tuple[Reference, str]]:
         if command not in self._commands:
@@ -129,7 +130,7 @@ class Values:
 
 
 def _file_name(path: str) -> str:
-    """The name that a file arrives under."""
+    """The file name that a step sees for a path or URL."""
     name = path.rstrip("/").rpartition("/")[2]
     if "%" in name:
         from urllib.parse import unquote
@@ -139,7 +140,7 @@ def _file_name(path: str) -> str:
 
 
 def number(text: str, kind: str) -> float | None:
-    """A text as a number of that type, if it is one."""
+    """A text as a number of type `kind` (`integer` or `number`); None if it isn't one."""
     if kind not in ("integer", "number"):
         return None
     try:
@@ -149,7 +150,7 @@ def number(text: str, kind: str) -> float | None:
 
 
 def _quoted(command: str) -> Iterator[tuple[Reference, str]]:
-    """Each reference of a command with the quotes that it stands in: none, single or double."""
+    """Each reference in a command, with the quotation mark around it; empty outside quotes."""
     quote = ""
     for part in parse_command(command):
         for piece in part.parts if isinstance(part, Block) else (part,):
@@ -179,10 +180,10 @@ def required(spec: ComponentInput) -> bool:
 
 
 def members(name: str, given: Mapping[str, object]) -> bool:
-    """Whether a parameter group is given by its members, `name.…`."""
+    """Whether `given` has members of the parameter group `name`: `name.…`."""
     return any(key.startswith(name + ".") for key in given)
 
 
 def group(name: str, known: Mapping[str, object]) -> bool:
-    """Whether `name` is a parameter group, whose members are `name.…`, or a member of a known one."""
+    """Whether `name` is a parameter group with members (`name.…`) in `known`, or a member of a group in `known`."""
     return members(name, known) or name.partition(".")[0] in known

@@ -1,1 +1,1 @@
-"""The spec language: YAML with positions to a `Job`, and back."""
+"""The spec language: reads YAML with positions into a `Job`, and writes a `Job` as YAML."""

@@ -1,4 +1,4 @@
-"""The YAML of data, environments and models: read into the plain values that the workspace records."""
+"""Reads the YAML of data assets, environments and models into the plain values that the workspace records."""
 
 from __future__ import annotations
 
@@ -59,10 +59,18 @@ _MODEL = Table(
 
 
 def asset_document(file: str | None, values: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[Document, Path]:
-    """An asset's document: its file, if there is one, with what the command line says on top.
+    """An asset's document: its file, if there is one, overridden by the values of the command line.
+
+    Args:
+        file: The path of the YAML file, or None.
+        values: The values of flags, by key; None for a flag that was not given.
+        overrides: `a.b=c`, as `--set` takes them.
+
+    Returns:
+        The document, and the folder that its relative paths start from.
 
     Raises:
-        SpecError: the file can't be read.
+        SpecError: The file can't be read.
     """
     if file is None:
         document, folder = Document("command line", from_plain({}, 0, 0), []), Path.cwd()
@@ -85,7 +93,7 @@ def read_asset(kind: str, document: Document, folder: Path) -> dict[str, Any]:
     """The values of a data asset, an environment or a model.
 
     Raises:
-        SpecError: all problems.
+        SpecError: There are errors; it holds all of them.
     """
     context = Context(document, folder, list(document.warnings))
     if kind == "environment":
@@ -96,7 +104,7 @@ def read_asset(kind: str, document: Document, folder: Path) -> dict[str, Any]:
     if isinstance(document.root, Map) and "name" not in document.root.items:
         context.error(
             document.root,
-            f"{'An' if kind == 'environment' else 'A'} {kind} asset needs a 'name'; give --name, or the key.",
+            f"{'An' if kind == 'environment' else 'A'} {kind} asset needs a name; give --name or the key 'name'.",
         )
     if any(not problem.warning for problem in context.problems):
         raise SpecError(context.problems)
@@ -108,6 +116,6 @@ def _environment(context: Context, document: Document) -> dict[str, Any]:
         ENVIRONMENT.read(context, document.root)
         return {}
     found = environment(context, document.root)
-    if found and found.os_type == "linux":  # the default, which need not be said
+    if found and found.os_type == "linux":  # the default is not recorded
         found = found._replace(os_type=None)
     return environment_value(found) if found else {}

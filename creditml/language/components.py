@@ -1,4 +1,4 @@
-"""Components in files and in place, and the nodes of a graph: what is read by each node's type."""
+"""Reads components, in files and in place, and the nodes of a graph; each node type reads its own keys."""
 
 from __future__ import annotations
 
@@ -27,17 +27,26 @@ _NODE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 def nodes(
     context: Context, tree: Tree | None, files: JobFiles, inputs: Mapping[str, str], outputs: Mapping[str, str]
 ) -> Mapping[str, Node]:
-    """The nodes of a graph. `inputs` and `outputs` are the types of the graph's own, for nodes written in place."""
+    """Read the nodes of a graph.
+
+    Args:
+        context: Notes problems.
+        tree: The value of `jobs`.
+        files: The files of the job.
+        inputs: The types of the graph's inputs, for bindings in nodes that are written in place.
+        outputs: The types of the graph's outputs.
+    """
     if not isinstance(tree, Map):
         if tree is not None:
-            context.error(tree, f"'jobs' is a mapping of node names to nodes, not {describe(tree)}.")
+            context.error(tree, f"'jobs' must map node names to nodes, not be {describe(tree)}.")
         return {}
     found: dict[str, Node] = {}
     for name, child in tree.items.items():
         if not _NODE_NAME.fullmatch(name):
             at = context.document.key_place(tree, name)
             context.error(
-                at, f"'{name}' is not a node name: lower-case letters, digits and '_', not starting with a digit."
+                at,
+                f"'{name}' is not a node name: use lower-case letters, digits and '_', and don't begin with a digit.",
             )
         node = _node(context, name, child, files)
         if node is not None:
@@ -66,7 +75,7 @@ def _node(context: Context, name: str, tree: Tree, files: JobFiles) -> Node | No
 
 
 def _type_of_file(context: Context, tree: Map, files: JobFiles) -> str:
-    """The type of a node that doesn't say it and has a component's file, where Azure ML goes by the file."""
+    """The type in the component's file, for a node without `type` if Azure ML then uses the file's type; else empty."""
     component = tree.items.get("component")
     if not (isinstance(component, Scalar) and isinstance(component.value, str)) or is_reference(component.value):
         return ""
@@ -80,7 +89,7 @@ def _type_of_file(context: Context, tree: Map, files: JobFiles) -> str:
 def component_node(
     context: Context, name: str, tree: Map, files: JobFiles, table: Table, kind: SpecType
 ) -> Node | None:
-    """A node with a `component`, of the keys in `table`."""
+    """Read a node that has a `component`; `table` has the keys of the node."""
     fields = table.read(context, tree)
     if "component" not in tree.items:
         return None
@@ -99,7 +108,7 @@ def component_node(
 def _as_data(
     context: Context, given: Mapping[str, JobInput], component: Component, tree: Map
 ) -> Mapping[str, JobInput]:
-    """A text for an input of data is a path, of the type that is declared."""
+    """Turn the text of an input that the component declares as data into a path of that type."""
     items = tree.items.get("inputs")
     values = dict(given)
     for name, value in given.items():
@@ -122,12 +131,12 @@ def _as_data(
 
 
 def component_value(context: Context, tree: Tree, files: JobFiles, kind: SpecType) -> Any:  # Component, str or INVALID
-    """The `component` of a node or job: `azureml:…`, a file, or a mapping in place."""
+    """Read the `component` of a node or job: `azureml:…`, the path of a file, or a mapping in place."""
     if isinstance(tree, Map):
         made = kind.read_component(context, tree, files)
         return INVALID if made is None else made
     if not (isinstance(tree, Scalar) and isinstance(tree.value, str)):
-        return context.error(tree, f"A component is a file, a reference or a mapping, not {describe(tree)}.")
+        return context.error(tree, f"A component must be a file, a reference or a mapping, not {describe(tree)}.")
     if is_reference(tree.value):
         return versioned(context, tree, tree.value)
     return _from_file(context, tree, tree.value, files, kind)
@@ -136,12 +145,12 @@ def component_value(context: Context, tree: Tree, files: JobFiles, kind: SpecTyp
 def _from_file(context: Context, tree: Scalar, path: str, files: JobFiles, kind: SpecType) -> Any:
     if not kind.takes_file_prefix and path.startswith("file:"):
         mend = f"write {path.removeprefix('file:')}"
-        context.warn(tree, f"Azure ML takes no 'file:' for {kind.name} components; {mend}.", refused=True)
+        context.warn(tree, f"Azure ML does not accept 'file:' for {kind.name} components; {mend}.", refused=True)
     loaded = files.load(context, tree, path)
     if loaded is None:
         return INVALID
     if loaded.under_way:
-        return context.error(tree, f"{path} contains itself, through the components in it.")
+        return context.error(tree, f"{path} contains itself: one of the components in it refers to it.")
     types = files.types
     found = types.of_component(loaded.context.document.root)
     if found != kind.name:
@@ -152,7 +161,7 @@ def _from_file(context: Context, tree: Scalar, path: str, files: JobFiles, kind:
 
 
 def document_component(context: Context, root: Tree, files: JobFiles) -> Component | None:
-    """The component that is a document of its own, of whatever type it says it is."""
+    """Read a document as a component of the type that it names or shows by its keys."""
     types = files.types
     kind = types.of_component(root)
     if kind not in types.known:
@@ -161,6 +170,6 @@ def document_component(context: Context, root: Tree, files: JobFiles) -> Compone
         )
         return None
     if not isinstance(root, Map):
-        context.error(root, "A component is a mapping of keys to values.")
+        context.error(root, f"A component must be a mapping of keys to values, not {describe(root)}.")
         return None
     return types.known[kind].read_component(context, root, files)

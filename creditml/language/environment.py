@@ -1,4 +1,4 @@
-"""Environments: a reference, a file, or a definition in place."""
+"""Reads environments: a reference, a file, or a definition in place."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _context_folder(context: Context, node: Node) -> Any:  # str or INVALID
 
 
 def conda_file(context: Context, node: Node) -> Any:  # dict or INVALID
-    """A conda file's content, in place or from its path."""
+    """The content of a conda file, which is given in place or by its path."""
     if isinstance(node, Map):
         return with_requirements(context, node, anything(context, node), context.folder)
     path = text(context, node)
@@ -57,7 +57,7 @@ def conda_file(context: Context, node: Node) -> Any:  # dict or INVALID
         context.problems += error.problems
         return INVALID
     if not isinstance(content, dict):
-        return context.error(node, f"The conda file {path} holds no mapping with 'dependencies'.")
+        return context.error(node, f"The conda file {path} must contain a mapping with 'dependencies'.")
     return with_requirements(context, node, content, local.parent)
 
 
@@ -81,7 +81,7 @@ ENVIRONMENT = Table(
 
 
 def versioned(context: Context, node: Node, reference: str) -> Any:  # str or INVALID
-    """A reference to an asset, which needs a version or a label."""
+    """A reference to an asset; one without a version or label is an error."""
     name = bare(reference)
     if "/" in name or ":" in name or "@" in name:
         return reference
@@ -89,14 +89,14 @@ def versioned(context: Context, node: Node, reference: str) -> Any:  # str or IN
 
 
 def environment(context: Context, node: Map) -> Environment | None:
-    """An environment defined in place."""
+    """Read the definition of an environment; None if it has errors."""
     before = len(context.problems)
     fields: Mapping[str, Any] = ENVIRONMENT.read(context, node)
     if "build" in fields and ("image" in fields or "conda_file" in fields):
         other = "image" if "image" in fields else "conda_file"
-        context.error(context.document.key_place(node, other), f"'build' and '{other}' exclude each other.")
+        context.error(context.document.key_place(node, other), f"'build' and '{other}' can't be used together.")
     elif "conda_file" in fields and "image" not in fields:
-        context.error(context.document.key_place(node, "conda_file"), "A conda file needs an 'image' to be put on.")
+        context.error(context.document.key_place(node, "conda_file"), "A conda file needs an 'image' to build on.")
     elif "build" not in node.items and "image" not in node.items:
         context.error(node, "An environment needs an 'image' or a 'build' context.")
     if any(not p.warning for p in context.problems[before:]):
@@ -107,11 +107,11 @@ def environment(context: Context, node: Map) -> Environment | None:
 
 
 def environment_value(context: Context, node: Node, files: Files) -> Any:  # Environment, str or INVALID
-    """The `environment` of a component or job: `azureml:…`, `file:…`, or a definition."""
+    """Read the `environment` of a component or job: `azureml:…`, `file:…`, or a definition."""
     if isinstance(node, Map):
         return environment(context, node) or INVALID
     if not (isinstance(node, Scalar) and isinstance(node.value, str)):
-        return context.error(node, f"An environment is a reference or a mapping, not {describe(node)}.")
+        return context.error(node, f"An environment must be a reference or a mapping, not {describe(node)}.")
     reference = node.value
     if is_reference(reference):
         return versioned(context, node, reference)
@@ -120,7 +120,7 @@ def environment_value(context: Context, node: Node, files: Files) -> Any:  # Env
         return INVALID if loaded is None else files.once(loaded, environment)
     label = "" if ":" in reference else "@latest"
     message = (
-        f"'{reference}' is no environment; write {named(reference)}{label} for a registered one, "
+        f"'{reference}' is not an environment; write {named(reference)}{label} for a registered one, "
         f"file:<path> for a file, or 'image: {reference}'."
     )
     return context.error(node, message)

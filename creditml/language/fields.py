@@ -1,6 +1,7 @@
-"""How a mapping of a spec is read: a table of keys, a kind for each, and every problem noted with its place.
+"""Reads the mappings of a spec by tables of keys, and notes every problem with its position.
 
-Accepted keys, types and the treatment of nulls are those of the SDK's marshmallow schemas (azure-ai-ml 1.35).
+A table gives each key a *kind*: a function that reads its value, and that notes a problem and returns `INVALID` if the
+value is wrong. Keys, types and the treatment of nulls are those of the SDK's marshmallow schemas (azure-ai-ml 1.35).
 """
 
 from __future__ import annotations
@@ -24,39 +25,45 @@ _FALSE = {form for word in ("false", "f", "no", "n", "off", "0") for form in (wo
 
 
 class Invalid:
-    """What a kind returns when it has noted a problem."""
+    """The type of `INVALID`, which a kind returns after noting a problem."""
 
 
 INVALID = Invalid()
 
 
 class Context:
-    """One document as it is read: where relative paths start, and the problems so far."""
+    """A document that is being read.
+
+    Args:
+        document: The document.
+        folder: The folder that its relative paths start from.
+        problems: The list to which problems are added.
+        paths: A cache of which paths exist, shared by all documents of a job.
+    """
 
     def __init__(
         self, document: Document, folder: Path, problems: list[Problem], paths: dict[str, bool] | None = None
     ) -> None:
-        """`paths` remembers which paths exist, over all documents of a job."""
         self.document, self.folder, self.problems = document, folder, problems
         self.paths: dict[str, bool] = {} if paths is None else paths
 
     def error(self, at: Node | Place, message: str) -> Invalid:
-        """Note an error; returns INVALID, for kinds to pass on."""
+        """Note an error, and return `INVALID` for the kind to return."""
         self.problems.append(Problem(message, "", self._place(at)))
         return INVALID
 
     def warn(self, at: Node | Place, message: str, *, refused: bool = False) -> None:
-        """Note what Azure ML tolerates too, or what it alone has `refused`."""
+        """Note a warning; `refused` marks what Azure ML refuses although it runs on this machine."""
         self.problems.append(Problem(message, "", self._place(at), warning=True, refused=refused))
 
     def exists(self, path: str) -> bool:
-        """Whether a path exists, asked once for each."""
+        """Whether a path exists; each path is looked up once."""
         if path not in self.paths:
             self.paths[path] = os.path.exists(path)
         return self.paths[path]
 
     def local(self, text: str) -> str:
-        """A local path of the spec, made absolute against the folder of its file."""
+        """The absolute path of a local path in the document."""
         return os.path.normpath(os.path.join(self.folder, text.removeprefix("file:")))
 
     def _place(self, at: Node | Place) -> Place:
@@ -66,8 +73,13 @@ class Context:
 class Table(NamedTuple):
     """The keys of a mapping.
 
-    `what` names it in messages; `nullable` keys may be null; `ignored` ones are read-only for the user and dropped;
-    `unknown` says what an unknown key is: an error, a warning, or kept as it is.
+    Attributes:
+        what: The name of the mapping in messages, such as `a pipeline job`.
+        kinds: The kind of each key.
+        required: Keys that must be given.
+        nullable: Keys whose value may be null.
+        ignored: Keys that are accepted and dropped, since the service sets them.
+        unknown: What an unknown key is: an `error`, a reason to `warn`, or to `keep` under the key `others`.
     """
 
     what: str
@@ -78,7 +90,7 @@ class Table(NamedTuple):
     unknown: str = "error"
 
     def read(self, context: Context, node: Node) -> dict[str, Any]:
-        """The values of the keys that are there and valid; all problems are noted."""
+        """Read a mapping, and return the valid values by key; all problems are noted."""
         if not isinstance(node, Map):
             context.error(node, f"{self.what.capitalize()} must be a mapping of keys to values, not {describe(node)}.")
             return {}
@@ -90,7 +102,7 @@ class Table(NamedTuple):
                 self._unknown(context, node, key, values)
             elif type(child) is Scalar and child.value is None and key not in self.nullable:
                 context.error(
-                    context.document.key_place(node, key), f"'{key}' has no value; give it one or remove the key."
+                    context.document.key_place(node, key), f"'{key}' has no value; add a value or remove the key."
                 )
             else:
                 value = kind(context, child)
@@ -102,11 +114,11 @@ class Table(NamedTuple):
         return values
 
     def extended(self, what: str, kinds: Mapping[str, Callable[[Context, Node], Any]]) -> Table:
-        """The same table with more keys, under another name."""
+        """A copy of the table with more keys and another name."""
         return self._replace(what=what, kinds={**self.kinds, **kinds})
 
     def nested(self, context: Context, node: Node) -> Any:  # dict or INVALID
-        """Read as the value of a key: a kind like any other."""
+        """Read the mapping as the value of a key: the table as a kind. Returns a dictionary or `INVALID`."""
         if isinstance(node, Map):
             return self.read(context, node)
         return context.error(node, f"{self.what.capitalize()} must be a mapping, not {describe(node)}.")
@@ -123,24 +135,30 @@ class Table(NamedTuple):
         if self.unknown == "warn":
             context.warn(place, f"{message} Azure ML ignores it.")
         else:
-            context.error(place, message + ("" if hint else f" It takes: {', '.join(sorted(self.kinds))}."))
+            context.error(place, message + ("" if hint else f" Known keys: {', '.join(sorted(self.kinds))}."))
 
 
 def missing(what: str, path: str, local: str) -> str:
-    """Say that a local path isn't there, and what may be wrong with it."""
+    """A message that a local path doesn't exist, with a hint if its form suggests a reason.
+
+    Args:
+        what: What the path should lead to, such as `conda file`.
+        path: The path in the spec.
+        local: The absolute path that was looked for.
+    """
     hint = " Write it with '/'." if "\\" in path else " Azure ML does not expand '~'." if path.startswith("~") else ""
     looked = "" if path == local else f" (looked for {local})"
     return f"The {what} {path} does not exist{looked}.{hint}"
 
 
 def describe(node: Node) -> str:
-    """Say what a node is, for messages."""
+    """Words for a value in messages, such as `a list` or `the string 'x'`."""
     if isinstance(node, Map):
         return "a mapping"
     if isinstance(node, List):
         return "a list"
     if node.value is None:
-        return "nothing"
+        return "an empty value"
     kind = {bool: "the boolean", int: "the integer", float: "the number", str: "the string"}.get(
         type(node.value), "the date"
     )
@@ -148,29 +166,29 @@ def describe(node: Node) -> str:
 
 
 def text(context: Context, node: Node) -> Any:  # str or INVALID
-    """A string; numbers and booleans are not taken for strings."""
+    """A string; numbers and booleans are errors."""
     if type(node) is Scalar and type(node.value) is str:
         if "\0" in node.value:
-            return context.error(node, "A string can't hold a zero character.")
+            return context.error(node, "A string can't contain a zero character.")
         return node.value
     mend = f" Write it in quotes: '{node.text}'." if isinstance(node, Scalar) else ""
     return context.error(node, f"A string is needed here, not {describe(node)}.{mend}")
 
 
 def version(context: Context, node: Node) -> Any:  # str or INVALID
-    """A version: a string or number, as a string."""
+    """A version, which may be written as a string or number; returned as a string."""
     if isinstance(node, Scalar) and isinstance(node.value, str | int | float):
         return str(node.value)
     return context.error(node, f"A version is needed here, not {describe(node)}.")
 
 
 def loose(_context: Context, node: Node) -> Any:  # str or INVALID
-    """Any scalar as a string; anything else is passed over."""
+    """Any scalar as a string; other values are ignored without a problem."""
     return str(node.value) if isinstance(node, Scalar) and node.value is not None else INVALID
 
 
 def flag(context: Context, node: Node) -> Any:  # bool or INVALID
-    """A boolean, as marshmallow takes them."""
+    """A boolean, in one of the spellings that marshmallow accepts."""
     if isinstance(node, Scalar):
         word = str(node.value)
         if word in _TRUE or word in _FALSE:
@@ -179,7 +197,7 @@ def flag(context: Context, node: Node) -> Any:  # bool or INVALID
 
 
 def integer(context: Context, node: Node) -> Any:  # int or INVALID
-    """An integer, or what converts to one."""
+    """An integer, or a number or string that `int` converts to one."""
     if isinstance(node, Scalar) and isinstance(node.value, int | float | str) and not isinstance(node.value, bool):
         try:
             return int(node.value)
@@ -189,7 +207,7 @@ def integer(context: Context, node: Node) -> Any:  # int or INVALID
 
 
 def anything(_context: Context, node: Node) -> Any:  # any JSON value
-    """Any value; what JSON does not have (dates) becomes text."""
+    """Any value; types that JSON doesn't have, such as dates, become strings."""
     return _json(plain(node))
 
 
@@ -221,14 +239,14 @@ def text_map(context: Context, node: Node) -> Any:  # dict or INVALID
 
 
 def loose_text_map(context: Context, node: Node) -> Any:  # dict or INVALID
-    """A mapping whose values become strings."""
+    """A mapping whose values are converted to strings."""
     if not isinstance(node, Map):
         return context.error(node, f"A mapping of names to values is needed here, not {describe(node)}.")
     return {key: sent(child) for key, child in node.items.items()}
 
 
 def loose_labels(context: Context, node: Node) -> Any:  # dict or INVALID
-    """A mapping of names to scalars, which become strings; null is nothing."""
+    """A mapping of names to scalars, which are converted to strings; null is ignored."""
     if isinstance(node, Scalar) and node.value is None:
         return INVALID
     if not isinstance(node, Map):
@@ -253,24 +271,29 @@ def text_or_list(context: Context, node: Node) -> Any:  # str, list or INVALID
 
 
 class Choice:
-    """One of some words, by default whatever their case."""
+    """A kind that accepts one of several words, by default in upper or lower case.
+
+    Args:
+        words: The words, in lower case.
+        exact: Whether the case must match.
+        camel: Whether camel case is accepted: `UserIdentity` for `user_identity`.
+    """
 
     def __init__(self, *words: str, exact: bool = False, camel: bool = False) -> None:
-        """`exact`: the case counts; `camel`: `UserIdentity` is `user_identity` too."""
         self.words, self.exact, self.camel = words, exact, camel
 
     def __call__(self, context: Context, node: Node) -> Any:  # str or INVALID
-        """The word, in lower case."""
+        """Read the word, and return it in lower case."""
         word = text(context, node)
         if word is INVALID:
             return word
         known = word if self.exact else (_SNAKE.sub("_", word) if self.camel else word).lower()
         if known in self.words:
             return known
-        return context.error(node, f"'{word}' is none of: {', '.join(self.words)}.{near_miss(word, self.words)}")
+        return context.error(node, f"'{word}' is not one of: {', '.join(self.words)}.{near_miss(word, self.words)}")
 
 
 def sent(node: Node) -> str:
-    """A value as Azure ML is sent it: `str(value)`, so `True` for true."""
+    """A value as the text that the SDK sends: `str(value)`, so `True` for `true`."""
     value = plain(node)
     return value if isinstance(value, str) else str(value)

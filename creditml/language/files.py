@@ -1,4 +1,4 @@
-"""The files of a job: each is read and parsed once, however often it is named, and remembers who named it."""
+"""The files of a job: each is read and parsed once, even if several nodes refer to it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,29 @@ if TYPE_CHECKING:
 
 
 class Loaded:
-    """A file that has been parsed: its document, in a context of its own."""
+    """A parsed file.
+
+    Attributes:
+        context: The context of its document.
+        made: The values that `Files.once` has made of it.
+        under_way: Whether `Files.once` is making a value now. A file that is referred to meanwhile contains itself.
+    """
 
     def __init__(self, context: Context) -> None:
-        """Nothing has been made of it yet."""
         self.context = context
         self.made: dict[Any, Any] = {}
         self.under_way = False
 
 
 class Files:
-    """Every document of one job. It answers where a key path stands, through references to other files."""
+    """All documents of one job. It finds the position of a key path, following references to other files.
+
+    Args:
+        problems: The list to which the problems of all documents are added.
+        overrides: The values that were set in addition to the first file, as `a.b=c`.
+    """
 
     def __init__(self, problems: list[Problem], overrides: tuple[str, ...] = ()) -> None:
-        """All problems go to one list; `overrides` are what was set besides what the first file says."""
         self.problems, self.overrides = problems, overrides
         self._paths: dict[str, bool] = {}
         self._loaded: dict[str, Loaded | None] = {}
@@ -36,17 +45,17 @@ class Files:
 
     @property
     def file(self) -> str:
-        """The first file, as it was named."""
+        """The job's own file, as messages show it."""
         return self.root.file if self.root else ""
 
     def adopt(self, document: Document, folder: Path) -> Context:
-        """Begin with a document: the job's own."""
+        """Add the job's own document, and return its context; `folder` is what its relative paths start from."""
         self.problems += document.warnings
         self.root = self.root or document
         return Context(document, folder, self.problems, self._paths)
 
     def load(self, context: Context, node: Scalar, reference: str) -> Loaded | None:
-        """The file that a reference names; None if a problem was noted instead."""
+        """Load the file at a path in a spec; None if it can't be loaded, after noting the problem."""
         path = context.local(reference)
         if path not in self._loaded:
             self._loaded[path] = self._read(context, node, reference, path)
@@ -56,12 +65,16 @@ class Files:
         return loaded
 
     def once(self, loaded: Loaded, make: Callable[[Context, Map], Any], key: str = "") -> Any:
-        """What `make` makes of the file, made once; INVALID if it is no mapping or nothing came of it."""
+        """Call `make` on the file's mapping, once for each `key`, and return its value.
+
+        Returns:
+            The value that `make` returned; INVALID if it was None or the file is not a mapping.
+        """
         name = (make.__qualname__, key)
         root = loaded.context.document.root
         if name not in loaded.made:
             if not isinstance(root, Map):
-                return loaded.context.error(root, "The file must hold a mapping.")
+                return loaded.context.error(root, "The file must contain a mapping of keys to values.")
             loaded.under_way = True
             made = make(loaded.context, root)
             loaded.under_way = False
@@ -69,16 +82,16 @@ class Files:
         return loaded.made[name]
 
     def place(self, path: tuple[str, ...]) -> Place | None:
-        """The nearest place for a key path; keys that are not there are passed over."""
+        """The position of a key path; keys that are missing are skipped, so it may be that of a key above."""
         return self._find(path)[0]
 
     def size(self, path: tuple[str, ...]) -> int:
-        """How many keys the mapping at a path has."""
+        """The number of keys in the mapping at a key path; 0 if there is no mapping."""
         node = self._find(path)[2]
         return len(node.items) if isinstance(node, Map) else 0
 
     def holds(self, path: tuple[str, ...]) -> bool:
-        """Whether the last key of a path is there."""
+        """Whether the file has the last key of a path."""
         return self._find(path)[1]
 
     def _find(self, path: tuple[str, ...]) -> tuple[Place | None, bool, Node | None]:
@@ -116,7 +129,7 @@ class Files:
 
 
 def shown(path: str) -> str:
-    """A path as messages show it: relative to the current folder if it lies below."""
+    """A path as messages show it: relative to the current folder if it is inside that folder."""
     try:
         return str(Path(path).absolute().relative_to(Path.cwd()))
     except ValueError:

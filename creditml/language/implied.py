@@ -1,6 +1,7 @@
-"""The types that values imply: a component written in place declares nothing itself.
+"""Infers the types of inputs and outputs from their values.
 
-So does the SDK infer them (`ComponentTranslatableMixin`), with what it can't infer from.
+A node that is written in place, without a `component`, doesn't declare its inputs and outputs. The SDK infers their
+types (`ComponentTranslatableMixin`), and refuses some bindings that it can't infer from; this module does the same.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ if TYPE_CHECKING:
 
     from creditml.language.fields import Context
 
-# The SDK's pattern of a binding: anything may stand before the last braces, but no blanks after the first ones.
+# The SDK's pattern of a binding: no blanks after the first braces, but any text before the last ones.
 _BOUND = re.compile(r"\$\{\{parent\.(inputs|jobs)\..*\}\}", re.DOTALL)
 _DEFAULT = "uri_folder"
 
 
 class Unknown(NamedTuple):
-    """A type that the SDK can't infer, for which it refuses the job."""
+    """A type that the SDK can't infer, so that it refuses the job; `why` is the message."""
 
     why: str
 
 
 def inferred_inputs(values: Mapping[str, JobInput], tree: Tree | None) -> Mapping[str, ComponentInput]:
-    """The inputs of a job that is written in place: nothing in them is bound."""
+    """The inputs of a standalone job that is written in place; its values contain no bindings."""
     items: Mapping[str, Tree] = tree.items if isinstance(tree, Map) else {}
     return {name: ComponentInput(_written(value, items.get(name))) for name, value in values.items()}
 
@@ -42,7 +43,7 @@ def inferred_outputs(outputs: Mapping[str, JobOutput]) -> Mapping[str, str]:
 
 
 def output_type(output: JobOutput, parent: Mapping[str, str]) -> str:
-    """The type of a node's output that no component declares."""
+    """The type of a node's output that no component declares; `parent` has the types of the pipeline's outputs."""
     if output.type:
         return output.type
     reference = single(output.binding) if output.binding else None
@@ -57,15 +58,18 @@ def typed(
     outputs: Mapping[str, str],
     implied: Collection[str],
 ) -> Mapping[str, Node]:
-    """Give nodes written in place the inputs and outputs that their values imply.
+    """Give nodes that are written in place the inputs and outputs that their values imply.
 
     Args:
-        context: where problems go.
-        found: the nodes.
-        tree: where they are written.
-        inputs: the types of the pipeline's inputs.
-        outputs: likewise of its outputs.
-        implied: the names of the nodes whose type declares nothing itself, if they are written in place.
+        context: Notes problems.
+        found: The nodes, by name.
+        tree: The mapping of nodes in the file.
+        inputs: The types of the pipeline's inputs.
+        outputs: The types of the pipeline's outputs.
+        implied: The names of the nodes whose type lets them be written in place without declaring anything.
+
+    Returns:
+        `found`, with the changed nodes.
     """
     inline = [name for name in found if name in implied and _is_inline(tree, name)]
     for name in inline:
@@ -86,12 +90,12 @@ def typed(
 
 
 def _declaring(node: Node, **declared: Mapping[str, ComponentInput | ComponentOutput]) -> Node:
-    assert not isinstance(node.component, str)  # noqa: S101  it is written in place
+    assert not isinstance(node.component, str)  # noqa: S101  nodes that are written in place have no reference
     return node._replace(component=changed(node.component, **declared))
 
 
 class _Graph:
-    """Nodes, of which those `waiting` have no types yet: the SDK goes through them in the order of the file."""
+    """The nodes of a pipeline. `waiting` are those without types yet: the SDK infers them in the order of the file."""
 
     def __init__(
         self,
@@ -112,25 +116,25 @@ class _Graph:
         reference = single(text)
         if reference is None:
             return Unknown(
-                f"Azure ML takes {text} for one binding, and finds nothing of that name. Give the node a component, "
-                "in which the input has a type, or put the text together in the command."
+                f"Azure ML reads {text} as one binding, and finds no input of that name. Give the node a component "
+                "that declares the input's type, or combine the texts in the command."
             )
         if " " in text:
             return Unknown(
-                f"Azure ML finds nothing with a blank before the last braces; write {text.replace(' ', '')}."
+                f"Azure ML can't resolve a binding with a blank before the last braces; write {text.replace(' ', '')}."
             )
         if not reference.job:
             return self._of_parent(reference)
         node = self._found.get(reference.job)
         if node is None or text in seen:
-            return "string"  # the check says more
+            return "string"  # the check reports the missing node or the cycle
         return (self._of_output if reference.kind == "outputs" else self._of_input)(reference, node, (*seen, text))
 
     def _of_parent(self, reference: Reference) -> str | Unknown:
         if reference.name in self._inputs and "." in reference.name:
             return Unknown(
-                f"Azure ML does not look into parameter groups for a node that is written in place: {reference.text}. "
-                "Give the node a component, in which the input has a type."
+                f"Azure ML can't bind a node that is written in place to a parameter group: {reference.text}. "
+                "Give the node a component that declares the input's type."
             )
         return self._inputs.get(reference.name, "string")
 
@@ -156,12 +160,12 @@ class _Graph:
             return _written(value, item)
         if _BOUND.fullmatch(value.value):
             return self.kind(value, item, seen)
-        mend = "write the value here too, or make it an input of the pipeline and bind both to that."
-        return Unknown(f"Azure ML can't tell the type of {reference.text}, which comes later in the file; {mend}")
+        mend = "write the value here too, or make it an input of the pipeline and bind both nodes to that input."
+        return Unknown(f"Azure ML can't tell the type of {reference.text}, which is later in the file; {mend}")
 
 
 def _written(value: JobInput, item: Tree | None) -> str:
-    """The type of a value by itself."""
+    """The type of a value that is not a binding."""
     if isinstance(value, Data):
         return value.type
     if isinstance(item, Map) and not _is_data(item):
@@ -173,7 +177,7 @@ def _written(value: JobInput, item: Tree | None) -> str:
 
 
 def _is_data(item: Tree | None) -> bool:
-    """Whether it is written as data; a binding then is what its `type` says, wherever it leads."""
+    """Whether an input is written as data, with `type` and `path`. A binding as its path then has that type."""
     return isinstance(item, Map) and "value" not in item.items
 
 

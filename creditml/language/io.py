@@ -1,4 +1,4 @@
-"""Inputs and outputs: what components declare, and what jobs and nodes give."""
+"""Reads inputs and outputs: the declarations of components, and the values and settings of jobs and nodes."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _PORT_MODES = (*INPUT_MODES, "mount", "rw_mount", "upload", "link")
 
 
 def remote(path: str) -> bool:
-    """Whether a path is a URI or a reference rather than a local path."""
+    """Whether a path is a URI, a reference or a binding rather than a local path."""
     return is_reference(path) or bool(_REMOTE.match(path)) or "${{" in path
 
 
 def input_path(context: Context, node: Node) -> Any:  # str or INVALID
-    """The path of an input, which may be a reference without its `azureml:` too."""
+    """The path of an input, which may also be a reference without `azureml:` (`name:version`)."""
     path = text(context, node)
     if path is INVALID or remote(path) or os.path.isabs(path) or _WINDOWS.match(path) or path.startswith("file:"):
         return data_path(context, node)
@@ -51,23 +51,23 @@ def input_path(context: Context, node: Node) -> Any:  # str or INVALID
         return named(path)
     if ":" in path or "@" in path:
         return context.error(
-            node, f"Azure ML takes {path} for a reference, because of its ':' or '@'; rename what it leads to."
+            node, f"Azure ML takes {path} for a reference because of its ':' or '@'; rename the file or folder."
         )
     return data_path(context, node)
 
 
 def data_path(context: Context, node: Node) -> Any:  # str or INVALID
-    """A path of data: a URI or reference as it is, a local path made absolute; it must exist."""
+    """A path of data: a URI or reference unchanged, or the absolute path of a local file or folder that must exist."""
     path = text(context, node)
     if path is INVALID or remote(path) or path.startswith("file://"):
         return path
     local = context.local(path)
     if not path.strip():
-        message = "The path is empty; give the data's, or remove the input if it is optional."
+        message = "The path is empty; give the path of the data, or remove the input if it is optional."
     elif path.startswith("file:"):
         message = f"Azure ML does not take 'file:' in the path of data; write {path.removeprefix('file:')}."
     elif _WINDOWS.match(path):
-        message = f"{path} is a path of Windows, and this is another system; write it with '/'."
+        message = f"{path} is a Windows path, and this is not Windows; write a path with '/'."
     elif not context.exists(local):
         message = missing("path", path, local)
     else:
@@ -76,12 +76,12 @@ def data_path(context: Context, node: Node) -> Any:  # str or INVALID
 
 
 def place(_context: Context, node: Node) -> Any:  # str or INVALID
-    """A path that nothing is asked of here."""
+    """A path on the compute, which is not checked on this machine."""
     return text(_context, node)
 
 
 def job_inputs(context: Context, node: Node) -> Any:  # dict or INVALID
-    """`inputs` of a pipeline job or node: name -> Literal or Data. Dots make parameter groups."""
+    """`inputs` of a pipeline job or node: `Literal` or `Data` by name. Names with dots are parameter groups."""
     return _named(context, node, _GROUPED, "an input", job_input)
 
 
@@ -91,7 +91,7 @@ def command_job_inputs(context: Context, node: Node) -> Any:  # dict or INVALID
 
 
 def job_outputs(context: Context, node: Node) -> Any:  # dict or INVALID
-    """`outputs` of a job or node: name -> JobOutput."""
+    """`outputs` of a job or node: `JobOutput` by name."""
     return _named(context, node, _NAME, "an output", job_output)
 
 
@@ -100,17 +100,17 @@ def command_job_outputs(context: Context, node: Node) -> Any:  # dict or INVALID
     outputs = job_outputs(context, node)
     for name, output in () if outputs is INVALID else outputs.items():
         if output.binding and isinstance(node, Map):
-            context.error(node.items[name], f"{output.binding} has nothing to refer to: a command job has no parent.")
+            context.error(node.items[name], f"{output.binding} can't be resolved: a command job has no parent.")
     return outputs
 
 
 def component_inputs(context: Context, node: Node) -> Any:  # dict or INVALID
-    """`inputs` that a component declares."""
+    """`inputs` of a component: `ComponentInput` by name."""
     return _named(context, node, _GROUPED, "an input", component_input)
 
 
 def component_outputs(context: Context, node: Node) -> Any:  # dict or INVALID
-    """`outputs` that a component declares."""
+    """`outputs` of a component: `ComponentOutput` by name."""
     return _named(context, node, _NAME, "an output", component_output)
 
 
@@ -123,7 +123,7 @@ def job_input(context: Context, node: Node) -> Any:  # Literal, Data or INVALID
         return (
             job_input(context, node.items["value"])
             if len(node.items) == 1
-            else context.error(node, "'value' stands alone; data has 'type' and 'path'.")
+            else context.error(node, "'value' can't be used with other keys; data has 'type' and 'path'.")
         )
     fields = _JOB_INPUT.read(context, node)
     mode = fields.get("mode")
@@ -141,7 +141,7 @@ def job_input(context: Context, node: Node) -> Any:  # Literal, Data or INVALID
     if "${{" in path and not _BINDING.fullmatch(path):
         context.warn(
             node.items["path"],
-            f"Azure ML takes {path} for a local path; write it as the input's text, without 'path:'.",
+            f"Azure ML takes {path} for a local path; write it directly as the input's value, without 'path:'.",
             refused=True,
         )
     if _BINDING.fullmatch(path):
@@ -149,25 +149,25 @@ def job_input(context: Context, node: Node) -> Any:  # Literal, Data or INVALID
     return Data(path, type_, mode, fields.get("path_on_compute"), fields.get("datastore"))
 
 
-def job_output(context: Context, node: Node) -> Any:  # JobOutput or INVALID; one per way to write it
-    """Where an output goes: nothing (the default), a binding, or a mapping."""
+def job_output(context: Context, node: Node) -> Any:  # JobOutput or INVALID
+    """The settings of an output: empty (the defaults), a binding, or a mapping."""
     if isinstance(node, Scalar):
         if node.value is None:
             return JobOutput()
         if isinstance(node.value, str) and node.value.strip().startswith("${{"):
             return JobOutput(binding=node.value.strip())
-        message = f"An output is a mapping, or a binding like ${{{{parent.outputs.x}}}}, not {describe(node)}."
+        message = f"An output must be a mapping, or a binding like ${{{{parent.outputs.x}}}}, not {describe(node)}."
         return context.error(node, message)
     fields = _JOB_OUTPUT.read(context, node)
     name = fields.get("name")
     if isinstance(node, Map) and name is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", name):
         return context.error(
             context.document.key_place(node, "name"),
-            f"'{name}' is no name for an output's asset: letters, digits, '_' and '-', at most 255.",
+            f"'{name}' is not a name for an output's asset: use at most 255 letters, digits, '_' and '-'.",
         )
     if isinstance(node, Map) and "version" in fields and name is None:
         return context.error(
-            context.document.key_place(node, "version"), "An output with a version needs a name to be registered under."
+            context.document.key_place(node, "version"), "An output with a 'version' also needs a 'name' to register."
         )
     path = fields.get("path")
     promoted = path is not None and path.startswith("${{parent.outputs.")
@@ -176,7 +176,7 @@ def job_output(context: Context, node: Node) -> Any:  # JobOutput or INVALID; on
 
 
 def component_input(context: Context, node: Node) -> Any:  # ComponentInput or INVALID
-    """A declared input: a literal's or data's."""
+    """The declaration of an input, literal or data."""
     kind = node.items.get("type") if isinstance(node, Map) else None
     literal = isinstance(kind, Scalar) and kind.value in LITERAL_TYPES
     if (
@@ -186,7 +186,7 @@ def component_input(context: Context, node: Node) -> Any:  # ComponentInput or I
     ):
         known = (*LITERAL_TYPES, *ASSET_TYPES)
         return context.error(
-            kind, f"'{kind.value}' is no type of an input; there are: {', '.join(known)}.{near_miss(kind.value, known)}"
+            kind, f"'{kind.value}' is not an input type; use one of: {', '.join(known)}.{near_miss(kind.value, known)}"
         )
     fields = (_LITERAL_INPUT if literal else _DATA_INPUT).read(context, node)
     for key in ("min", "max"):
@@ -217,7 +217,7 @@ def _is_number(value: str) -> bool:
 
 
 def _sent_limit(value: str, node: Node, kind: str) -> str:
-    """A default, min or max as the SDK sends it: numbers as floats (`3` is `3.0` for a number, for a string too)."""
+    """A default, min or max as the SDK sends it: `3` becomes `3.0` for the types number and string."""
     plain_number = isinstance(node, Scalar) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
     try:
         if kind == "integer":
@@ -232,37 +232,38 @@ def _sent_limit(value: str, node: Node, kind: str) -> str:
 
 
 def component_output(context: Context, node: Node) -> Any:  # ComponentOutput or INVALID
-    """A declared output."""
+    """The declaration of an output."""
     fields = _COMPONENT_OUTPUT.read(context, node)
     return ComponentOutput(**fields) if "type" in fields else INVALID
 
 
 def _fits(path: str, kind: str) -> bool:
-    """Whether a local path is of the kind that the type says (SDK: 'There is no dir on target path')."""
+    """Whether a local path is a file or folder as its type requires (SDK: 'There is no dir on target path')."""
     return not (kind == "uri_file" and os.path.isdir(path)) and not (
         kind in ("uri_folder", "mltable") and os.path.isfile(path)
     )
 
 
 def _misfit(context: Context, node: Node, path: str, kind: str) -> None:
-    """A file for a folder or the reverse: Azure ML looks at what an absolute path leads to, not at a relative one.
+    """Note that a path is a file although its type is a folder, or the reverse.
 
-    A warning all the same: in recorded jobs every path is absolute.
+    Azure ML refuses this for absolute paths and does not check relative ones. It is a warning in both cases, since
+    recorded jobs have only absolute paths and must stay readable.
     """
     found, other = ("folder", "uri_folder") if kind == "uri_file" else ("file", "uri_file")
     absolute = isinstance(node, Scalar) and os.path.isabs(str(node.value)) and kind != "mltable"
     refused = " Azure ML refuses that, since the path is absolute." if absolute else ""
-    message = f"The type is {kind}, and {path} is a {found}; it arrives as a {found}.{refused} Write 'type: {other}'."
+    message = f"The type is {kind}, but {path} is a {found}; the step gets a {found}.{refused} Write 'type: {other}'."
     context.warn(node, message, refused=absolute)
 
 
 def literal_text(context: Context, node: Node) -> Any:  # str or INVALID
-    """A literal as the text that is sent."""
+    """A literal as the text that Azure ML is sent."""
     value = node.value if isinstance(node, Scalar) else None
     if isinstance(value, str) and "\0" in value:
         return context.error(node, "A string can't hold a zero character.")
     if isinstance(value, float) and not math.isfinite(value):
-        return context.error(node, "A number here must be finite; infinities and nan can't be sent to Azure ML.")
+        return context.error(node, "The number must be finite; infinity and nan can't be sent to Azure ML.")
     if isinstance(value, str | int | float):
         return value if isinstance(value, str) else str(value)
     mend = f" Write it in quotes: '{node.text}'." if isinstance(node, Scalar) and value is not None else ""
@@ -270,7 +271,7 @@ def literal_text(context: Context, node: Node) -> Any:  # str or INVALID
 
 
 def literal_type(node: Node | None) -> str:
-    """The type of a literal by its YAML value: that of the anonymous component's input."""
+    """The type of a literal by its YAML value, which the input of an anonymous component gets."""
     value = node.value if isinstance(node, Scalar) else None
     for kind, name in ((bool, "boolean"), (int, "integer"), (float, "number")):
         if isinstance(value, kind):
@@ -304,7 +305,7 @@ def _named(
             )
         if not names.fullmatch(key):
             at = context.document.key_place(node, key)
-            context.error(at, f"'{key}' is no name for {what}: letters, digits and '_', not starting with a digit.")
+            context.error(at, f"'{key}' can't name {what}: use letters, digits and '_', and don't begin with a digit.")
         elif key.lower() in RESERVED:
             context.error(context.document.key_place(node, key), f"'{key}' is reserved and can't name {what}.")
         else:
@@ -314,7 +315,7 @@ def _named(
     return values
 
 
-# Below the functions, which they name.
+# The tables stand below the functions that they use.
 _JOB_INPUT = Table(
     "an input",
     {

@@ -1,4 +1,4 @@
-"""Jobs in files: what those of every type have in common."""
+"""Reads the parts that jobs of all types have in common."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ JOB_KEYS: Mapping[str, Any] = {
     "experiment_name": text,
     **{key: NODE_KEYS[key] for key in ("inputs", "outputs", "display_name", "description")},
 }
-"""What every job may say."""
+"""The keys that jobs of every type accept."""
 
 
 def read_tree(context: Context, tree: Tree, files: JobFiles) -> Job | None:
-    """The job that a document is; what is wrong with it is noted."""
+    """Read a document as a job. Problems are noted in `context`; None if the document is not a job of a known type."""
     if not isinstance(tree, Map):
         context.error(
-            tree, "The file holds no job: a job is a mapping of keys to values, with 'type: pipeline' or a 'command'."
+            tree, "The file is not a job: a job is a mapping of keys to values, with 'type: pipeline' or a 'command'."
         )
         return None
     types = files.types
@@ -53,19 +53,21 @@ def read_tree(context: Context, tree: Tree, files: JobFiles) -> Job | None:
 def finish_job(
     context: Context, tree: Map, fields: Mapping[str, Any], component: Component | str, keys: Iterable[str]
 ) -> Job:
-    """A job of the values that were read.
+    """Make a job of the values that were read.
 
     Args:
-        context: where problems go.
-        tree: the job's mapping.
-        fields: the values of its keys.
-        component: what it runs; a reference is of the type that the mapping says.
-        keys: those of the keys that are fields of its root node.
+        context: Notes problems.
+        tree: The job's mapping.
+        fields: The values of its keys.
+        component: The component that it runs; for a reference, `fields["type"]` is its node type.
+        keys: The keys that become fields of the root node.
     """
     name = fields.get("name")
     if name is not None and not _JOB_NAME.fullmatch(name):
         context.error(
-            tree.items["name"], f"'{name}' is not a job name: letters, digits, '_', '-' and '.', at most 255."
+            tree.items["name"],
+            f"'{name}' is not a job name: use at most 255 letters, digits, '_', '-' and '.', "
+            "and begin with a letter or digit.",
         )
     kept = {key: fields[key] for key in keys if key in fields}
     kind = fields["type"] if isinstance(component, str) else component.type

@@ -1,4 +1,4 @@
-"""Keys that nodes, components and jobs of several types have, and how each is read."""
+"""The keys that nodes, components and jobs of several types share, and how each value is read."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _typed(what: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:
 
     def read(context: Context, node: Node) -> Any:  # dict or INVALID
         if not isinstance(node, Map) or "type" not in node.items:
-            return context.error(node, f"{what.capitalize()} is a mapping with a 'type': {', '.join(tables)}.")
+            return context.error(node, f"'{what}' must be a mapping with a 'type': {', '.join(tables)}.")
         name = kind(context, node.items["type"])
         if name is INVALID:
             return INVALID
@@ -97,7 +97,7 @@ def _services(context: Context, node: Node) -> Any:  # dict or INVALID
 
 
 def _service(node: Node) -> Table:
-    """A service of any type is taken, with the keys that its type has."""
+    """The keys of a service, by its type. Types are not checked: an unknown one has only the common keys."""
     kind = node.items.get("type") if isinstance(node, Map) else None
     if not isinstance(kind, Scalar):
         own: Mapping[str, Any] = {key: read for keys in _SERVICE_OWN.values() for key, read in keys.items()}
@@ -107,16 +107,18 @@ def _service(node: Node) -> Table:
 
 
 def environment_variables(context: Context, node: Node) -> Any:  # dict or INVALID
-    """Environment variables; a value that isn't a string becomes one, and Azure ML may refuse it."""
+    """Environment variables. Azure ML takes only strings: other scalars become strings, with a warning."""
     if not isinstance(node, Map):
         return context.error(node, f"A mapping of names to values is needed here, not {describe(node)}.")
     for name, child in node.items.items():
         if not name or "=" in name or "\0" in name + (child.text if isinstance(child, Scalar) else ""):
             context.error(
-                child, f"{name!r} can't be set as an environment variable: no '=' and no zero character, please."
+                child,
+                f"{name!r} can't be set as an environment variable: a name must not be empty or contain '=', and "
+                "neither name nor value may contain a zero character.",
             )
         if isinstance(child, Map | List):
-            context.error(child, f"The value of an environment variable is a string, not {describe(child)}.")
+            context.error(child, f"The value of an environment variable must be a string, not {describe(child)}.")
         elif not isinstance(child.value, str):
             context.warn(
                 child,
@@ -129,18 +131,18 @@ def environment_variables(context: Context, node: Node) -> Any:  # dict or INVAL
 
 
 def code_path(context: Context, node: Node) -> Any:  # str or INVALID
-    """A code folder, made absolute, or a reference to a code asset."""
+    """The absolute path of a code folder, or a reference to a code asset."""
     path = text(context, node)
     if path is INVALID or is_reference(path):
         return path
     if path.startswith(("http://", "https://", "git+", "git@")):
-        return context.error(node, "Code from a URL is not supported here; clone it and give the local folder.")
+        return context.error(node, "Code from a URL is not supported; clone it and set 'code' to the local folder.")
     local = context.local(path)
     return local if context.exists(local) else context.error(node, missing("code folder", path, local))
 
 
 def includes(context: Context, node: Node) -> Any:  # tuple or INVALID
-    """Additional includes, made absolute."""
+    """The absolute paths of additional includes."""
     paths = text_list(context, node)
     if paths is INVALID or not isinstance(node, List):
         return paths
@@ -151,7 +153,7 @@ def includes(context: Context, node: Node) -> Any:  # tuple or INVALID
 
 
 def timeout(context: Context, node: Node) -> Any:  # int or INVALID
-    """A limit in seconds."""
+    """A timeout in seconds."""
     seconds = integer(context, node)
     if isinstance(seconds, int) and seconds <= 0:
         context.warn(node, f"A timeout of {seconds} seconds cancels the step at once.")
@@ -159,19 +161,20 @@ def timeout(context: Context, node: Node) -> Any:  # int or INVALID
 
 
 def compute(context: Context, node: Node) -> Any:  # str or INVALID
-    """A compute's name or reference."""
+    """The name of a compute, or a reference to it."""
     name = text(context, node)
     if isinstance(name, str) and name.lower() == "local":
         context.warn(
             node,
-            "Azure ML has no compute 'local' for this; write serverless, or azureml:<name> for one of the workspace.",
+            "Azure ML can't run this on the compute 'local'; write serverless, or azureml:<name> for a compute of the "
+            "workspace.",
             refused=True,
         )
     return name
 
 
 distribution = _typed("distribution", _DISTRIBUTIONS)
-# What a node may set, whether its component is a reference or written in place.
+# The keys of all nodes, whether their component is a reference or written in place.
 NODE_KEYS: Mapping[str, Any] = {
     "inputs": job_inputs,
     "outputs": job_outputs,
@@ -207,10 +210,10 @@ COMPONENT_KEYS: Mapping[str, Any] = {
     "inputs": component_inputs,
     "outputs": component_outputs,
 }
-"""What every component may say."""
-# Not in the SDK's schema of nodes with a component, so it takes anything for them there.
+"""The keys that components of every type accept."""
+# The SDK's schema of nodes with a component doesn't list these keys, so it accepts any value.
 LABELS: Mapping[str, Any] = {"display_name": loose, "description": loose, "tags": loose_labels}
-# A node with a component takes these too, and sorts them in (SDK: the parameters of `command()`).
+# A node with a component also accepts these keys at its top level (SDK: the parameters of `command()`).
 SHORT_KEYS: Mapping[str, Mapping[str, Any]] = {
     "limits": {"timeout": timeout},
     "resources": {
@@ -221,11 +224,11 @@ SHORT_KEYS: Mapping[str, Mapping[str, Any]] = {
 
 
 def environment_of(context: Context, node: Map, files: Files) -> Any:  # Environment, str or None
-    """The environment of a component or job; Azure ML needs one, this machine does not."""
+    """The environment of a component or job, or None. Azure ML requires one; on this machine a job runs without."""
     child = node.items.get("environment")
     if child is None:
-        mend = "write environment: azureml:<name>@latest for a registered one, or environment: {image: <image>}"
-        context.warn(node, f"There is no 'environment'; Azure ML refuses that: {mend}.", refused=True)
+        mend = "add environment: azureml:<name>@latest for a registered one, or environment: {image: <image>}"
+        context.warn(node, f"The key 'environment' is missing, and Azure ML requires it: {mend}.", refused=True)
         return None
     if isinstance(child, Scalar) and child.value is None:
         return None

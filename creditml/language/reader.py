@@ -1,4 +1,4 @@
-"""From a YAML file to a `Job` or a component: everything that is wrong with it at once, each with its place."""
+"""Reads a YAML file into a `Job` or a component, and reports all problems at once, each with its position."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COMPONENT_NAME = re.compile(r"[a-z][a-z\d_]*")
 
 
 class Reading(NamedTuple):
-    """What came of a file: a job (None if nothing could be made of it), all problems, and where things stand."""
+    """The result of reading a file: the job, or None if it can't be read, and all problems."""
 
     job: Job | None
     problems: tuple[Problem, ...]
@@ -35,13 +35,13 @@ def read_job(types: Types, path: str | Path, overrides: Sequence[str] = ()) -> R
     """Read a job from a YAML file.
 
     Args:
-        types: the table of node types.
-        path: the file.
-        overrides: `a.b=c`, each set in the file before it is read, as `az ml job create --set` does.
+        types: The table of node types.
+        path: The file.
+        overrides: `a.b=c`, values to set in the file before it is read, as `az ml job create --set` does.
 
     Raises:
-        SpecError: the file can't be read at all.
-        UsageError: an override that is none.
+        SpecError: The file can't be read or is not YAML.
+        UsageError: An override is not of the form `a.b=c`, or can't be set.
     """
     with _no_collector():
         document = open_document(path, overrides)
@@ -49,7 +49,7 @@ def read_job(types: Types, path: str | Path, overrides: Sequence[str] = ()) -> R
 
 
 def read_job_document(types: Types, document: Document, folder: Path, overrides: Sequence[str] = ()) -> Reading:
-    """Read a job from a parsed document whose relative paths start at `folder`, and in which `overrides` are set."""
+    """Read a job from a parsed document in which `overrides` are set; its relative paths start from `folder`."""
     files = JobFiles(types, tuple(overrides))
     context = files.adopt(document, folder)
     job = read_tree(context, document.root, files)
@@ -57,10 +57,10 @@ def read_job_document(types: Types, document: Document, folder: Path, overrides:
 
 
 def read_job_dict(types: Types, value: Mapping[str, Any], file: str = "") -> Job:
-    """A job from plain values, as `write_job` made them.
+    """Read a job from plain values, as `job_dict` makes them.
 
     Raises:
-        SpecError: they are no job.
+        SpecError: The values are not a valid job.
     """
     reading = read_job_document(types, Document(file, from_plain(dict(value)), []), Path.cwd())
     if reading.job is None or any(not p.warning for p in reading.problems):
@@ -69,7 +69,7 @@ def read_job_dict(types: Types, value: Mapping[str, Any], file: str = "") -> Job
 
 
 class ComponentReading(NamedTuple):
-    """What came of a component's file, as `Reading`; `source` tells where things stand."""
+    """The result of reading a component's file: the component or None, all problems, and the positions of key paths."""
 
     component: Component | None
     problems: tuple[Problem, ...]
@@ -77,7 +77,7 @@ class ComponentReading(NamedTuple):
 
 
 def read_component_document(types: Types, document: Document, folder: Path) -> ComponentReading:
-    """A component from a parsed document whose relative paths start at `folder`, with all problems."""
+    """Read a component from a parsed document; its relative paths start from `folder`."""
     files = JobFiles(types)
     context = files.adopt(document, folder)
     root = document.root
@@ -85,18 +85,18 @@ def read_component_document(types: Types, document: Document, folder: Path) -> C
     if isinstance(name, Scalar) and not (isinstance(name.value, str) and _COMPONENT_NAME.fullmatch(name.value)):
         context.error(
             name,
-            f"'{name.text}' is not a component name: lower-case letters, digits and '_', starting with a letter.",
+            f"'{name.text}' is not a component name: use lower-case letters, digits and '_', and begin with a letter.",
         )
     component = document_component(context, root, files)
     return ComponentReading(component, tuple(files.problems), files)
 
 
 def open_document(path: str | Path, overrides: Sequence[str] = ()) -> Document:
-    """Read and parse a YAML file, and set in it what is to be set besides.
+    """Read and parse a YAML file, and set the overrides in it.
 
     Raises:
-        SpecError: it does not exist, is no UTF-8 text or no YAML.
-        UsageError: an override that is none.
+        SpecError: The file does not exist, is not UTF-8 text or not YAML.
+        UsageError: An override is not of the form `a.b=c`, or can't be set.
     """
     name = shown(str(path))
     content = b""
@@ -118,7 +118,11 @@ def open_document(path: str | Path, overrides: Sequence[str] = ()) -> Document:
 
 
 def set_value(document: Document, override: str) -> None:
-    """Apply `a.b=c` to a document; what is wrong with it is reported at the `--set` that gave it."""
+    """Set `a.b=c` in a document. Problems with the value are reported for `--set a.b=c` instead of a line.
+
+    Raises:
+        UsageError: The override is not of that form, or a key in it is not a mapping.
+    """
     path, equals, value = override.partition("=")
     keys = path.strip().split(".")
     if not equals or not all(keys):
@@ -130,12 +134,12 @@ def set_value(document: Document, override: str) -> None:
             document.root = node = Map(1, 1)
         if not isinstance(node, Map):
             message = (
-                f"--set {override}: {'.'.join(keys[:index])} is a reference string, "
-                "and properties behind one can't be set."
+                f"--set {override}: {'.'.join(keys[:index]) or 'the file'} is not a mapping, so a key in it can't be "
+                "set; set the whole value, or edit the file that it refers to."
             )
             raise UsageError(message)
         if index == len(keys) - 1:
-            # a text, as `az` has it: the fields make of it what they need
+            # a text, as in `az`; the field converts it
             node.put(key, place, Scalar(value, value, *place))
         else:
             if key not in node.items or (isinstance(node.items[key], Scalar) and node.items[key].value is None):  # type: ignore[union-attr]
@@ -145,7 +149,7 @@ def set_value(document: Document, override: str) -> None:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Without the cyclic garbage collector a tree of a million objects is built three times as fast."""
+    """Turn off the cyclic garbage collector: a tree of a million objects is then built three times as fast."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Files that the pip part of a conda file names with `-r`: their lines go in their place."""
+"""Replaces `-r <file>` in the pip section of a conda file by the lines of that file."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ _OPTION = r"(-[rc]|--requirement|--constraint)(?:\s+|\s*=\s*|(?=[^-=\s]))(\S.*)"
 
 
 def with_requirements(context: Context, node: Node, content: Any, folder: Path) -> Any:  # a dict
-    """A conda file's content with the lines of the files that it names.
+    """A conda file's content, in which each `-r <file>` is replaced by the lines of that file.
 
-    Azure ML is sent the content alone (SDK: `Environment.conda_file` is loaded and dumped again), and its build then
-    finds no such file: a warning. A line whose file isn't there stays, since only what builds the environment minds.
+    Azure ML is sent only the content of the conda file (SDK: `Environment.conda_file` is loaded and dumped again), so
+    its build can't find such a file; a warning says so. A line whose file doesn't exist stays, since it matters only
+    when the environment is built.
 
     Args:
-        context: Where problems are noted.
-        node: What stands in the spec for the conda file.
+        context: Notes problems.
+        node: The conda file's value in the spec, the position of the problems.
         content: The conda file's content.
-        folder: Where its paths start.
+        folder: The folder that paths in the conda file are relative to.
     """
     dependencies = content.get("dependencies")
     if not isinstance(dependencies, list):
@@ -57,12 +58,12 @@ class _Reader:
                 self.used = True
                 self._context.warn(
                     self._node,
-                    f"pip's '{line}' works here, but Azure ML is sent the conda file without the files beside it, and "
-                    "can't build the environment; put that file's lines into the conda file.",
+                    f"pip's '{line}' works on this machine, but Azure ML is sent the conda file without that file, and "
+                    "can't build the environment; copy the lines of that file into the conda file.",
                 )
             if match[1] in ("-c", "--constraint"):
                 found.append(f"--constraint {file.absolute()}")
-            elif file not in within:  # a file that names itself ends there
+            elif file not in within:  # a file that includes itself is not read again
                 found += self._file(line, file, within)
         return found
 
@@ -71,8 +72,8 @@ class _Reader:
             text = file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = missing("file", str(file), str(file)) if isinstance(error, FileNotFoundError) else f"{error}."
-            self._context.warn(self._node, f"pip's '{line}' can't be followed: {reason}")
+            self._context.warn(self._node, f"The file in pip's '{line}' can't be read: {reason}")
             return [line]
-        joined = re.sub(r"\\\n", " ", text)  # pip joins such lines
+        joined = re.sub(r"\\\n", " ", text)  # pip joins lines that end in a backslash
         lines = [re.sub(r"(?:^|\s+)#.*", "", each).strip() for each in joined.splitlines()]
         return self.lines([each for each in lines if each], file.parent, (*within, file))

@@ -1,4 +1,7 @@
-"""Node types as the language knows them: it stands below their table, and is handed it with the files to read."""
+"""The interface of node types to the spec language.
+
+The table of node types is on a floor above this one, so the language gets it as an argument (`Types`).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SpecType(Protocol):
-    """How the nodes, components and jobs of a type are read and written; `creditml.nodes.types` has what else it is."""
+    """Reads and writes nodes, components and jobs of a type. `creditml.nodes.types.NodeType` explains its fields."""
 
     name: str
     standalone: bool
@@ -25,38 +28,38 @@ class SpecType(Protocol):
     implied_ports: bool
 
     def recognizes(self, tree: Map, *, job: bool) -> bool:
-        """Whether a component (or job) that doesn't say its type is of this one, by its keys."""
+        """Whether the keys of a component (or job) without `type` show that it is of this type."""
         ...
 
     def read_node(self, context: Context, name: str, tree: Map, files: JobFiles) -> Node | None:
-        """A node of a graph; None if nothing can be made of it."""
+        """Read a node of a graph; None if it can't be read, after noting the problems."""
         ...
 
     def read_component(self, context: Context, tree: Map, files: JobFiles) -> Component | None:
-        """A component from its own mapping; None if nothing can be made of it."""
+        """Read a component from its mapping; None if it can't be read, after noting the problems."""
         ...
 
     def read_job(self, context: Context, tree: Map, files: JobFiles) -> Job | None:
-        """A job of its own; None if nothing can be made of it, or the type has no jobs."""
+        """Read a standalone job; None if it can't be read, or the type has no jobs."""
         ...
 
     def write_component(self, component: Component, nested: Callable[[Component], Any]) -> dict[str, Any]:
-        """The fields that its components have besides those of all, as plain values."""
+        """The fields that only components of this type have, as plain values."""
         ...
 
     def write_job(self, job: Job, nested: Callable[[Component], Any]) -> dict[str, Any]:
-        """The fields that its jobs have besides those of all, as plain values."""
+        """The fields that only jobs of this type have, as plain values."""
         ...
 
 
 class Types(NamedTuple):
-    """The table of types.
+    """The table of node types.
 
     Attributes:
-        known: Those that can be read, by their names.
-        default: What a node or component is that says nothing of its type (Azure ML docs: `type: command`).
-        later: Azure ML's other types of nodes, which are refused by name.
-        later_jobs: Likewise of jobs.
+        known: The types that can be read, by name.
+        default: The type of nodes and components without `type` (Azure ML docs: `type: command`).
+        later: Azure ML's other types of nodes, which are not supported yet and get a message that says so.
+        later_jobs: Azure ML's other types of jobs.
     """
 
     known: Mapping[str, SpecType]
@@ -66,24 +69,24 @@ class Types(NamedTuple):
 
     @property
     def listed(self) -> str:
-        """Those that can be read, for messages: `command and pipeline`."""
+        """The types that can be read, for messages: `command and pipeline`."""
         *others, last = self.known
         return f"{', '.join(others)} and {last}" if others else last
 
     @property
     def listed_jobs(self) -> str:
-        """Those that jobs can have, for messages."""
+        """The types that standalone jobs can have, for messages."""
         *others, last = [name for name, known in self.known.items() if known.standalone]
         return f"{', '.join(others)} and {last}" if others else last
 
     def of_component(self, root: Tree) -> str:
-        """The type that a component's mapping says it is, or shows by its keys."""
+        """The type of a component, by its `type` or by its keys."""
         if not isinstance(root, Map):
             return self.default
         return word(root) or self._recognized(root, job=False) or self.default
 
     def of_job(self, root: Map) -> str:
-        """The type that a job's mapping says it is, or shows by its keys."""
+        """The type of a job, by its `type` or by its keys."""
         kind = root.items.get("type")
         if isinstance(kind, Scalar):
             return str(kind.value)
@@ -94,15 +97,14 @@ class Types(NamedTuple):
 
 
 class JobFiles(Files):
-    """The files of a job, and the table of types by which they are read."""
+    """The files of a job, with the table of types for reading them."""
 
     def __init__(self, types: Types, overrides: tuple[str, ...] = ()) -> None:
-        """`overrides` are what was set besides what the first file says."""
         super().__init__([], overrides)
         self.types = types
 
 
 def word(tree: Map) -> str:
-    """The type that a mapping says it is, in lower case; empty if it says none."""
+    """The `type` of a mapping in lower case; empty if it has none."""
     kind = tree.items.get("type")
     return str(kind.value).lower() if isinstance(kind, Scalar) and kind.value is not None else ""

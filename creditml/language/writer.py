@@ -1,7 +1,7 @@
-"""From a `Job` or a component back to plain values in the spec language.
+"""Writes a `Job` or a component in the spec language.
 
-`job_dict` is complete in itself (components stand in place); `write_job` makes the YAML files that Azure ML takes,
-where a nested pipeline has a file of its own.
+`job_dict` returns plain values in which every component stands in place. `write_job` writes YAML files that Azure ML
+accepts: components, such as nested pipelines, get files of their own.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def job_dict(types: Types, job: Job, component: Callable[[Component], Any] | Non
     """A job as plain values, with Azure ML's keys.
 
     Args:
-        types: the table of node types.
-        job: the job.
-        component: how a component of a node is written; by default in place.
+        types: The table of node types.
+        job: The job.
+        component: Returns the value to write for a component of a node; by default it is written in place.
     """
     root = job.root
     head = some({"type": root.type, "name": job.name, "experiment_name": job.experiment_name})
@@ -65,7 +65,7 @@ def job_dict(types: Types, job: Job, component: Callable[[Component], Any] | Non
 def component_dict(
     types: Types, component: Component, nested: Callable[[Component], Any] | None = None
 ) -> dict[str, Any]:
-    """A component as plain values; `nested` says how those in it are written, by default in place."""
+    """A component as plain values. `nested` writes the components in it; by default they are written in place."""
     values: dict[str, Any] = {
         "type": component.type,
         **some({name: getattr(component, name) for name in _COMPONENT_FIELDS}),
@@ -82,10 +82,10 @@ def component_dict(
 
 
 def write_job(types: Types, job: Job, folder: Path, name: str = "pipeline.yml") -> Path:
-    """Write a job as YAML; components that can't stand in place get files of their own beside it.
+    """Write a job as YAML, and its components as files beside it.
 
     Returns:
-        The job's file.
+        The path of the job's file.
     """
     files: dict[int, str] = {}
 
@@ -106,20 +106,20 @@ def write_job(types: Types, job: Job, folder: Path, name: str = "pipeline.yml") 
 
 
 def _file_name(component: Component, taken: set[str]) -> str:
-    """A file name for a component that no other one has."""
+    """A file name for a component that is not taken."""
     stem = re.sub(r"[^A-Za-z0-9_]", "_", component.name or component.type)[:60]
     suffix = next(suffix for suffix in itertools.count() if f"{stem}{suffix or ''}.yml" not in taken)
     return f"{stem}{suffix or ''}.yml"
 
 
 def settings_dict(settings: Settings) -> dict[str, Any]:
-    """Settings as plain values."""
+    """A pipeline job's settings as plain values."""
     values = some({name: value for name, value in settings._asdict().items() if name != "others"})
     return values | dict(settings.others)
 
 
 def environment_value(environment: Environment | str | None) -> Any:  # dict, str or None
-    """An environment as plain values or as the reference that it is."""
+    """An environment as plain values; a reference is returned unchanged."""
     if environment is None or isinstance(environment, str):
         return environment
     values = some({**environment._asdict(), "tags": dict(environment.tags) or None})
@@ -129,7 +129,7 @@ def environment_value(environment: Environment | str | None) -> Any:  # dict, st
 
 
 def node_dict(node: Node, write: Callable[[Component], Any]) -> dict[str, Any]:
-    """A node of a graph as plain values."""
+    """A node of a graph as plain values; `write` writes its component."""
     component = node.component
     values: dict[str, Any] = {"type": node.type, **_node_fields(node)}
     values["component"] = component if isinstance(component, str) else write(component)
@@ -149,7 +149,7 @@ def _node_fields(node: Node) -> dict[str, Any]:
 
 
 def input_value(value: JobInput, kind: str = "string") -> Any:  # a scalar or dict
-    """An input as it is written in YAML; a literal of type `kind` unquoted, if that gives the same text again."""
+    """An input as a value for YAML. A literal of type `kind` is written as that type if reading gives the same text."""
     if isinstance(value, Data):
         return some(value._asdict())
     if value.mode is None and value.path_on_compute is None:
@@ -159,7 +159,7 @@ def input_value(value: JobInput, kind: str = "string") -> Any:  # a scalar or di
 
 
 def output_value(value: JobOutput) -> Any:  # str, dict or None
-    """An output as it is written in YAML."""
+    """The settings of an output as a value for YAML."""
     if value == JobOutput(binding=value.binding) and value.binding:
         return value.binding
     fields = some({**value._asdict(), "path": value.binding or value.path, "binding": None})
@@ -190,7 +190,7 @@ _TYPED: Mapping[str, Callable[[str], Any]] = {
 
 
 def some(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values that say anything."""
+    """The values that are neither None nor empty."""
     return {
         key: value
         for key, value in values.items()

@@ -1,7 +1,7 @@
-"""YAML as Azure ML's SDK resolves it (YAML 1.1, one document), kept with positions.
+"""Parses YAML as Azure ML's SDK does (YAML 1.1, one document), and keeps the position of every value.
 
-The tree is built from the parser's events straight into three small classes: ten thousand pipeline nodes then take half
-a second and tens of megabytes, where a loader that keeps comments takes twenty seconds.
+The parser's events are turned directly into three small classes, so that ten thousand pipeline nodes take half a second
+and tens of megabytes; a loader that keeps comments takes twenty seconds.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ _NEVER = object()
 
 
 class Scalar:
-    """A scalar: `value` as YAML 1.1 resolves it, `text` as written."""
+    """A scalar: its `value` under YAML 1.1, and its `text` in the file. Lines and columns count from 1."""
 
     __slots__ = ("column", "line", "text", "value")
 
     def __init__(self, value: Any, text: str, line: int, column: int) -> None:  # any scalar
-        """Line and column count from 1."""
         self.value, self.text, self.line, self.column = value, text, line, column
 
 
@@ -37,24 +36,22 @@ class List:
     __slots__ = ("column", "items", "line")
 
     def __init__(self, line: int, column: int) -> None:
-        """Start empty."""
         self.items: list[Node] = []
         self.line, self.column = line, column
 
 
 class Map:
-    """A mapping: `items` by key, and where each key stands."""
+    """A mapping: the values by key (`items`), and the line and column of each key (`keys`)."""
 
     __slots__ = ("column", "items", "keys", "line")
 
     def __init__(self, line: int, column: int) -> None:
-        """Start empty."""
         self.items: dict[str, Node] = {}
         self.keys: dict[str, tuple[int, int]] = {}
         self.line, self.column = line, column
 
     def put(self, key: str, at: tuple[int, int], node: Node) -> None:
-        """Set a key."""
+        """Set the value of a key, and the position of the key."""
         self.items[key] = node
         self.keys[key] = at
 
@@ -63,27 +60,31 @@ Node = Union[Scalar, List, Map]
 
 
 class Document:
-    """A parsed file: its tree, what was odd but tolerated, and what was set from outside.
+    """A parsed file with its warnings, and the values that were set with `--set` or flags.
 
-    A node that was set stands in line 0, and its column counts what was set from 1.
+    A value that was set has no line in the file. Its position is line 0, and its column is the number of the `--set`.
+
+    Args:
+        file: The path for messages.
+        root: The tree.
+        warnings: The problems that YAML tolerates.
     """
 
     def __init__(self, file: str, root: Node, warnings: list[Problem]) -> None:
-        """`file` is the path as messages should show it."""
         self.file, self.root, self.warnings = file, root, warnings
         self._set: list[str] = []
 
     def outside(self, origin: str) -> tuple[int, int]:
-        """A position for what is set from outside; messages show `origin` for it."""
+        """A new position for a value that is not in the file; messages show `origin` as its place."""
         self._set.append(origin)
         return 0, len(self._set)
 
     def place(self, node: Node) -> Place:
-        """Where a node stands."""
+        """The position of a node, for messages."""
         return self._place(node.line, node.column)
 
     def key_place(self, mapping: Map, key: str) -> Place:
-        """Where a key of a mapping stands."""
+        """The position of a key, or of the mapping if it doesn't have the key."""
         return self._place(*mapping.keys.get(key, (mapping.line, mapping.column)))
 
     def _place(self, line: int, column: int) -> Place:
@@ -96,7 +97,7 @@ def parse(text: str, file: str) -> Document:
     """Parse one YAML document.
 
     Raises:
-        SpecError: the text is no YAML, holds more than one document, or an alias that contains itself.
+        SpecError: The text is not YAML, has more than one document, or has an alias that contains itself.
     """
     builder = _Builder(text, file)
     try:
@@ -111,7 +112,7 @@ def parse(text: str, file: str) -> Document:
 
 
 def scalar(text: str) -> Any:  # any scalar
-    """What a plain scalar means under YAML 1.1.
+    """The value of a plain (unquoted) scalar under YAML 1.1.
 
     >>> scalar("1e-5"), scalar("1.0e-5"), scalar("yes"), scalar("010")
     ('1e-5', 1e-05, True, 8)
@@ -123,7 +124,7 @@ def scalar(text: str) -> Any:  # any scalar
 
 
 def plain(node: Node | None) -> Any:
-    """The tree as plain Python values."""
+    """A tree as plain Python values."""
     if node is None:
         return None
     if isinstance(node, Scalar):
@@ -134,7 +135,7 @@ def plain(node: Node | None) -> Any:
 
 
 def from_plain(value: Any, line: int = 1, column: int = 1) -> Node:
-    """Plain Python values as a tree, all at one place."""
+    """A tree from plain Python values, in which every node has the same position."""
     if isinstance(value, dict):
         mapping = Map(line, column)
         for key, item in value.items():
@@ -182,7 +183,7 @@ class _Builder:
         if depth > _MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem=f"nested deeper than {_MAX_DEPTH} levels", problem_mark=mark)
         if event.tag not in (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
-            raise yaml.MarkedYAMLError(problem=f"the tag {event.tag} means nothing here", problem_mark=mark)
+            raise yaml.MarkedYAMLError(problem=f"the tag {event.tag} is not supported", problem_mark=mark)
         if event.anchor:
             self.anchors[event.anchor] = None
         if kind is yaml.SequenceStartEvent:
@@ -197,11 +198,11 @@ class _Builder:
         while type(event := self.next()) is not yaml.MappingEndEvent:
             key = self.node(event, depth + 1)
             if not isinstance(key, Scalar):
-                raise yaml.MarkedYAMLError(problem="a key must be a plain word", problem_mark=event.start_mark)
+                raise yaml.MarkedYAMLError(problem="a key can't be a list or mapping", problem_mark=event.start_mark)
             value_event = self.next()
             value = self.node(value_event, depth + 1)
             if type(value) is not Scalar and value.line != key.line and type(value_event) is not yaml.AliasEvent:
-                value.line, value.column = key.line, key.column  # a block stands where its key does
+                value.line, value.column = key.line, key.column  # the position of a block is that of its key
             if key.text == "<<" and type(event) is yaml.ScalarEvent and event.implicit[0]:
                 merged.append((event, value))
                 continue
@@ -218,7 +219,7 @@ class _Builder:
         for source in sources:
             if not isinstance(source, Map):
                 raise yaml.MarkedYAMLError(
-                    problem="'<<' merges mappings, and this is none", problem_mark=event.start_mark
+                    problem="'<<' merges mappings, and this is not a mapping", problem_mark=event.start_mark
                 )
             for key, item in source.items.items():
                 if key not in mapping.items:
@@ -248,19 +249,19 @@ class _Builder:
 
 
 def _resolved(event: Any, value: Callable[[], Any]) -> Any:  # any scalar
-    """A scalar's value, any trouble with it reported at its place."""
+    """A scalar's value; an error in computing it is reported at the scalar's position."""
     try:
         return value()
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, OverflowError) as error:
         reason = getattr(error, "problem", None) or error
         raise yaml.MarkedYAMLError(
-            problem=f"'{event.value[:80]}' is no valid value: {reason}", problem_mark=event.start_mark
+            problem=f"'{event.value[:80]}' is not a valid value: {reason}", problem_mark=event.start_mark
         ) from None
 
 
 def _tagged(tag: str, text: str) -> Any:  # any scalar
     if not tag.startswith("tag:yaml.org,2002:"):
-        message = f"the tag {tag} means nothing here"
+        message = f"the tag {tag} is not supported"
         raise ValueError(message)
     return _construct(tag, text)
 
@@ -279,7 +280,7 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Proble
     if at_tab:
         problem = "a tab can't indent YAML; use spaces"
     elif "mapping values are not allowed" in problem:
-        problem += " (a value that holds ': ' needs quotes; or the indentation is off)"
+        problem += " (put a value that contains ': ' in quotes, or correct the indentation)"
     elif error.context:
         problem = f"{error.context}, {problem}"
     return Problem(f"YAML: {problem}.", "", place)

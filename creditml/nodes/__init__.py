@@ -1,10 +1,11 @@
-"""Node types: everything that is particular to one of them.
+"""Node types: all code that is specific to one type of node.
 
-types        what a type says of itself: the base of all, and what it is handed by those who ask
-table        the table of types; whoever deals with nodes asks it
-specs        jobs and components from files and back, with that table
-fields       what becomes of the fields of Azure ML's schema, in the terms of `creditml.parity`
-command, pipeline     a type each
+types        the base class of node types, and the interfaces that are passed to its methods
+table        the table of types; all other code gets a node's type from it
+specs        reads and writes jobs and components with that table
+fields       the terms of `creditml.parity`, and the fields of Azure ML's schema that several types share
+later        the types of Azure ML that are not supported yet
+command, pipeline     one type each
 
 A new type is a module here, a line in the table and, where it does more than start a command, a module of the same name
 in `creditml/engine/nodes`.

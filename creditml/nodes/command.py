@@ -1,4 +1,4 @@
-"""Commands: a command line that a step runs, with its code, in its environment."""
+"""The node type `command`: a step runs a command line, with its code, in its environment."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ _COMPONENT = Table(
     unknown="warn",
 )
 _DROPPED = ("type", "environment", "environment_variables", "queue_settings")
-"""Of a component's keys: what belongs to the node in Azure ML, and what is read by itself."""
+"""Keys of a component that Azure ML moves to the node, or that are read separately."""
 _NOT_OF_NODES = ("command", "code", "environment", "name", "type", "experiment_name")
 
 
@@ -94,7 +94,7 @@ class CommandType(NodeType):
     # -- the language
 
     def read_node(self, context: Context, name: str, tree: Map, files: JobFiles) -> Node | None:
-        """A node with a component, or with a command in place."""
+        """Read a node with a `component`, or with a `command` in place."""
         if "component" in tree.items:
             return component_node(context, name, tree, files, _COMPONENT_NODE, self)
         if "command" in tree.items:
@@ -104,7 +104,7 @@ class CommandType(NodeType):
         return None
 
     def read_component(self, context: Context, tree: Map, files: JobFiles) -> Command | None:
-        """A command component; None if it has no command."""
+        """Read a command component; None if it has no command."""
         fields = _COMPONENT.read(context, tree)
         environment = environment_of(context, tree, files)
         if "command" not in fields:
@@ -113,7 +113,7 @@ class CommandType(NodeType):
         return Command(**kept, environment=environment)
 
     def read_job(self, context: Context, tree: Map, files: JobFiles) -> Job | None:
-        """A standalone command job, whose inputs and outputs declare themselves."""
+        """Read a standalone command job; the types of its inputs and outputs are inferred from their values."""
         fields = _JOB.read(context, tree)
         environment = environment_of(context, tree, files)
         if "command" not in fields:
@@ -132,9 +132,9 @@ class CommandType(NodeType):
             return job._replace(name=job.name.lower())
         return job
 
-    def write_component(self, component: Component, nested: Callable[[Component], Any]) -> dict[str, Any]:  # noqa: ARG002  it holds no other
-        """What is run, and how."""
-        assert isinstance(component, Command)  # noqa: S101  the table has chosen this type by it
+    def write_component(self, component: Component, nested: Callable[[Component], Any]) -> dict[str, Any]:  # noqa: ARG002  a command has no nested components
+        """The command and what it needs to run."""
+        assert isinstance(component, Command)  # noqa: S101  the table chose this type by the component
         return some(
             {
                 "command": component.command,
@@ -149,21 +149,21 @@ class CommandType(NodeType):
     # -- the check and the plan
 
     def check_component(self, component: Command, path: tuple[str, ...], checking: Checking) -> None:
-        """The command against what is declared."""
+        """Check the command against the declared inputs and outputs."""
         checking.command(component, path)
 
     def check_node(self, node: Node, component: Command, path: tuple[str, ...], checking: Checking) -> None:
-        """Several processes or machines."""
+        """Warn if the node asks for several processes or machines."""
         checking.processes(node, component, path)
 
     def plan(self, place: Place, component: Command, planning: Planning) -> None:
-        """A step that runs the component as it is."""
+        """Plan one step, which runs the component unchanged."""
         planning.step(place, component)
 
     # -- the wire
 
-    def receive_job(self, fields: Mapping[str, Any], receiving: Receiving, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  for other types
-        """What is run, by its ids."""
+    def receive_job(self, fields: Mapping[str, Any], receiving: Receiving, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  only other types need the inputs
+        """Read the command, and the ids of its code and environment."""
         return filled(
             {
                 "command": fields.get("command"),
@@ -173,7 +173,7 @@ class CommandType(NodeType):
         )
 
     def send_job(self, spec: Mapping[str, Any], sending: Sending) -> dict[str, Any]:
-        """What is run and how, by ids."""
+        """Write the command and what it needs to run, with the ids of its code and environment."""
         return filled(
             {
                 "command": spec.get("command"),
@@ -188,7 +188,7 @@ class CommandType(NodeType):
         )
 
     def receive_component(self, spec: Mapping[str, Any], receiving: Receiving) -> dict[str, Any]:
-        """What is run and how."""
+        """Read the command and what it needs to run."""
         return filled(
             {
                 "command": spec.get("command"),
@@ -200,7 +200,7 @@ class CommandType(NodeType):
         )
 
     def send_component(self, spec: Mapping[str, Any], sending: Sending) -> dict[str, Any]:
-        """Code and environment by their ids."""
+        """Write the ids of the code and the environment, and the distribution."""
         return {
             "code": sending.code_reference(spec.get("code")),
             "environment": sending.environment_reference(spec.get("environment")),
@@ -208,13 +208,13 @@ class CommandType(NodeType):
         }
 
     def inline_component(self, node: Mapping[str, Any]) -> dict[str, Any]:
-        """The command in place."""
+        """The keys of the node that belong to its component."""
         return {key: node[key] for key in _OWN_KEYS if key in node}
 
     # -- parity
 
     def sections(self) -> Mapping[str, Section]:
-        """What becomes of the fields of command jobs, nodes and components."""
+        """The fields of command jobs, nodes and components."""
         from creditml.nodes import fields
 
         job = {**fields.JOB, **fields.RUN, "limits": fields.NODE["limits"], "type": fields.JOB_TYPE}
@@ -225,11 +225,13 @@ class CommandType(NodeType):
             **fields.NODE,
             **fields.RUN,
             "name": fields.field_of(fields.EMULATED, "dropped, as by Azure ML's clients: a node is named by its key"),
-            "experiment_name": fields.field_of(fields.EMULATED, "dropped, as by Azure ML's clients: the job's counts"),
+            "experiment_name": fields.field_of(
+                fields.EMULATED, "dropped, as by Azure ML's clients: the job's experiment applies"
+            ),
             "component": fields.holds("component"),
             "type": fields.NODE_TYPE,
         }
-        of_node = fields.field_of(fields.EMULATED, "dropped, as by Azure ML: they belong to the node")
+        of_node = fields.field_of(fields.EMULATED, "dropped, as by Azure ML: it is set on nodes")
         component = {
             **fields.DECLARED,
             **fields.RUN,
@@ -245,7 +247,7 @@ class CommandType(NodeType):
 
 
 def _inline_node(context: Context, name: str, tree: Map, files: JobFiles) -> Node | None:
-    """A node with a command in place; what its component declares is implied by its values later."""
+    """Read a node with a command in place. The inputs and outputs of its component are inferred later."""
     fields = _INLINE_NODE.read(context, tree)
     environment = environment_of(context, tree, files)
     if "command" not in fields:

@@ -1,6 +1,6 @@
-"""What becomes here of a field of Azure ML's schema, and the fields that several types have.
+"""The effect of fields of Azure ML's schema on this machine, for the fields that several node types share.
 
-`creditml.parity` makes its table and its page of these.
+`creditml.parity` makes its table and its documentation page from these.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EMULATED, APPROXIMATED, IGNORED, REFUSED = FATES = ("emulated", "approximated", "ignored", "refused")
-"""It has the effect that it has in Azure ML; a similar one; none, which seldom matters; or the job is not run."""
+"""The field has the same effect as in Azure ML, a similar effect, or no effect; or the job is refused."""
 
 
 class Fate(NamedTuple):
-    """What becomes of a field, and how or why."""
+    """The effect of a field: one of `FATES`, and an explanation."""
 
     word: str
     how: str = ""
@@ -28,11 +28,11 @@ class Field(NamedTuple):
     """A field of the schema.
 
     Attributes:
-        fate: What becomes of it.
-        values: Of some values, in lower case, something else does.
-        docker: Of its fate with `--backend docker`, if that is another one.
-        inside: The section of what stands in it.
-        each: Whether it is a mapping of names to such things.
+        fate: Its effect.
+        values: Values, in lower case, that have a different effect.
+        docker: Its effect with `--backend docker`, if that differs.
+        inside: The section with the fields of its value.
+        each: Whether its value is a mapping of names to values of that section.
     """
 
     fate: Fate
@@ -43,19 +43,19 @@ class Field(NamedTuple):
 
 
 class Section(NamedTuple):
-    """The fields of one mapping."""
+    """The fields of one mapping, under a title for the documentation page."""
 
     title: str
     fields: Mapping[str, Field]
 
 
 def field_of(word: str, how: str = "") -> Field:
-    """A field with that fate."""
+    """A field with one effect for all values; `how` explains it."""
     return Field(Fate(word, how))
 
 
 def holds(inside: str, *, each: bool = False) -> Field:
-    """A field that holds the fields of another section, or such a thing for each name."""
+    """A field whose value has the fields of another section; with `each`, it maps names to such values."""
     return Field(Fate(EMULATED), inside=inside, each=each)
 
 
@@ -64,11 +64,11 @@ SHOWN = field_of(EMULATED, "kept, and shown where Azure ML shows it")
 READ_ONLY = field_of(EMULATED, "dropped, as by Azure ML's clients: the service sets it")
 LATER = Fate(REFUSED, "not supported yet")
 ONE_PROCESS = Fate(APPROXIMATED, "one process on one node, with the variables of rank 0")
-NO_RAY = field_of(APPROXIMATED, "no Ray is started; the command runs as it is, and may start its own")
-NO_SERVICE = "no service is started: the step runs where you sit"
-PLACE = "steps run on this machine, whatever the name"
+NO_RAY = field_of(APPROXIMATED, "no Ray cluster is started; the command runs unchanged, and can start one")
+NO_SERVICE = "no service is started, since the step runs on your own machine"
+PLACE = "every step runs on this machine"
 LOCAL_ENVIRONMENT = Fate(
-    APPROXIMATED, "compared with the Python that runs the step, or made from its packages with --env uv or conda"
+    APPROXIMATED, "compared with the Python that runs the step; with --env uv or conda, built from its packages"
 )
 NO_REUSE = Fate(APPROXIMATED, "every step runs: results of earlier jobs are not reused")
 ALWAYS_RUNS = Fate(EMULATED, "every step runs")
@@ -76,7 +76,7 @@ ALWAYS_RUNS = Fate(EMULATED, "every step runs")
 READ_ONLY_FIELDS = dict.fromkeys(
     ("id", "creation_context", "status", "log_files", "parameters", "parent_job_name"), READ_ONLY
 )
-SCHEMA = {"$schema": field_of(EMULATED, "for editors; nothing reads it in Azure ML either")}
+SCHEMA = {"$schema": field_of(EMULATED, "used by editors only, as in Azure ML")}
 LABELS = dict.fromkeys(("display_name", "description", "tags", "properties"), SHOWN)
 ASSET = {
     **SCHEMA,
@@ -85,14 +85,16 @@ ASSET = {
     "id": READ_ONLY,
     "creation_context": READ_ONLY,
     "latest_version": READ_ONLY,
-    "auto_delete_setting": field_of(IGNORED, "nothing here is deleted by itself"),
+    "auto_delete_setting": field_of(IGNORED, "nothing is deleted automatically"),
     "description": SHOWN,
     "tags": SHOWN,
 }
-ENVIRONMENT = Field(LOCAL_ENVIRONMENT, docker=Fate(EMULATED, "the image, with its packages"), inside="environment")
+ENVIRONMENT = Field(
+    LOCAL_ENVIRONMENT, docker=Fate(EMULATED, "steps run in the image, with its packages"), inside="environment"
+)
 RUN = {
     "command": DONE,
-    "code": field_of(EMULATED, "a snapshot as Azure ML's clients make it, ignore files included"),
+    "code": field_of(EMULATED, "copied to a snapshot, as by Azure ML's clients; ignore files apply"),
     "environment": ENVIRONMENT,
     "environment_variables": DONE,
     "resources": holds("resources"),
@@ -102,19 +104,19 @@ RUN = {
 NODE = {
     "inputs": holds("input", each=True),
     "outputs": holds("output", each=True),
-    "comment": field_of(IGNORED, "the studio shows it in its graph; no step sees it"),
+    "comment": field_of(IGNORED, "only the studio's graph shows it"),
     "properties": SHOWN,
     "compute": field_of(IGNORED, PLACE),
     "limits": holds("limits"),
     "services": Field(Fate(IGNORED, NO_SERVICE), inside="service", each=True),
-    "identity": Field(Fate(IGNORED, "steps run as you, signed in as you are"), inside="identity"),
+    "identity": Field(Fate(IGNORED, "steps run with your own user account and sign-in"), inside="identity"),
 }
 JOB = {
     **SCHEMA,
     **READ_ONLY_FIELDS,
     **LABELS,
     "name": DONE,
-    "experiment_name": field_of(EMULATED, "an experiment of MLflow"),
+    "experiment_name": field_of(EMULATED, "an MLflow experiment"),
     "compute": NODE["compute"],
     "services": NODE["services"],
     "identity": NODE["identity"],
@@ -133,20 +135,20 @@ DECLARED = {
     "outputs": holds("component_output", each=True),
     "type": COMPONENT_TYPE,
 }
-IN_DOCKER = Fate(EMULATED, "as of docker run")
+IN_DOCKER = Fate(EMULATED, "as with docker run")
 MODE = Field(
     Fate(EMULATED),
     {
-        "direct": Fate(APPROXIMATED, "the step gets a file: URI, not one of Azure's storage"),
+        "direct": Fate(APPROXIMATED, "the step gets a file: URI instead of the URI of Azure storage"),
         "eval_mount": Fate(APPROXIMATED, "the MLTable's folder is mounted; its file is not evaluated"),
         "eval_download": Fate(APPROXIMATED, "the MLTable's folder is copied; its file is not evaluated"),
     },
 )
 SETTINGS: Mapping[str, Field] = {
     "default_compute": field_of(IGNORED, PLACE),
-    "default_datastore": field_of(APPROXIMATED, "a folder of the local workspace stands for each datastore"),
+    "default_datastore": field_of(APPROXIMATED, "each datastore is a folder of the local workspace"),
     "continue_on_step_failure": DONE,
     "force_rerun": Field(NO_REUSE, {"true": ALWAYS_RUNS}),
-    "on_init": field_of(APPROXIMATED, "of a private preview; the job it names runs as any other"),
-    "on_finalize": field_of(APPROXIMATED, "of a private preview; the job it names runs as any other"),
+    "on_init": field_of(APPROXIMATED, "a private preview of Azure ML; the node that it names runs like any other"),
+    "on_finalize": field_of(APPROXIMATED, "a private preview of Azure ML; the node that it names runs like any other"),
 }

@@ -1,4 +1,4 @@
-"""Azure ML's types of nodes, jobs and components that don't run here yet: they are refused by name."""
+"""Azure ML's types of nodes, jobs and components that are not supported yet; messages say so by their names."""
 
 from __future__ import annotations
 

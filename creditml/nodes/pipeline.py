@@ -1,4 +1,4 @@
-"""Pipelines: a graph of nodes."""
+"""The node type `pipeline`: a graph of nodes, which run in its place."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _NAME = "pipeline"
 _SERVERLESS = "serverless"
 _PYTHON = "DSL"
-"""Where a pipeline says that it comes from that is a function in Python (SDK: `settings._source`)."""
+"""The value of `settings._source` of a pipeline that was made by a Python function (SDK)."""
 _PARENT_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.(\S+?)\s*\}\}")
 
 
@@ -40,14 +40,14 @@ def _default_compute(context: Context, node: Tree) -> Any:  # str or INVALID
     if value is INVALID or value.lower() == _SERVERLESS or _is_id(value):
         return value
     mend = f"write serverless, or {named(value)} for a compute of the workspace"
-    return context.error(node, f"'{value}' is not a default compute; {mend}.")
+    return context.error(node, f"'{value}' can't be the default compute; {mend}.")
 
 
 def _default_datastore(context: Context, node: Tree) -> Any:  # str or INVALID
     value = text(context, node)
     if value is INVALID or _is_id(value):
         return value
-    return context.error(node, f"'{value}' is not a default datastore; write {named(value)}.")
+    return context.error(node, f"'{value}' can't be the default datastore; write {named(value)}.")
 
 
 def _is_id(value: str) -> bool:
@@ -70,7 +70,7 @@ _ROOT_KEYS: Mapping[str, Any] = {
     "properties": text_map,
     **{key: NODE_KEYS[key] for key in ("compute", "services", "identity")},
 }
-"""Of a job's keys those that are its root node's."""
+"""The keys of a job that are fields of its root node."""
 _JOB = Table(
     "a pipeline job",
     {
@@ -115,15 +115,15 @@ class PipelineType(NodeType):
     # -- the language
 
     def recognizes(self, tree: Map, *, job: bool) -> bool:
-        """By its nodes; a job also by its component, which jobs of other types have none."""
+        """Whether it has `jobs`; a job is also recognized by `component`, which only pipeline jobs have."""
         return "jobs" in tree.items or (job and "component" in tree.items)
 
     def read_node(self, context: Context, name: str, tree: Map, files: JobFiles) -> Node | None:
-        """A node with a pipeline component."""
+        """Read a node with a pipeline component."""
         return component_node(context, name, tree, files, _NODE, self)
 
     def read_component(self, context: Context, tree: Map, files: JobFiles) -> Pipeline | None:
-        """A pipeline component."""
+        """Read a pipeline component."""
         fields = dict(_COMPONENT.read(context, _without_jobs(tree)))
         inputs, outputs = fields.get("inputs", NOTHING), fields.get("outputs", NOTHING)
         kinds = {name: spec.type for name, spec in inputs.items()}
@@ -132,7 +132,7 @@ class PipelineType(NodeType):
         return Pipeline(**fields)
 
     def read_job(self, context: Context, tree: Map, files: JobFiles) -> Job | None:
-        """A pipeline job, with its nodes in place or with a component."""
+        """Read a pipeline job, with its nodes in place or with a component."""
         fields = _JOB.read(context, tree)
         for name, output in fields.get("outputs", NOTHING).items():
             if output.binding:
@@ -145,11 +145,14 @@ class PipelineType(NodeType):
         return finish_job(context, tree, {**fields, "type": _NAME}, component, _ROOT_KEYS)
 
     def write_component(self, component: Component, nested: Callable[[Component], Any]) -> dict[str, Any]:
-        """Its nodes."""
+        """The nodes."""
         return {"jobs": {name: node_dict(node, nested) for name, node in (component.jobs or {}).items()}}
 
     def write_job(self, job: Job, nested: Callable[[Component], Any]) -> dict[str, Any]:
-        """Its nodes, in place if their pipeline declares no more than the job's values say, and its settings."""
+        """The settings, and the nodes or the component.
+
+        The nodes are written in place if the job's values imply everything that the pipeline declares.
+        """
         component = job.root.component
         settings = settings_dict(job.settings)
         rest = {"settings": settings} if settings else {}
@@ -162,21 +165,21 @@ class PipelineType(NodeType):
     # -- the check and the plan
 
     def check_component(self, component: Component, path: tuple[str, ...], checking: Checking) -> None:
-        """Its nodes and their bindings."""
+        """Check the nodes and their bindings."""
         checking.graph(component, path)
 
     def check_job(self, job: Job, checking: Checking) -> None:
-        """Whether each step has a compute."""
+        """Check that each step has a compute."""
         checking.computes(job.root)
 
-    def plan(self, place: Place, component: Component, planning: Planning) -> None:  # noqa: ARG002  it is the place's
-        """Its nodes stand in its place."""
+    def plan(self, place: Place, component: Component, planning: Planning) -> None:  # noqa: ARG002  `place` has it too
+        """Plan the nodes in the pipeline's place."""
         planning.graph(place)
 
     # -- the wire
 
     def receive_job(self, fields: Mapping[str, Any], receiving: Receiving, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Its nodes or its component, and its settings."""
+        """Read the nodes or the component, and the settings."""
         settings = dict(fields.get("settings") or {})
         from_python = settings.pop("_source", None) == _PYTHON
         for key in ("default_compute", "default_datastore"):
@@ -192,7 +195,7 @@ class PipelineType(NodeType):
         return {"jobs": jobs, **rest}
 
     def send_job(self, spec: Mapping[str, Any], sending: Sending) -> dict[str, Any]:
-        """Its nodes and settings, or the id of its component."""
+        """Write the nodes or the id of the component, and the settings."""
         component = {"componentId": sending.component(spec["component"])} if spec.get("component") else {}
         settings = dict(spec.get("settings") or {})
         for key, kind in (("default_compute", "computes"), ("default_datastore", "datastores")):
@@ -202,13 +205,13 @@ class PipelineType(NodeType):
         return {**component, "jobs": jobs, "settings": settings}
 
     def receive_component(self, spec: Mapping[str, Any], receiving: Receiving) -> dict[str, Any]:
-        """Its nodes."""
+        """Read the nodes."""
         if "jobs" not in spec:
             return {}
         return {"jobs": {name: receiving.node(node) for name, node in spec["jobs"].items()}}
 
     def send_component(self, spec: Mapping[str, Any], sending: Sending) -> dict[str, Any]:
-        """Its nodes."""
+        """Write the nodes."""
         if "jobs" not in spec:
             return {}
         return {"jobs": {name: sending.node(name, node) for name, node in spec["jobs"].items()}}
@@ -216,7 +219,7 @@ class PipelineType(NodeType):
     # -- parity
 
     def sections(self) -> Mapping[str, Section]:
-        """What becomes of the fields of pipeline jobs, nodes and components, and of settings."""
+        """The fields of pipeline jobs, nodes and components, and of settings."""
         from creditml.nodes import fields
 
         job = {
@@ -232,7 +235,7 @@ class PipelineType(NodeType):
             **{key: fields.NODE[key] for key in ("inputs", "outputs", "comment")},
             "component": fields.holds("component"),
             "compute": fields.NODE["compute"],
-            "settings": fields.field_of(fields.EMULATED, "dropped, as by Azure ML's clients: the job's settings count"),
+            "settings": fields.field_of(fields.EMULATED, "dropped, as by Azure ML's clients: the job's settings apply"),
             "type": fields.NODE_TYPE,
         }
         component = {**fields.DECLARED, "jobs": fields.holds("node", each=True)}
@@ -247,7 +250,10 @@ class PipelineType(NodeType):
 def _job_component(
     context: Context, tree: Map, fields: Mapping[str, Any], files: JobFiles, kind: PipelineType
 ) -> Component | str | None:
-    """What a job runs: its component, or its nodes in place with what its values declare; None if there is neither."""
+    """The component of a job, or a pipeline of its nodes in place whose inputs and outputs its values imply.
+
+    None if the component can't be read.
+    """
     if "component" in tree.items:
         if "jobs" in tree.items:
             at = context.document.key_place(tree, "component")
@@ -264,17 +270,17 @@ def _job_component(
 
 
 def _without_jobs(tree: Map) -> Map:
-    """The mapping with its graph left out: that is read by itself, since it needs the types of the rest."""
+    """The mapping without its nodes, which are read afterwards since they need the types of its inputs and outputs."""
     if "jobs" not in tree.items:
         return tree
     copy = Map(tree.line, tree.column)
-    read = Scalar(True, "", tree.line, tree.column)  # noqa: FBT003  a value of the spec
+    read = Scalar(True, "", tree.line, tree.column)  # noqa: FBT003  a value for YAML, not a flag
     copy.items, copy.keys = {**tree.items, "jobs": read}, tree.keys
     return copy
 
 
 def _implied(root: Node, component: Component) -> bool:
-    """Whether the job's own values say everything about its pipeline: it was written in place."""
+    """Whether the job's values imply everything that its pipeline declares, as if it were written in place."""
     kinds = {
         name: _written_type(value, component.inputs[name].type)
         for name, value in root.inputs.items()
@@ -287,12 +293,15 @@ def _implied(root: Node, component: Component) -> bool:
 
 
 def _written_type(value: JobInput, kind: str) -> str:
-    """The type that the reader will find in a value as it is written."""
+    """The type that the reader infers from an input when it is written and read again."""
     return value.type if isinstance(value, Data) else literal_type(from_plain(input_value(value, kind)))
 
 
 def _leave_out(node: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Take out what is bound to an optional parameter that wasn't given: of a function in Python, none is sent."""
+    """Remove the inputs of a node that are bound to a missing input of the pipeline.
+
+    The SDK leaves out an optional parameter of a Python function that was not given, but not the bindings to it.
+    """
     for name, value in list(node.get("inputs", {}).items()):
         bound = value.get("path") if isinstance(value, dict) else value
         match = _PARENT_INPUT.fullmatch(str(bound))

@@ -1,4 +1,4 @@
-"""Jobs and components from files and plain values, and back: the language, with every type that there is."""
+"""Reads and writes jobs and components: the functions of `creditml.language` with the table of node types."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 
 def read_job(path: str | Path, overrides: Sequence[str] = ()) -> Reading:
-    """Read a job from a YAML file; see `creditml.language.reader.read_job`, also for what is raised."""
+    """Read a job from a YAML file; `creditml.language.reader.read_job` explains arguments and errors."""
     return reader.read_job(TYPES, path, overrides)
 
 
 def read_job_document(document: Document, folder: Path, overrides: Sequence[str] = ()) -> Reading:
-    """Read a job from a parsed document whose relative paths start at `folder`, and in which `overrides` are set."""
+    """Read a job from a parsed document in which `overrides` are set; its relative paths start from `folder`."""
     return reader.read_job_document(TYPES, document, folder, overrides)
 
 
 def read_job_dict(value: Mapping[str, Any], file: str = "") -> Job:
-    """A job from plain values, as `job_dict` made them.
+    """Read a job from plain values, as `job_dict` makes them.
 
     Raises:
-        SpecError: they are not a job.
+        SpecError: The values are not a valid job.
     """
     return reader.read_job_dict(TYPES, value, file)
 
 
 def read_component_document(document: Document, folder: Path) -> ComponentReading:
-    """A component from a parsed document, whose relative paths start at `folder`."""
+    """Read a component from a parsed document; its relative paths start from `folder`."""
     return reader.read_component_document(TYPES, document, folder)
 
 
@@ -46,10 +46,10 @@ def job_dict(job: Job) -> dict[str, Any]:
 
 
 def component_dict(component: Component, nested: Callable[[Component], Any] | None = None) -> dict[str, Any]:
-    """A component as plain values; `nested` says how those in it are written, by default in place."""
+    """A component as plain values. `nested` writes the components in it; by default they are written in place."""
     return writer.component_dict(TYPES, component, nested)
 
 
 def write_job(job: Job, folder: Path, name: str = "pipeline.yml") -> Path:
-    """Write a job as YAML, with files beside it for components that can't stand in place; returns the job's file."""
+    """Write a job as YAML, and its components as files beside it; returns the path of the job's file."""
     return writer.write_job(TYPES, job, folder, name)

@@ -1,4 +1,4 @@
-"""The table of node types. Whoever deals with nodes asks it; nothing else names a type."""
+"""The table of node types. All code that handles nodes gets their types here, so no other module names a type."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 _KNOWN: dict[str, NodeType] = {kind.name: kind for kind in (CommandType(), PipelineType())}
 DEFAULT = CommandType.name
-"""What a node is that doesn't say its type (Azure ML docs: 'CLI (v2) pipeline job YAML schema')."""
+"""The type of nodes without `type` (Azure ML docs: 'CLI (v2) pipeline job YAML schema')."""
 TYPES = Types(_KNOWN, DEFAULT, LATER_NODES, LATER_JOBS)
-"""The table, as the language takes it."""
+"""The table in the form that `creditml.language` takes."""
 
 
 def node_types() -> Mapping[str, NodeType]:
-    """Every type, by its name."""
+    """All supported types, by name."""
     return _KNOWN
 
 
 def node_type(name: str) -> NodeType:
-    """A type by its name; the default one for what isn't here, as of a job that another version has recorded."""
+    """The type of that name. An unknown name, as in a job that another version has recorded, gives the default type."""
     return _KNOWN.get(name) or _KNOWN[DEFAULT]

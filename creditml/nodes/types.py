@@ -1,7 +1,7 @@
-"""What a node type says of itself, and the interfaces of those who ask it.
+"""The base class of node types, and the interfaces that are passed to its methods.
 
-A type is pure: it reads, writes, checks and plans, and starts nothing. It stands below those who ask, so each hands it
-an object with what they can do for it.
+A node type reads, writes, checks and plans nodes; it starts nothing. Node types are on a floor below the check, the
+plan and the wire format, and can't import them, so each of these passes an object with the operations that types need.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ if TYPE_CHECKING:
 
 
 def filled(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values that say anything, as Azure's clients send them."""
+    """The values that are neither None nor empty, which are all that Azure's clients send."""
     return {key: value for key, value in values.items() if value is not None and value not in ({}, [], ())}
 
 
 class Checking(Protocol):
-    """What the check does for a type."""
+    """The operations of the check that node types use."""
 
     findings: Findings
 
     def command(self, component: Command, path: tuple[str, ...]) -> None:
-        """A command template against the inputs and outputs that are declared beside it."""
+        """Check a command template against the inputs and outputs of its component."""
         ...
 
     def processes(self, node: Node, component: Command, path: tuple[str, ...]) -> None:
-        """What would run as several processes or on several machines."""
+        """Warn if a node asks for several processes or machines."""
         ...
 
     def graph(self, component: Component, path: tuple[str, ...]) -> None:
-        """The nodes of a graph, and the bindings between them."""
+        """Check the nodes of a graph, and the bindings between them."""
         ...
 
     def computes(self, node: Node) -> None:
-        """Whether a compute is set for each step of a job's graph."""
+        """Check that a compute is set for each step of a job's graph."""
         ...
 
 
 class Place(NamedTuple):
-    """A node as the plan comes to it.
+    """A node that is being planned.
 
     Attributes:
-        path: The names of the nodes down to it, joined by dots; empty for the root.
+        path: The names of the nodes above it and its own, joined by dots; empty for the root.
         node: The node.
-        inputs: What each of its component's inputs is bound to (`creditml.plan.Bound`).
-        outputs: The settings of its component's outputs.
+        inputs: The bound inputs of its component (`creditml.plan.Bound`), by name.
+        outputs: The settings of its component's outputs, by name.
         origin: Its key path.
     """
 
@@ -69,34 +69,34 @@ class Place(NamedTuple):
 
 
 class Planning(Protocol):
-    """What the plan does for a type."""
+    """The operations of the plan that node types use."""
 
     def step(self, place: Place, command: Command) -> None:
-        """The node is one step, which runs this command."""
+        """Add the node as one step, which runs this command."""
         ...
 
     def graph(self, place: Place) -> None:
-        """The node is a graph: the nodes in it are planned in its place."""
+        """Add the nodes of the node's graph in its place."""
         ...
 
 
 class Receiving(Protocol):
-    """What reading Azure's wire format does for a type: the terms of the spec language for what was sent."""
+    """The operations that types use to read Azure's wire format: each returns a value of the spec language."""
 
     def component(self, sent: str) -> Any:
-        """A component's id: its reference, or the definition of an anonymous one."""
+        """The reference of the component with an id; the definition of an anonymous component."""
         ...
 
     def environment(self, sent: str | None) -> Any:
-        """An environment's id, likewise; None for none."""
+        """The reference of the environment with an id; the definition of an anonymous environment; None for None."""
         ...
 
     def code(self, sent: str | None) -> str | None:
-        """A code asset's id; None for none."""
+        """The reference of the code asset with an id; None for None."""
         ...
 
     def resource(self, sent: str) -> str:
-        """A compute's or datastore's id."""
+        """The reference of the compute or datastore with an id."""
         ...
 
     def node(self, sent: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,39 +104,39 @@ class Receiving(Protocol):
         ...
 
     def resources(self, sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        """`resources`; None for none."""
+        """The value of `resources`; None for None."""
         ...
 
     def distribution(self, sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        """`distribution`; None for none."""
+        """The value of `distribution`; None for None."""
         ...
 
 
 class Sending(Protocol):
-    """What writing Azure's wire format does for a type: Azure's terms for those of the spec language."""
+    """The operations that types use to write Azure's wire format: each takes a value of the spec language."""
 
     def component(self, value: Any) -> str:
-        """A component's id; one that stands in place is kept under an anonymous one first."""
+        """The id of a component; a definition is first registered as an anonymous component."""
         ...
 
     def environment(self, value: Any) -> str | None:
-        """An environment's id, likewise; None for none."""
+        """The id of an environment; a definition is first registered as an anonymous environment; None for None."""
         ...
 
     def code(self, value: str | None) -> str | None:
-        """A code asset's id; None for none."""
+        """The id of a code asset; None for None."""
         ...
 
     def code_reference(self, value: str | None) -> str | None:
-        """A code asset's id as component specs have it, `azureml:` before it; None for none."""
+        """The id of a code asset with `azureml:` before it, the form in component specs; None for None."""
         ...
 
     def environment_reference(self, value: Any) -> str | None:
-        """An environment's id, likewise."""
+        """The id of an environment with `azureml:` before it, the form in component specs; None for None."""
         ...
 
     def resource(self, kind: str, value: str | None) -> str | None:
-        """The id of one of the workspace's `computes` or `datastores`; None for none."""
+        """The id of a compute or datastore; `kind` is `computes` or `datastores`; None for None."""
         ...
 
     def node(self, name: str, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,38 +144,38 @@ class Sending(Protocol):
         ...
 
     def limits(self, value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        """`limits`, as jobs have them; None for none."""
+        """The value of `limits` of a job; None for None."""
         ...
 
     def distribution(self, value: Mapping[str, Any] | None, *, humped: bool) -> dict[str, Any] | None:
-        """`distribution`, with camelCase keys or not; None for none."""
+        """The value of `distribution`, with camelCase keys (`humped`) or snake_case keys; None for None."""
         ...
 
     def queue_settings(self, value: Mapping[str, Any] | None) -> dict[str, Any]:
-        """`queueSettings`, as jobs have them."""
+        """The value of `queueSettings` of a job."""
         ...
 
     def resources(self, value: Mapping[str, Any] | None) -> dict[str, Any]:
-        """`resources`, as jobs have them."""
+        """The value of `resources` of a job."""
         ...
 
 
 class NodeType(ABC):
-    """A type of nodes and components, and of jobs where there are such.
+    """A type of nodes and components, and of standalone jobs if Azure ML has such jobs.
 
-    The methods that are abstract are what every type has to say; the others say what is so of most types.
+    Every type implements the abstract methods; the other methods and attributes have defaults that suit most types.
 
     Attributes:
         name: Its name in specs (`type: …`).
-        standalone: Whether there are jobs of this type.
+        standalone: Whether there are standalone jobs of this type.
         graph: Whether its components are graphs, whose nodes run in its place.
-        implied_by_file: Whether a node is of this type that says none, if its component's file is (SDK: the schemas
+        implied_by_file: Whether a node without `type` has this type if the file of its component has (SDK: the schemas
             of nodes are tried in turn).
-        implied_ports: Whether the values of a node that is written in place imply what it takes and gives; else its
-            component declares that.
-        takes_file_prefix: Whether Azure ML takes `component: file:…` for it.
-        log: Where the log lies that `job stream` prints for its jobs, below their artifacts.
-        run_type: What Azure ML's run history calls its runs.
+        implied_ports: Whether a node can be written in place, without a component; its inputs and outputs are then
+            inferred from their values.
+        takes_file_prefix: Whether Azure ML accepts `component: file:…` for it.
+        log: The path, in the artifacts of a job, of the log that `job stream` prints.
+        run_type: The type of its runs in Azure ML's run history.
     """
 
     name: str
@@ -190,27 +190,27 @@ class NodeType(ABC):
     # -- the language
 
     def recognizes(self, tree: Map, *, job: bool) -> bool:
-        """Whether a component (or job) that doesn't say its type is of this one, by its keys."""
+        """Whether the keys of a component (or job) without `type` show that it is of this type."""
         return False
 
     @abstractmethod
     def read_node(self, context: Context, name: str, tree: Map, files: JobFiles) -> Node | None:
-        """A node of a graph; None if nothing can be made of it. Problems go to the context."""
+        """Read a node of a graph; None if it can't be read, after noting the problems in `context`."""
 
     @abstractmethod
     def read_component(self, context: Context, tree: Map, files: JobFiles) -> Component | None:
-        """A component from its own mapping; None if nothing can be made of it."""
+        """Read a component from its mapping; None if it can't be read, after noting the problems in `context`."""
 
     def read_job(self, context: Context, tree: Map, files: JobFiles) -> Job | None:
-        """A job of its own; None if nothing can be made of it, or the type has no jobs."""
+        """Read a standalone job; None if it can't be read, or the type has no jobs."""
         return None
 
     @abstractmethod
     def write_component(self, component: Component, nested: Callable[[Component], Any]) -> dict[str, Any]:
-        """The fields that its components have besides those of all, as plain values; `nested` writes those in it."""
+        """The fields that only components of this type have, as plain values; `nested` writes components in them."""
 
     def write_job(self, job: Job, nested: Callable[[Component], Any]) -> dict[str, Any]:
-        """The fields that its jobs have besides those of all, as plain values."""
+        """The fields that only jobs of this type have, as plain values."""
         component = job.root.component
         return {} if isinstance(component, str) else self.write_component(component, nested)
 
@@ -218,53 +218,53 @@ class NodeType(ABC):
 
     @abstractmethod
     def check_component(self, component: Any, path: tuple[str, ...], checking: Checking) -> None:
-        """What is wrong with a component of this type, besides with its inputs; `path` is its key path."""
+        """Check a component, except its declared inputs; `path` is its key path."""
 
     def check_node(self, node: Node, component: Any, path: tuple[str, ...], checking: Checking) -> None:
-        """What is wrong with a node of this type, besides with its inputs and outputs."""
+        """Check a node, except its inputs and outputs; `path` is its key path."""
         return
 
     def check_job(self, job: Job, checking: Checking) -> None:
-        """What is wrong with a job of this type, besides with its root node."""
+        """Check a job, except its root node."""
         return
 
     @abstractmethod
     def plan(self, place: Place, component: Any, planning: Planning) -> None:
-        """How a node of this type is run: as a step, or as a graph."""
+        """Add the steps that run a node: one step, or the nodes of a graph."""
 
     # -- the wire
 
     def receive_job(self, fields: Mapping[str, Any], receiving: Receiving, given: Mapping[str, Any]) -> dict[str, Any]:
-        """What a job of this type has besides what all have, in the terms of the spec language.
+        """The fields that only jobs of this type have, in the spec language.
 
         Args:
-            fields: its `properties`, with snake_case keys at the first level.
-            receiving: reads what is in them.
-            given: the job's inputs, which were read.
+            fields: The job's `properties`, with snake_case keys at the first level.
+            receiving: Reads the values.
+            given: The job's inputs, in the spec language.
         """
         return {}
 
     def send_job(self, spec: Mapping[str, Any], sending: Sending) -> dict[str, Any]:
-        """The `properties` that a job of this type has besides those of all."""
+        """The `properties` that only jobs of this type have, in Azure's wire format."""
         return {}
 
     def receive_component(self, spec: Mapping[str, Any], receiving: Receiving) -> dict[str, Any]:
-        """What a component of this type has besides what all have; `spec` is its `componentSpec`."""
+        """The fields that only components of this type have, in the spec language; `spec` is the `componentSpec`."""
         return {}
 
     def send_component(self, spec: Mapping[str, Any], sending: Sending) -> dict[str, Any]:
-        """What is sent otherwise than it stands in the spec language; None for what isn't sent."""
+        """The fields of a component whose wire format differs from the spec language; None for fields to leave out."""
         return {}
 
     def inline_component(self, node: Mapping[str, Any]) -> dict[str, Any]:
-        """The component of a node that is written in place, by the node's own keys."""
+        """The component of a node that is written in place, from the node's own keys."""
         return {}
 
     # -- parity
 
     def sections(self) -> Mapping[str, Section]:
-        """What becomes of the fields of its jobs, nodes and components.
+        """The fields of its jobs, nodes and components, with their effects on this machine.
 
-        The sections are called `<name>_job`, `<name>_node` and `<name>_component`; others may stand beside them.
+        The sections are called `<name>_job`, `<name>_node` and `<name>_component`; a type may add further sections.
         """
         return NOTHING

@@ -1,8 +1,10 @@
-"""What becomes here of every field of Azure ML's schema: one table, which the command and the docs page are made from.
+"""The effect of every field of Azure ML's schema on this machine.
 
-table    the fields, section by section
-used     which of them a job uses, and where
-page     the table as a page of the docs
+One table holds them all; the command `creditml parity` and the documentation page are made from it.
+
+table    the fields, in sections
+used     the fields that a job uses, with their positions
+page     the table as a page of the documentation
 """
 
 from creditml.nodes.fields import FATES, Fate, Field, Section

@@ -1,4 +1,4 @@
-"""The table as a page of the docs."""
+"""Writes the table as a page of the documentation."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
 _HEAD = """# Parity with Azure ML
 
-What becomes here of every field of Azure ML's schema. `creditml parity FILE` says it of the fields that a job uses.
-This page is what `creditml parity --docs` prints; tests keep it so, and see that no field of the SDK is missing.
+The effect of every field of Azure ML's schema when a job runs on your machine. `creditml parity FILE` shows it for the
+fields that a job uses. This page is the output of `creditml parity --docs`; tests compare them, and check that no field
+of the SDK's schemas is missing.
 
-* **emulated**: it has the effect that it has in Azure ML.
-* **approximated**: it has a similar one, which is told.
-* **ignored**: it has none here, and why that seldom matters is told.
-* **refused**: the job is not run, and the check says so before anything starts.
+* **emulated**: the field has the same effect as in Azure ML.
+* **approximated**: the field has a similar effect; the table explains the difference.
+* **ignored**: the field has no effect; the table gives the reason, which seldom matters for a local run.
+* **refused**: a job with this field does not run; the check reports it before anything starts.
 
-Jobs of these types are refused: {jobs}. So are nodes of these: {nodes}.
+Jobs of these types are refused: {jobs}. Nodes of these types are refused: {nodes}.
 """
 
 
@@ -35,7 +36,7 @@ def _lines() -> Iterator[str]:
     yield _HEAD.format(jobs=", ".join(LATER_JOBS), nodes=", ".join((*LATER_NODES, "promptflow_parallel")))
     for section in sections().values():
         yield f"## {section.title}\n"
-        yield "| field | here | how |"
+        yield "| field | effect | details |"
         yield "|---|---|---|"
         for key, field in section.fields.items():
             yield f"| `{key}` | {field.fate.word} | {_how(field)} |"

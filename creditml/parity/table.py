@@ -1,8 +1,8 @@
-"""The table: every field of Azure ML's schema (azure-ai-ml 1.35), and what becomes of it here.
+"""The table of every field of Azure ML's schema (azure-ai-ml 1.35), with its effect on this machine.
 
-The fields of jobs, nodes and components stand with their type (`creditml.nodes`); here are those of what is in them. A
-test walks the SDK's own schemas and fails if one of their fields is missing, and another if the page of the docs isn't
-what `creditml parity --docs` prints.
+Each node type defines the fields of its jobs, nodes and components (`creditml.nodes`). This module adds the fields of
+the values in them, such as inputs and environments. A test walks the SDK's schemas and fails if the table lacks one of
+their fields; another test fails if `docs/parity.md` differs from the output of `creditml parity --docs`.
 """
 
 from __future__ import annotations
@@ -40,13 +40,15 @@ _SHARED: Mapping[str, Section] = {
         {
             "type": DONE,
             "path": field_of(
-                EMULATED, "local, https, registered, of a job, or of a datastore, for which a folder stands"
+                EMULATED,
+                "a local path, an https URL, a registered asset, a job's output, or a path in a datastore, "
+                "which is a folder of the local workspace",
             ),
             "mode": MODE,
             "path_on_compute": field_of(
-                APPROXIMATED, "the data lies where Azure ML puts it by default, and the command is told that place"
+                APPROXIMATED, "the data is at Azure ML's default path, which the command gets instead"
             ),
-            "datastore": field_of(IGNORED, "what is uploaded is kept in the local workspace"),
+            "datastore": field_of(IGNORED, "uploaded data is kept in the local workspace"),
             "value": DONE,
         },
     ),
@@ -54,7 +56,7 @@ _SHARED: Mapping[str, Section] = {
         "Output of a job or node",
         {
             "type": DONE,
-            "path": field_of(APPROXIMATED, "a folder of the local workspace stands for each datastore"),
+            "path": field_of(APPROXIMATED, "each datastore is a folder of the local workspace"),
             "mode": MODE,
             "name": field_of(EMULATED, "registered in the local workspace"),
             "version": DONE,
@@ -84,9 +86,10 @@ _SHARED: Mapping[str, Section] = {
                 inside="build",
             ),
             "os_type": Field(
-                Fate(EMULATED), {"windows": Fate(APPROXIMATED, "steps run on this machine's system, or on Linux")}
+                Fate(EMULATED),
+                {"windows": Fate(APPROXIMATED, "steps run on this machine's operating system, or in Linux containers")},
             ),
-            "inference_config": field_of(IGNORED, "for endpoints; no step sees it"),
+            "inference_config": field_of(IGNORED, "used by endpoints only"),
             "datastore": field_of(IGNORED, "a build context is kept in the local workspace"),
             "intellectual_property": READ_ONLY,
         },
@@ -103,15 +106,18 @@ _SHARED: Mapping[str, Section] = {
         {
             "instance_count": Field(ONE_PROCESS, {"1": Fate(EMULATED)}),
             "instance_type": field_of(IGNORED, "the step has the processors and memory of this machine"),
-            "max_instance_count": field_of(IGNORED, "there is one node"),
+            "max_instance_count": field_of(IGNORED, "a step always runs on one node"),
             "locations": field_of(IGNORED, PLACE),
-            "properties": field_of(IGNORED, "settings of Azure's computes"),
+            "properties": field_of(IGNORED, "they configure Azure's computes"),
             "shm_size": Field(
                 Fate(IGNORED, "the step has this machine's /dev/shm; --backend docker sets it"), docker=IN_DOCKER
             ),
             "docker_args": Field(
-                Fate(IGNORED, "there is no container; --backend docker takes them"),
-                docker=Fate(APPROXIMATED, "what opens the machine is refused unless creditml.yml allows it"),
+                Fate(IGNORED, "there is no container; --backend docker applies them"),
+                docker=Fate(
+                    APPROXIMATED,
+                    "arguments that give access to this machine are refused unless creditml.yml allows them",
+                ),
             ),
         },
     ),
@@ -135,11 +141,11 @@ _SHARED: Mapping[str, Section] = {
             ),
         },
     ),
-    "limits": Section("Limits", {"timeout": field_of(EMULATED, "the step is canceled when it is over")}),
+    "limits": Section("Limits", {"timeout": field_of(EMULATED, "the step is canceled when the time is over")}),
     "identity": Section(
         "Identity",
         {
-            key: field_of(IGNORED, "steps run as you, signed in as you are")
+            key: field_of(IGNORED, "steps run with your own user account and sign-in")
             for key in ("type", "client_id", "object_id", "msi_resource_id")
         },
     ),
@@ -161,6 +167,6 @@ _SHARED: Mapping[str, Section] = {
 
 
 def sections() -> Mapping[str, Section]:
-    """Every section by its name: those of each type, and what is in several of them."""
+    """All sections by name: those of each node type, and those that several types share."""
     own = {name: section for kind in node_types().values() for name, section in kind.sections().items()}
     return {**own, **_SHARED}

@@ -1,4 +1,4 @@
-"""Which fields of Azure ML's schema a job uses, and what becomes of each here."""
+"""Finds the fields of Azure ML's schema that a job uses, with the effect of each on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHORT = {short: key for key, shorts in SHORT_KEYS.items() for short in shorts}
 
 
 class Use(NamedTuple):
-    """A field that a job uses."""
+    """A field that a job uses: its key path, its position, its section and name in the table, and its effect."""
 
     path: str
     place: Place
@@ -38,16 +38,16 @@ class Use(NamedTuple):
 
 
 def uses(path: str | Path, overrides: Sequence[str], workspace: Workspace, *, containers: bool = False) -> list[Use]:
-    """The fields that a job's file uses, with those of the files and registered components in it.
+    """The fields that a job uses in its file, and in the files and registered components that it refers to.
 
     Args:
-        path: the file.
-        overrides: `a.b=c`, set in it before.
-        workspace: what is registered here.
-        containers: whether steps would run in containers.
+        path: The job's file.
+        overrides: `a.b=c`, values to set in the file before it is read.
+        workspace: Holds the registered components and environments.
+        containers: Whether steps would run in containers.
 
     Raises:
-        SpecError: the file can't be read.
+        SpecError: The file can't be read.
     """
     document = open_document(path, overrides)
     walk = _Walk(workspace, containers=containers)
@@ -71,7 +71,7 @@ class _Walk:
         self._registered: dict[tuple[str, str], tuple[Context, Map] | None] = {}
 
     def mapping(self, context: Context, tree: Map, section: str, path: tuple[str, ...]) -> Iterator[Use]:
-        """Every field of a mapping, and those inside of it; what is used twice is told once."""
+        """The fields of a mapping and of the values in it; a mapping that occurs twice is listed once."""
         if id(tree) in self._seen:
             return
         self._seen.add(id(tree))
@@ -90,7 +90,7 @@ class _Walk:
                 yield from self._inside(context, child, field, here)
 
     def refused(self, context: Context, tree: Map, path: tuple[str, ...], section: str) -> Iterator[Use]:
-        """A job or node of a type that doesn't run here: its type says so, and the rest goes with it."""
+        """The field `type` of a job or node whose type is not supported; its other fields are not listed."""
         field = self._sections[section].fields["type"]
         yield self._use(context, tree, section, (*path, "type"), self._fate(field, tree.items["type"]))
 
@@ -136,7 +136,7 @@ class _Walk:
             yield from self.mapping(*found, "environment", path)
 
     def _loaded(self, context: Context, child: Tree | None, kind: str = "component") -> tuple[Context, Map] | None:
-        """What stands there in place, in a file, or in the workspace; None if it can't be looked into."""
+        """A component or environment in place, in a file or in the workspace; None if it can't be read."""
         if isinstance(child, Map):
             return context, child
         if not (isinstance(child, Scalar) and isinstance(child.value, str)):
@@ -167,7 +167,7 @@ class _Walk:
             field = self._sections[inside].fields[key]
             yield self._use(context, tree, inside, path, self._fate(field, tree.items[key]))
             return
-        how = "no field of Azure ML's schema; `creditml job validate` says whether it is tolerated"
+        how = "not a field of Azure ML's schema; `creditml job validate` says whether it is tolerated"
         yield self._use(context, tree, section, path, Fate(IGNORED, how))
 
     def _use(self, context: Context, tree: Map, section: str, path: tuple[str, ...], fate: Fate) -> Use:

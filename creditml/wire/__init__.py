@@ -1,9 +1,9 @@
-"""Azure ML's words: jobs, components and ids as its REST API has them, from and to the terms of the spec language.
+"""Translates jobs and components between the wire format of Azure ML's REST API and the spec language.
 
-    scope     ids and names
-    words     what both directions have in common
-    reading   what clients send
-    writing   what is answered
+    reading     from the wire format to the spec language
+    writing     from the spec language to the wire format
+    words       the terms that both directions need
+    resources   the parts that all ARM resources share: times, users, types
 
-Pure translation: the service answers with it, and the azureml backend understands a job of the cloud by it.
+It does no I/O. The service uses it to answer Azure's clients, and the azureml backend to read a job from Azure ML.
 """

@@ -1,8 +1,8 @@
-"""Jobs and components as Azure's clients send them, in the terms of the spec language.
+"""Translates jobs and components from Azure's wire format to the spec language.
 
-What is sent has snake_case keys within nodes and component specs, camelCase elsewhere; here both are read everywhere.
-An `AssetResolver` looks up the ids of assets. What the domain doesn't have (`_source`, `client_component_hash`) is left
-out.
+Clients send snake_case keys in nodes and component specs, and camelCase keys elsewhere; both are accepted everywhere.
+An `AssetResolver` looks up the ids of assets. Fields that the domain model lacks (`_source`, `client_component_hash`)
+are left out.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _SERVERLESS = "serverless"
 
 
 def job_of(name: str, properties: Mapping[str, Any], assets: AssetResolver) -> dict[str, Any]:
-    """A job in the terms of the spec language.
+    """A job in the spec language.
 
     Args:
-        name: Its name.
-        properties: The body's `properties`.
-        assets: Looks up the ids in it.
+        name: The name of the job.
+        properties: The `properties` of the request or answer.
+        assets: Looks up the ids in them.
     """
     fields = snake(properties)
     kind = str(fields.get("job_type", "")).lower()
@@ -50,7 +50,7 @@ def job_of(name: str, properties: Mapping[str, Any], assets: AssetResolver) -> d
 
 
 def component_of(spec: Mapping[str, Any], assets: AssetResolver) -> dict[str, Any]:
-    """A component's `componentSpec` in the terms of the spec language."""
+    """A component in the spec language; `spec` is its `componentSpec`."""
     component = some(
         type=spec.get("type"),
         name=spec.get("name"),
@@ -62,7 +62,7 @@ def component_of(spec: Mapping[str, Any], assets: AssetResolver) -> dict[str, An
 
 
 class _Receiving:
-    """See `creditml.nodes.types.Receiving`."""
+    """Implements `creditml.nodes.types.Receiving`."""
 
     def __init__(self, assets: AssetResolver) -> None:
         self._assets = assets
@@ -93,7 +93,7 @@ class _Receiving:
 
 
 def _common(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What nodes and jobs have in common."""
+    """The fields that nodes and jobs share."""
     values = some(
         **{key: fields.get(key) for key in PLAIN if key != "is_deterministic"},
         compute=_resource(fields["compute_id"]) if fields.get("compute_id") else None,
@@ -118,7 +118,7 @@ def _input(sent: Any) -> Any:  # dict or literal
     mode = MODES.get(fields.get("mode") or "")
     if fields.get("job_input_type") == "literal":
         value = fields.get("value")
-        if value is None:  # an optional one that isn't given
+        if value is None:  # an optional input without a value
             return None
         return {"path": value, "mode": mode} if mode and "${{" in str(value) else str(value)
     return some(
@@ -130,7 +130,7 @@ def _input(sent: Any) -> Any:  # dict or literal
 
 
 def _told(name: str, sent: Any) -> bool:  # dict, str or None
-    """Whether an output is what every job's answer tells: where its artifacts are. Submitted again, it says nothing."""
+    """Whether an output is the `default` one, which Azure ML adds to every job to show where its artifacts are."""
     return name == "default" and isinstance(sent, dict) and is_artifacts_uri(str(sent.get("uri") or ""))
 
 
@@ -151,18 +151,18 @@ def _output(sent: Any) -> Any:  # dict, str or None
 
 
 def _type(sent: str | None) -> str | None:
-    """`UriFile` is `uri_file`; `mlflow_model` is itself."""
+    """A type of data in the spec language: `UriFile` becomes `uri_file`, and `mlflow_model` stays unchanged."""
     return None if sent is None else HUMP.sub("_", sent).lower().replace("ml_flow", "mlflow")
 
 
 def data_path(uri: str) -> str:
-    """A path of data, as the spec language writes it."""
+    """A path of data in the spec language: the reference for an id, the short form of a long URI."""
     found = parse_id(uri)
     return found.reference if found else short_uri(uri)
 
 
 def _resource(sent: str) -> str:
-    """A compute or datastore."""
+    """The reference of a compute or datastore; `serverless` stays unchanged."""
     found = parse_id(sent)
     name = found.name if found else bare(sent)
     return name if name == _SERVERLESS else reference(name)

@@ -1,4 +1,4 @@
-"""Azure's ids and names for what lies in a workspace."""
+"""Builds ARM resources: the envelope with id, type, times and users around the properties of a job or asset."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ANONYMOUS_ENVIRONMENT = "CliV2AnonymousEnvironment"
 
 
 def stamp(milliseconds: int | None) -> str | None:
-    """A time as Azure writes it."""
+    """A time (milliseconds since 1970) in Azure's format; None for None."""
     if milliseconds is None:
         return None
     at = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
@@ -21,7 +21,7 @@ def stamp(milliseconds: int | None) -> str | None:
 
 
 def user() -> str:
-    """Who the workspace's user is."""
+    """The name of the user of this machine, or `unknown`."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -29,7 +29,7 @@ def user() -> str:
 
 
 def system_data(created: int, modified: int | None = None) -> dict[str, Any]:
-    """Who made something, and when."""
+    """The `systemData` of a resource. Times are milliseconds since 1970; `modified` is `created` by default."""
     return {
         "createdBy": user(),
         "createdByType": "User",
@@ -41,7 +41,15 @@ def system_data(created: int, modified: int | None = None) -> dict[str, Any]:
 
 
 def resource(scope: Scope, kind: str, name: str, properties: dict[str, Any], made: tuple[int, int]) -> dict[str, Any]:
-    """An ARM resource; `made` are the times of creation and of the last change."""
+    """An ARM resource.
+
+    Args:
+        scope: The workspace or registry that it belongs to.
+        kind: Its path in the scope, such as `components/train/versions/1`.
+        name: Its name.
+        properties: Its properties.
+        made: The times of its creation and its last change, in milliseconds since 1970.
+    """
     kinds = kind.split("/")
     return {
         "id": f"{scope.base}/{kind}",

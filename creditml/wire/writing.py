@@ -1,4 +1,4 @@
-"""Jobs and components that the workspace keeps in the terms of the spec language, as Azure answers with them."""
+"""Translates jobs and components from the spec language, in which the workspace keeps them, to Azure's wire format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SENT_MODES = {ours: sent for sent, ours in MODES.items()}
 
 
 def job_properties(spec: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
-    """The `properties` of a job that the workspace keeps in the terms of the spec language."""
+    """The `properties` of a job, from the job in the spec language."""
     scope, kind = ids.scope, spec.get("type", DEFAULT)
     inputs, outputs = spec.get("inputs") or {}, spec.get("outputs") or {}
     properties = some(
@@ -40,13 +40,13 @@ def job_properties(spec: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
 
 
 def component_spec(spec: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
-    """The `componentSpec` of a component that the workspace keeps in the terms of the spec language."""
+    """The `componentSpec` of a component, from the component in the spec language."""
     sent = {**spec, **node_type(spec.get("type", DEFAULT)).send_component(spec, _Sending(ids))}
     return {"is_deterministic": True, **{key: value for key, value in sent.items() if value is not None}}
 
 
 def node_sent(name: str, node: Mapping[str, Any], ids: AssetIds) -> dict[str, Any]:
-    """A node as it is sent."""
+    """A node of a graph in Azure's wire format, from the node in the spec language."""
     scope, kind = ids.scope, node.get("type", DEFAULT)
     inputs, outputs = node.get("inputs") or {}, node.get("outputs") or {}
     limits = node.get("limits")
@@ -68,7 +68,7 @@ def node_sent(name: str, node: Mapping[str, Any], ids: AssetIds) -> dict[str, An
 
 
 class _Sending:
-    """See `creditml.nodes.types.Sending`."""
+    """Implements `creditml.nodes.types.Sending`."""
 
     def __init__(self, ids: AssetIds) -> None:
         self._ids = ids
@@ -124,7 +124,10 @@ def _sent_input(value: Any, scope: Scope, *, humped: bool) -> dict[str, Any]:  #
 
 
 def sent_path(path: str, kind: str, scope: Scope) -> str:
-    """A path of data as it is answered: assets by their ids, datastores in the long form."""
+    """A path of data in Azure's wire format: the id of a registered asset, the long form of a datastore's URI.
+
+    `kind` is the type of the data; it decides between the ids of models and of data assets.
+    """
     found = parse_named(path)
     if found is None or found.version is None:
         return scope.uri(path)

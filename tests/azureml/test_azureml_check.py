@@ -132,7 +132,7 @@ def test_a_local_compute_is_an_error_there_and_a_warning_here(folder: Project) -
 
     assert not there.warning
     assert "write serverless" in there.message
-    assert "warning: Azure ML has no compute 'local'" in folder.creditml("check", "job.yml").err
+    assert "warning: Azure ML can't run this on the compute 'local'" in folder.creditml("check", "job.yml").err
 
 
 def test_errors_keep_a_job_from_being_submitted(folder: Project) -> None:
@@ -140,7 +140,7 @@ def test_errors_keep_a_job_from_being_submitted(folder: Project) -> None:
     reading = read_job("job.yml")
     assert reading.job
 
-    with pytest.raises(SpecError, match="no 'environment'"):
+    with pytest.raises(SpecError, match="'environment' is missing"):
         AzureMLExecutor(Workspace(folder.folder / "home")).prepare(reading.job, reading.problems)
 
 

@@ -33,9 +33,9 @@ def test_each_field_is_told_with_its_place_and_fate(project: Project) -> None:
 
     shown = project.creditml("parity", "job.yml").out.splitlines()
 
-    assert "job.yml:3:10: compute: ignored: steps run on this machine, whatever the name" in shown
+    assert "job.yml:3:10: compute: ignored: every step runs on this machine" in shown
     assert any(line.startswith("job.yml:5:19: resources.instance_count: approximated: one process") for line in shown)
-    assert "job.yml:7:19: limits.timeout: emulated: the step is canceled when it is over" in shown
+    assert "job.yml:7:19: limits.timeout: emulated: the step is canceled when the time is over" in shown
     assert shown[-1] == "8 fields: 4 emulated, 2 approximated, 2 ignored, 0 refused"
 
 

@@ -59,7 +59,7 @@ MISTAKES: dict[str, tuple[Job, str, str]] = {
     "a node without a name": (
         job(node(text="${{parent.jobs..inputs.x}}"), inputs={"x": TEXT}, x="1"),
         "jobs.a.inputs.text",
-        "means nothing",
+        "can't be used in a node's input",
     ),
     "a binding without its context": (
         job(node(text="${{inputs.x}}")),
@@ -87,7 +87,7 @@ MISTAKES: dict[str, tuple[Job, str, str]] = {
         "z",
     ),
     "a number out of range": (job(node(n="10")), "jobs.a.inputs.n", "out of range"),
-    "a text for an integer": (job(node(n="x")), "jobs.a.inputs.n", "no integer"),
+    "a text for an integer": (job(node(n="x")), "jobs.a.inputs.n", "not an integer"),
     "a literal for a folder": (job(node(data="x")), "jobs.a.inputs.data", "literal"),
     "a required input that isn't given": (job(node(component=NEED)), "jobs.a.inputs", "'r'"),
     "a required input of the job that isn't given": (job(node(), inputs={"r": TEXT}), "inputs", "'r'"),
@@ -105,7 +105,7 @@ MISTAKES: dict[str, tuple[Job, str, str]] = {
     "a binding at the top": (
         job(node(), inputs={"r": TEXT}, r="${{parent.inputs.x}}"),
         "inputs.r",
-        "nothing to refer to",
+        "has no parent",
     ),
     "a mistake in a pipeline component": (
         job(nested(node(text="${{parent.inputs.x}}"))),
@@ -125,13 +125,13 @@ MISTAKES: dict[str, tuple[Job, str, str]] = {
     "the wrong context in a command": (
         job(node(component=Command("${{parent.inputs.x}}"))),
         "jobs.a.component.command",
-        "means nothing",
+        "can't be used in a command",
     ),
 }
 TOLERATED: dict[str, tuple[Job, str, str]] = {
-    "an undeclared input": (job(node(stray="1")), "jobs.a.inputs.stray", "drops it"),
-    "an undeclared output": (job(node(outputs={"stray": JobOutput()})), "jobs.a.outputs.stray", "drops it"),
-    "an undeclared output, promoted": (job(node(outputs=STRAY), outputs=["z"]), "jobs.a.outputs.stray", "drops it"),
+    "an undeclared input": (job(node(stray="1")), "jobs.a.inputs.stray", "ignores it"),
+    "an undeclared output": (job(node(outputs={"stray": JobOutput()})), "jobs.a.outputs.stray", "ignores it"),
+    "an undeclared output, promoted": (job(node(outputs=STRAY), outputs=["z"]), "jobs.a.outputs.stray", "ignores it"),
     "an output that nobody writes": (job(node(), outputs=["z"]), "outputs.z", "No node writes"),
     "a value that bash would split": (job(node(text="a b")), "jobs.a.inputs.text", "bash"),
     "a value that isn't in the enum": (job(node(component=CHOOSE, e="pp")), "jobs.a.inputs.e", "'p'"),
@@ -256,7 +256,7 @@ def warned(command: str, value: str) -> list[str]:
 def test_quotes_and_backslashes_are_read_as_bash_does(command: str, harmful: str, harmless: str) -> None:
     (message,) = warned(command, harmful)
 
-    assert "bash treats specially" in message or "leaves no argument" in message
+    assert "special to bash" in message or "leaves out the argument" in message
     assert warned(command, harmless) == []
 
 

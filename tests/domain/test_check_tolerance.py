@@ -110,11 +110,11 @@ def test_nothing_else_is_one(text: str) -> None:
         ("uri_folder", "uri_folder", None),
         ("mlflow_model", "uri_folder", None),
         ("custom_model", "uri_folder", None),
-        ("mlflow_model", "custom_model", "it arrives as a folder"),
-        ("mlflow_model", "uri_file", "it arrives as a folder"),
-        ("uri_file", "uri_folder", "it arrives as the path of a file"),
-        ("uri_folder", "uri_file", "it arrives as a folder"),
-        ("uri_folder", "mltable", "it arrives as a folder"),
+        ("mlflow_model", "custom_model", "the step gets a folder"),
+        ("mlflow_model", "uri_file", "the step gets a folder"),
+        ("uri_file", "uri_folder", "the step gets the path of a file"),
+        ("uri_folder", "uri_file", "the step gets a folder"),
+        ("uri_folder", "mltable", "the step gets a folder"),
     ],
 )
 def test_data_of_another_type_is_told_but_models_are_folders(supplied: str, declared: str, told: str | None) -> None:

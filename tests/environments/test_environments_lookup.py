@@ -355,7 +355,7 @@ def test_files_that_pip_s_part_names_are_read_where_they_lie(tmp_path: Path, wor
     assert look_up(environment, workspace, PLAIN).pip == expected
     (warning,) = [problem for problem in reading.problems if "-r more/base.txt" in problem.message]
     assert warning.warning
-    assert "Azure ML is sent the conda file without the files beside it" in warning.message
+    assert "Azure ML is sent the conda file without that file" in warning.message
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, workspace: Workspace) -> None:
