@@ -1,3 +1,3 @@
-"""The environments that steps run in: what a spec asks for, and what there is of it on this machine."""
+"""The environments in which steps run: finds out what a job's environment asks for, and builds it on this machine."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What activating a conda environment sets: its own variables, and what its packages' scripts set."""
+"""The variables that activating a conda environment sets, including those that its packages' scripts set."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PATIENCE = 60.0  # seconds for scripts that set variables
+_PATIENCE = 60.0  # seconds that the packages' activation scripts may take
 _OF_BASH = ("PATH", "PWD", "OLDPWD", "SHLVL", "_")
 _ALL = 'for script in "$@"; do . "$script"; done >&2; env -0'
 
 
 def activated(folder: str) -> Mapping[str, str]:
-    """Return the variables that `conda activate` sets, but for PATH.
+    """Return the variables that `conda activate` would set, except PATH.
 
     conda docs (managing environments): `conda-meta/state`, `etc/conda/env_vars.d`, `etc/conda/activate.d`.
     """
@@ -36,7 +36,7 @@ def _texts(file: Path) -> dict[str, str]:
 
 
 def _run(scripts: list[str], own: Mapping[str, str], folder: str) -> dict[str, str]:
-    """Return the variables that scripts set."""
+    """Return the variables that the activation scripts set; none if they can't be run."""
     path = f"{folder}/bin:{os.environ.get('PATH', os.defpath)}"
     before = {**own, "PATH": path, "HOME": os.path.expanduser("~")}
     try:

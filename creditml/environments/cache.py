@@ -1,12 +1,14 @@
-"""The environments that were made on this machine, shared by all workspaces of a user: each is built once.
+"""The cache of built environments, which all workspaces of a user share, so that each environment is built once.
 
-    ~/.cache/creditml/environments/uv-3f6c…/          the environment; creditml.json in it is written last
-    ~/.cache/creditml/environments/uv-3f6c….lock      locked by whoever builds it, and shared by whoever uses it
+    ~/.cache/creditml/environments/uv-3f6c…/          the environment; its note, creditml.json, is written last
+    ~/.cache/creditml/environments/uv-3f6c….lock      its lock: exclusive while it is built, shared while jobs use it
 
-An environment holds its own path in its programs, so it is built where it stays. One without its note is what a build
-left behind that came to no end: the next one that holds the lock throws it away. Programs that build inherit the lock,
-so that it is held until the last of them has ended, even if the process that started them was killed. The time of a
-lock is when its environment was last used.
+The programs of an environment contain its path, so it is built in its final place. An environment without a note is the
+rest of a build that was interrupted, and the next process that holds the lock exclusively removes it.
+
+The programs that build an environment inherit its lock. So the lock is held until the last of these programs has ended,
+even if the process that started them was killed. The lock file's modification time is when the environment was last
+used.
 """
 
 from __future__ import annotations
@@ -31,16 +33,16 @@ if TYPE_CHECKING:
 FOLDER = "environments"
 NOTE = "creditml.json"
 DAY = 24 * 3600
-_PAUSE = 0.05  # between looks at a lock that another job holds
+_PAUSE = 0.05  # seconds between two attempts to take a lock that another job holds
 
 
 class Built(NamedTuple):
-    """What is noted of an environment.
+    """The note of an environment.
 
     Attributes:
-        title: How its first user called it.
-        python: Its Python's version.
-        told: What in it is not as it was asked for, a line each, for everybody who uses it later.
+        title: The environment's name in the job that built it first.
+        python: The version of its Python.
+        told: How it differs from what was asked for, one line per difference; shown to all jobs that use it.
     """
 
     title: str
@@ -62,13 +64,13 @@ class Entry(NamedTuple):
 
 
 class Cache:
-    """Environments by their content. What this object hands out is kept from being pruned until it is closed.
+    """The cache of environments.
 
-    A runner need not close it: the locks go with the process.
+    An environment that this object has returned can't be pruned until the object is closed, or the process ends.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Use a folder, by default the user's; it is made when something is put there."""
+        """Use a cache folder, by default the user's; it is created when an environment is built."""
         self.folder = (folder or cache_folder()) / FOLDER
         self._held: list[int] = []
 
@@ -81,7 +83,7 @@ class Cache:
         self.close()
 
     def close(self) -> None:
-        """Let everything go that was handed out; it may be pruned from now on."""
+        """Release all environments that were returned; they can be pruned from now on."""
         while self._held:
             os.close(self._held.pop())
 
@@ -92,18 +94,18 @@ class Cache:
         say: Callable[[str], None],
         canceled: Callable[[], bool],
     ) -> tuple[str, Built]:
-        """Return an environment's folder and what is noted of it, and build it if nobody has.
+        """Return an environment's folder and note; build the environment if the cache doesn't have it.
 
         Args:
-            name: The environment's kind and the key of its content, with a `-` between.
-            build: Makes it in a folder that isn't there yet. Its second argument is the descriptor of the lock, which
-                every program that it starts must inherit.
-            say: Takes a line on what goes on.
-            canceled: Whether nobody waits for it any more.
+            name: The environment's kind and the key of its content, joined by `-`.
+            build: Builds the environment in a folder that doesn't exist yet. Its second argument is the descriptor of
+                the lock, which every program that it starts must inherit.
+            say: Called with lines about the progress, for the user.
+            canceled: Called now and then; whether the environment is not needed any more.
 
         Raises:
-            Canceled: Nobody waits for it.
-            CreditMLError: The cache can't be written; or whatever `build` raises.
+            Canceled: `canceled` returned True.
+            CreditMLError: The cache can't be written to, or `build` has failed.
         """
         folder = self.folder / name
         try:
@@ -114,34 +116,40 @@ class Cache:
                 if (built := _share(lock, folder)) is not None:
                     self._held.append(lock)
                     return str(folder), built
-                try:  # whoever has built it keeps a share, so that waiting for the whole lock would take long
+                # The job that has just built it keeps a shared lock. So the exclusive lock is only tried, not waited
+                # for: it might not be free for hours.
+                try:
                     if locks.lock(lock):
                         _build(folder, lock, build)
                         continue
                 finally:
                     os.close(lock)
                 if not told:
-                    say("Waiting for another job that makes the same environment.")
+                    say("Waiting for another job that is building the same environment.")
                 told = True
                 time.sleep(_PAUSE)
         except OSError as error:
-            message = f"The environment can't be kept in {self.folder}: {error}. Set CREDITML_CACHE to another folder."
+            message = (
+                f"The environment can't be stored in {self.folder}: {error}. Set CREDITML_CACHE to another folder."
+            )
             raise CreditMLError(message) from error
-        raise Canceled("Canceled while it waited for its environment.")
+        raise Canceled("Canceled while waiting for the environment.")
 
     def entries(self) -> list[Entry]:
-        """Return what is there, what was used last first."""
+        """Return all environments in the cache, the most recently used first."""
         if not self.folder.is_dir():
             return []
         found = (_entry(folder) for folder in self.folder.iterdir() if folder.suffix != ".lock")
         return sorted((entry for entry in found if entry), key=lambda entry: -entry.used_at)
 
     def prune(self, older_than: float | None = None, *, dry_run: bool = False) -> list[Entry]:
-        """Remove what no job uses now, and return it; builds that came to no end go too, and aren't mentioned.
+        """Remove the environments that no job is using, and return them.
+
+        The rests of interrupted builds are removed too, but not returned.
 
         Args:
-            older_than: Only what wasn't used for so many days.
-            dry_run: Remove nothing.
+            older_than: Remove only environments that were not used for so many days.
+            dry_run: Only return what would be removed.
         """
         before = time.time() - (older_than or 0) * DAY
         removed = []
@@ -163,9 +171,9 @@ class Cache:
 
 
 def _build(folder: Path, lock: int, build: Callable[[str, int], Built]) -> None:
-    """Build an environment, now that the whole lock is ours."""
+    """Build an environment; the caller holds its lock exclusively."""
     if not _is_current(lock, _lock_of(folder)) or _note(folder) is not None:
-        return  # pruned meanwhile, or made
+        return  # the lock file was removed by a prune, or another process has built the environment
     _remove(folder)
     try:
         _write_note(folder, build(str(folder), lock))
@@ -180,7 +188,7 @@ def _lock_of(folder: Path) -> Path:
 
 
 def _is_current(lock: int, file: Path) -> bool:
-    """Whether a lock is still the one that others find: who prunes takes it away."""
+    """Whether an open lock is still the file that other processes open: pruning removes the lock file."""
     try:
         return os.path.samestat(os.fstat(lock), os.stat(file))
     except FileNotFoundError:
@@ -188,7 +196,10 @@ def _is_current(lock: int, file: Path) -> bool:
 
 
 def _share(lock: int, folder: Path) -> Built | None:
-    """Take a share in an environment and note that it is used; None if it isn't there, and there's no share then."""
+    """Take a shared lock on an environment, record that it is used, and return its note.
+
+    None, without a lock, if the environment doesn't exist or is being built.
+    """
     if locks.lock(lock, shared=True):
         built = _note(folder)
         if built is not None and _is_current(lock, _lock_of(folder)):
@@ -207,8 +218,8 @@ def _note(folder: Path) -> Built | None:
 
 
 def _write_note(folder: Path, built: Built) -> None:
-    """Make an environment one that counts, once all that it consists of is on the disk."""
-    os.sync()  # many files, of many programs: none of them may be lost when the note is there
+    """Write the note of a finished environment, once all of its files have reached the disk."""
+    os.sync()  # the note must not outlive, after a power failure, files that other programs have written
     new = folder / f"{NOTE}.new"
     with open(new, "w", encoding="utf-8") as file:
         json.dump({**built._asdict(), "made_at": int(time.time() * 1000)}, file)
@@ -223,7 +234,7 @@ def _write_note(folder: Path, built: Built) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove an environment; what is left when that is interrupted is none."""
+    """Remove an environment, its note first: if that is interrupted, the rest doesn't count as an environment."""
     (folder / NOTE).unlink(missing_ok=True)
     if folder.exists():
         shutil.rmtree(folder)
@@ -238,12 +249,12 @@ def _entry(folder: Path) -> Entry | None:
         made_at = int(json.loads((folder / NOTE).read_bytes()).get("made_at", 0))
         used_at = int(os.stat(_lock_of(folder)).st_mtime * 1000)
     except OSError:
-        return None  # it goes just now
+        return None  # another process is removing it
     return Entry(key, kind, str(folder), built.title, built.python, made_at, used_at, _size(folder))
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes of a folder's files, those with several names once."""
+    """Return the size of a folder's files in bytes; a file with several hard links counts once."""
     sizes: dict[tuple[int, int], int] = {}
     for place, _, names in os.walk(folder):
         for name in names:

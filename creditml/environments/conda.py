@@ -1,4 +1,4 @@
-"""Real conda environments, without conda: py-rattler solves and installs them, and uv puts pip's packages in."""
+"""Builds real conda environments without conda: py-rattler solves and installs them, and uv adds the pip packages."""
 
 from __future__ import annotations
 
@@ -31,24 +31,23 @@ if TYPE_CHECKING:
 KIND = "conda"
 DEFAULT_CHANNELS = ("conda-forge",)
 _DEFAULTS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r")
-"""conda docs (channels): what `defaults` stands for."""
-_LOOK = 0.1  # seconds between looks at whether somebody still waits
-_MOST = 12  # lines of a report
+"""The channels that the name `defaults` stands for (conda docs: channels)."""
+_LOOK = 0.1  # seconds between two checks for cancellation
+_MOST = 12  # lines of a solver's report that are shown
 
 
 class CondaProvider:
-    """Builds conda environments, and keeps them in the cache."""
+    """Builds conda environments, and keeps them in a cache."""
 
     def __init__(self, settings: EnvironmentSettings, cache: Cache) -> None:
-        """Keep environments in a cache, which holds what it hands out as long as it is open."""
         self._settings, self._cache = settings, cache
 
     def provide(self, wanted: Wanted, say: Callable[[str], None], canceled: Callable[[], bool]) -> Provided:
-        """See `Provider`."""
+        """Build the environment or find it in the cache, see `Provider`."""
         relax = self._settings.relax
 
         def build(folder: str, lock: int) -> Built:
-            say(f"Making the environment {wanted.title} with conda packages.")
+            say(f"Building the environment {wanted.title} with conda packages.")
             versions, told = _Conda(wanted, say, canceled, relax=relax).make(folder)
             uv, python = Uv(uv_environment(), lock, say, canceled), versions.get("python", "")
             if wanted.pip:
@@ -62,7 +61,7 @@ class CondaProvider:
 
 
 class _Conda:
-    """The making of one environment."""
+    """Builds one environment."""
 
     def __init__(
         self, wanted: Wanted, say: Callable[[str], None], canceled: Callable[[], bool], *, relax: bool
@@ -72,7 +71,7 @@ class _Conda:
         self._cache = cache_folder() / "conda"
 
     def make(self, folder: str) -> tuple[dict[str, str], list[str]]:
-        """Solve and install it; return the versions that it has, and what isn't as it was asked for."""
+        """Solve and install the environment; return its packages' versions, and how they differ from what was asked."""
         return asyncio.run(self._make(folder))
 
     async def _make(self, folder: str) -> tuple[dict[str, str], list[str]]:
@@ -86,7 +85,7 @@ class _Conda:
             folder,
             cache_dir=self._cache / "packages",
             installed_packages=[],
-            execute_link_scripts=True,  # as conda does
+            execute_link_scripts=True,  # conda runs them too
             show_progress=False,
             client=rattler.Client.default_client(),
         )
@@ -97,7 +96,7 @@ class _Conda:
         return {record.name.normalized: str(record.version) for record in records}, told
 
     async def _solved(self) -> tuple[list[Any], list[str]]:
-        """Return the packages to install, and which of them are not as they were asked for."""
+        """Return the packages to install, and a line for each spec that had to be loosened."""
         specs = conda_specs(self._wanted)
         bare: set[str] = set()
         while True:
@@ -114,7 +113,10 @@ class _Conda:
             return records, told
 
     def _looser(self, specs: Sequence[tuple[str, str]], bare: set[str], report: str) -> set[str] | None:
-        """Return the packages of which any version will do from now on: first those that a report names."""
+        """Return the packages that may have any version in the next attempt; None if no spec can be loosened further.
+
+        Packages that the solver's report names are loosened first; if it names none of them, all packages are.
+        """
         able = {name for name, spec in specs if spec != name} - bare
         if not self._relax or not able:
             return None
@@ -138,14 +140,16 @@ class _Conda:
             )
         except SolverError as error:
             advice = (
-                "" if self._relax else "Mend the versions, or run with --env-relax to loosen those that can't be met."
+                ""
+                if self._relax
+                else "Correct the versions, or run with --env-relax to loosen those that can't be met."
             )
             raise CreditMLError(self._failure(str(error), advice)) from error
         except (InvalidMatchSpecError, InvalidPackageNameError) as error:
-            raise CreditMLError(self._failure(str(error), "Mend the conda file.")) from error
+            raise CreditMLError(self._failure(str(error), "Correct the conda file.")) from error
         except GatewayError as error:
             advice = (
-                "Its channels must be reachable. In creditml.yml, 'channels:' gives one another place, by its name:\n"
+                "Its channels must be reachable. In creditml.yml, 'channels:' maps a channel's name to another place:\n"
                 f"  channels: {{{_first_name(self._wanted)}: https://mirror.example.com/conda-forge}}  # or a folder"
             )
             raise CreditMLError(self._failure(without_credentials(str(error)), advice)) from error
@@ -156,17 +160,18 @@ class _Conda:
             await asyncio.wait([task], timeout=_LOOK)
             if self._canceled():
                 task.cancel()
-                raise Canceled("Canceled while its environment was made.")
+                raise Canceled("Canceled while the environment was being built.")
         return task.result()
 
     def _failure(self, report: str, advice: str) -> str:
         lines = [line.rstrip() for line in report.splitlines() if line.strip()][:_MOST]
         said = [f"  {line}" for line in lines]
-        return "\n".join([f"The conda environment {self._wanted.title} can't be made:", *said, *filter(None, [advice])])
+        title = f"The conda environment {self._wanted.title} can't be built:"
+        return "\n".join([title, *said, *filter(None, [advice])])
 
 
 def channel_urls(channels: Iterable[str]) -> list[str]:
-    """Return channels as they can be asked: local folders as URLs, `defaults` as what it stands for."""
+    """Return channels in the form that the solver takes: local folders as URLs, `defaults` as the URLs behind it."""
     found: list[str] = []
     for channel in channels:
         if channel == "defaults":
@@ -179,7 +184,7 @@ def channel_urls(channels: Iterable[str]) -> list[str]:
 
 
 def conda_specs(wanted: Wanted) -> list[tuple[str, str]]:
-    """Return what is to be solved for: each package's name, and the spec with it. There is always a Python, and pip."""
+    """Return the specs to solve for, each as the package's name and its spec; Python and pip are always among them."""
     version = wanted.python
     python = f"python={version}" if version[:1].isdigit() else f"python{version}"
     specs = [("python", python), ("pip", "pip")]

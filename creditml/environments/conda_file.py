@@ -1,4 +1,4 @@
-"""A conda file's content: what it asks of conda and of pip, with everything that is wrong with it at once.
+"""Reads a conda file's content: what it asks of conda and of pip; all problems in it are reported together.
 
 Source of the forms: conda's docs, 'Creating an environment file manually' and 'Package match specifications'; pip's
 docs, 'Requirements File Format'.
@@ -15,7 +15,7 @@ from creditml.model import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# compiled when they are first used: that takes longer than a command may
+# Patterns are kept as text: compiling them at import would take too long for a command that doesn't need them.
 _CONDA = (
     r"(?:(?P<channel>[^\s\[\]=<>!~]+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*|_[A-Za-z0-9_.-]+)\s*"
     r"(?P<rest>(?:[=<>!~\s\d*].*)?)(?P<brackets>\[[^\]]*=[^\]]*\])?"
@@ -32,11 +32,11 @@ class CondaFile(NamedTuple):
     """What a conda file asks for.
 
     Attributes:
-        python: The Python, as conda writes versions (`3.8`, `>=3.9,<3.12`); empty if it doesn't say.
-        conda: The other conda packages but pip, as they are written.
+        python: Python's version in conda's notation (`3.8`, `>=3.9,<3.12`); empty if the file doesn't name Python.
+        conda: The conda packages other than Python and pip, as they are written.
         pip: Lines of pip requirements.
-        channels: In order of priority; `nodefaults` may be one.
-        variables: Environment variables that it sets.
+        channels: The channels in order of priority; `nodefaults` may be among them.
+        variables: Environment variables that the file sets.
     """
 
     python: str = ""
@@ -49,8 +49,8 @@ class CondaFile(NamedTuple):
 class CondaSpec(NamedTuple):
     """A package as a conda file names it.
 
-    `versions` say the same as what is written, but for one form: `1.2.*` stands for conda's fuzzy `=1.2`, `==1.2` for
-    `1.2` after a space; empty for any.
+    `versions` is written in one form only: conda's fuzzy `=1.2` is `1.2.*`, and `1.2` after a space is `==1.2`. It is
+    empty if any version will do.
     """
 
     name: str
@@ -73,11 +73,11 @@ def read_conda_file(content: object, title: str) -> CondaFile:
     """Read a conda file's content.
 
     Args:
-        content: What its YAML holds.
-        title: Whose conda file it is, for messages.
+        content: The parsed YAML of the conda file.
+        title: The environment's name, for messages.
 
     Raises:
-        CreditMLError: It is malformed; names every problem.
+        CreditMLError: The file is malformed; the message lists all problems.
     """
     reader = _Reader()
     found = reader.read(content)
@@ -89,7 +89,7 @@ def read_conda_file(content: object, title: str) -> CondaFile:
 
 
 def conda_spec(text: str) -> CondaSpec | None:
-    """Read one package of `dependencies`; None if it is none."""
+    """Read one package of `dependencies`; None if the text is not a conda package."""
     match = re.fullmatch(_CONDA, text.strip())
     if match is None:
         return None
@@ -101,7 +101,7 @@ def conda_spec(text: str) -> CondaSpec | None:
 
 
 def pip_spec(line: str) -> PipSpec | None:
-    """Read one line of pip requirements; None of an option, a URL, a path or what is malformed."""
+    """Read one line of pip requirements; None for an option, a URL, a path or a malformed line."""
     text = re.split(r"(?:^|\s)#|\s--", line, maxsplit=1)[0].strip()
     match = re.fullmatch(_PIP, text)
     if match is None:
@@ -111,7 +111,7 @@ def pip_spec(line: str) -> PipSpec | None:
 
 
 def _conda_versions(rest: str) -> tuple[str, str]:
-    """The versions and the build string of what follows a package's name."""
+    """The versions and the build string in the text that follows a package's name."""
     fuzzy = rest.startswith("=") and not rest.startswith("==")
     if fuzzy:
         version, _, build = rest[1:].strip().partition("=")
@@ -141,8 +141,8 @@ class _Reader:
             return CondaFile()
         dependencies = content.get("dependencies")
         if not isinstance(dependencies, list):
-            what = "has none" if dependencies is None else f"has {_describe(dependencies)}"
-            self.problems.append(f"'dependencies' must be a list, as '- python=3.11'; it {what}.")
+            what = "it has none" if dependencies is None else f"not {_describe(dependencies)}"
+            self.problems.append(f"'dependencies' must be a list such as '- python=3.11'; {what}.")
             dependencies = []
         for entry in dependencies:
             self._entry(entry)
@@ -164,19 +164,24 @@ class _Reader:
         elif isinstance(entry, dict) and len(entry) == 1:
             name, value = next(iter(entry.items()))
             hint = f"'- {name}={value}'" if isinstance(value, str | int | float) else "'- <package>=<version>'"
-            self.problems.append(f"'{name}:' is a mapping in 'dependencies', and only 'pip:' may be one; write {hint}.")
+            self.problems.append(
+                f"'{name}:' is a mapping in 'dependencies', where only 'pip:' can be a mapping; write {hint}."
+            )
         else:
             self.problems.append(
-                f"'dependencies' has {_describe(entry)}; each is a package, as '- numpy=1.26', or '- pip: [...]'."
+                f"'dependencies' has {_describe(entry)}; "
+                "each entry must be a package such as '- numpy=1.26', or '- pip: [...]'."
             )
 
     def _package(self, text: str) -> None:
         spec = conda_spec(text)
         if spec is None:
             extras = re.match(r"[A-Za-z0-9_.-]+\[[^=\]]*\]", text)
-            hint = " Extras in [] are pip's; put it below '- pip:'." if extras else ""
-            hint = hint or (" URLs go below '- pip:'." if "://" in text else "")
-            self.problems.append(f"'{text}' is no conda package; write as '- numpy=1.26' or '- numpy>=1.26,<2'.{hint}")
+            hint = " Only pip knows extras in []; put the package below '- pip:'." if extras else ""
+            hint = hint or (" Put URLs below '- pip:'." if "://" in text else "")
+            self.problems.append(
+                f"'{text}' is not a conda package; write it like '- numpy=1.26' or '- numpy>=1.26,<2'.{hint}"
+            )
         elif spec.name == "python":
             simple = re.fullmatch(r"[\d.]+\.\*", spec.versions)
             self._python = spec.versions[:-2] if simple else spec.versions
@@ -190,25 +195,27 @@ class _Reader:
         option = re.match(r"(-[rc]|--requirement|--constraint)(?:\s+|=)?(.*)", line)
         if option and option[1] in _ELSEWHERE and not option[2].startswith("/") and "://" not in option[2]:
             self.problems.append(
-                f"pip's '{line}' names a file beside it, and a conda file is sent without those; "
+                f"'{line}' below 'pip:' refers to another file, but Azure ML gets the conda file alone; "
                 "put that file's lines here instead."
             )
         elif line.startswith("-") or "://" in line or re.match(r"\.{0,2}/", line) or pip_spec(line):
             self._pip.append(line)
         else:
-            # conda's single '=' is the most frequent of all mistakes here
+            # conda's single '=' is the most frequent mistake in pip's lines
             mend = re.sub(r"(?<![=<>!~])=(?!=)", "==", line)
             hint = f" Write '{mend}'." if mend != line and pip_spec(mend) else ""
-            self.problems.append(f"'{line}' below 'pip:' is no requirement of pip's.{hint}")
+            self.problems.append(f"'{line}' below 'pip:' is not a pip requirement.{hint}")
 
     def _texts(self, value: object, key: str, example: str) -> list[str]:
         if value is None:
             return []
         if not isinstance(value, list):
-            self.problems.append(f"'{key}' must be a list, as '{example}', not {_describe(value)}.")
+            self.problems.append(f"'{key}' must be a list such as '{example}', not {_describe(value)}.")
             return []
         wrong = [item for item in value if not isinstance(item, str)]
-        self.problems += [f"'{key}' has {_describe(item)}; each is a text, as '{example}'." for item in wrong]
+        self.problems += [
+            f"'{key}' has {_describe(item)}; each entry must be a text such as '{example}'." for item in wrong
+        ]
         return [item for item in value if isinstance(item, str)]
 
 
@@ -218,7 +225,7 @@ def _variable(value: Any) -> str:
 
 def _describe(value: object) -> str:
     if value is None:
-        return "nothing"
+        return "an empty value"
     if isinstance(value, dict):
         return f"a mapping ({_short(', '.join(map(str, value)))})"
     if isinstance(value, list):

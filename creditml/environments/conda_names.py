@@ -1,4 +1,4 @@
-"""Conda's packages as pip's: the names where they differ, and version specs as PEP 440 writes them."""
+"""Translates conda packages to pip requirements: names that differ, and version specs in PEP 440's notation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 _RENAMED = {
     "antlr-python-runtime": "antlr4-python3-runtime",
-    "blosc": None,  # conda's is the library
+    "blosc": None,  # conda's package of this name is the C library; the Python package is python-blosc
     "brotli-python": "brotli",
     "cuda-python": "cuda-python",
     "dask": "dask[complete]",
@@ -26,9 +26,9 @@ _RENAMED = {
     "modin-ray": "modin[ray]",
     "msgpack-python": "msgpack",
     "numpy-base": "numpy",
-    "opencv": "opencv-python-headless",  # wheels of the other one need a display's libraries
+    "opencv": "opencv-python-headless",  # wheels of opencv-python need the libraries of a display
     "plotly-orca": None,
-    "psycopg2": "psycopg2-binary",  # the other one is compiled with a database's headers
+    "psycopg2": "psycopg2-binary",  # psycopg2 is compiled from its sources, which needs PostgreSQL's headers
     "py-opencv": "opencv-python-headless",
     "py-xgboost": "xgboost",
     "py-xgboost-cpu": "xgboost",
@@ -60,7 +60,7 @@ _RENAMED = {
     "seaborn-base": "seaborn",
     "tensorflow-base": "tensorflow",
     "tensorflow-eigen": "tensorflow",
-    "tensorflow-gpu": "tensorflow",  # since 2.1 the same; PyPI took tensorflow-gpu away
+    "tensorflow-gpu": "tensorflow",  # the same package since 2.1; PyPI has removed tensorflow-gpu
     "tensorflow-mkl": "tensorflow",
     "torchtriton": "triton",
     "uvicorn-standard": "uvicorn[standard]",
@@ -80,21 +80,21 @@ _NO_PYTHON = frozenset(
     nomkl openblas openjdk openjpeg openmp openmpi openssl orc pandoc perl pixman pkg-config poppler
     postgresql proj python python_abi pytorch-cuda pytorch-mutex qt qt-main r re2 readline rust snappy sqlite
     tbb tesseract thrift-cpp tk ucx unixodbc unzip vc vs2015_runtime wget xz yaml zeromq zip zlib zstd
-    """.split()  # noqa: SIM905  a list with a name a line is none to read
+    """.split()  # noqa: SIM905  a list with one name per line would be hard to read
 )
-"""Packages of conda that hold nothing for Python; wheels bring what they need of these."""
+"""Conda packages without a Python module; wheels contain what they need of these libraries."""
 _NO_PYTHON_FORMS = re.compile(
     r"_.*|r-.*|m2w64-.*|xorg-.*|cuda-.*|libcu.*|libnv.*|gst-.*|.*_linux-(64|aarch64)|.*_osx-(64|arm64)|spacy-model-.*"
 )
 
 
 class Counterpart(NamedTuple):
-    """What stands for a conda package in a Python environment.
+    """The pip requirement that replaces a conda package in a virtual environment.
 
     Attributes:
-        package: Its name in conda, without a channel.
-        requirement: A requirement as pip takes it; empty if it holds nothing for Python.
-        note: What could not be said in pip's terms, as a sentence.
+        package: The package's name in conda, without the channel.
+        requirement: The pip requirement; empty if the package contains nothing for Python.
+        note: A sentence about what could not be translated; empty if there is nothing to say.
     """
 
     package: str
@@ -103,7 +103,7 @@ class Counterpart(NamedTuple):
 
 
 def to_pypi(name: str) -> str | None:
-    """Return a conda package's name on PyPI, maybe with extras; None if it holds nothing for Python."""
+    """Return a conda package's name on PyPI, possibly with extras; None if it contains nothing for Python."""
     name = name.lower()
     normal = canonicalize_name(name)
     if normal in _RENAMED:
@@ -117,10 +117,10 @@ _KEY = re.compile(r"""(\w+)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^,\s]+))""")
 
 
 def counterpart(spec: str) -> Counterpart:
-    """Translate a dependency as conda writes it (`numpy=1.21`, `conda-forge::scipy>=1.7`, `mkl`)."""
+    """Translate a conda dependency (`numpy=1.21`, `conda-forge::scipy>=1.7`, `mkl`) to a pip requirement."""
     parts = _SPEC.fullmatch(spec.strip())
     if parts is None:
-        return Counterpart(spec, "", f"'{spec}' is no conda package.")
+        return Counterpart(spec, "", f"'{spec}' is not a conda package.")
     package = parts["name"]
     name = to_pypi(package)
     if name is None:
@@ -132,7 +132,7 @@ def counterpart(spec: str) -> Counterpart:
 
 
 def _version(rest: str) -> str:
-    """The version part of what follows a package's name: build strings and other keys are left out."""
+    """The version in the text that follows a package's name; build strings and other keys are left out."""
     brackets = _BRACKETS.search(rest)
     if brackets:
         keys = {key: one or two or three for key, one, two, three in _KEY.findall(brackets["keys"])}
@@ -143,33 +143,33 @@ def _version(rest: str) -> str:
         return ""
     version, *build = rest.split()
     if not build and (exact := re.fullmatch(r"=([^=<>!~,|]+)=[^=]+", version)):
-        return f"=={exact[1]}"  # with a build the version is meant as it is
+        return f"=={exact[1]}"  # with a build string, `=` means this exact version
     return version
 
 
 def to_pep440(version: str) -> str:
-    """Translate a version spec (`=1.21`, `1.2.*`, `>=1,<2`); nothing asks for nothing.
+    """Translate a conda version spec (`=1.21`, `1.2.*`, `>=1,<2`) to pip's notation; an empty spec stays empty.
 
-    conda docs (package match specifications): `=1.21` means 1.21.*, a bare version or `==` that very one.
+    conda docs (package match specifications): `=1.21` means 1.21.*, a bare version or `==` means this exact version.
 
     Raises:
-        ValueError: Pip has no such thing; the message says which.
+        ValueError: The spec can't be expressed in pip's notation; the message says why.
     """
     if "|" in version:
-        message = "alternatives of versions (|) are nothing that pip knows"
+        message = "pip doesn't support alternative versions (|)"
         raise ValueError(message)
     parts = [_constraint(part.strip()) for part in version.split(",")]
     text = ",".join(part for part in parts if part)
     try:
         SpecifierSet(text)
     except InvalidSpecifier:
-        message = f"'{version}' is no version that pip knows"
+        message = f"'{version}' is not a version that pip understands"
         raise ValueError(message) from None
     return text
 
 
 def _constraint(text: str) -> str:
-    """One of the constraints of a version spec."""
+    """Translate one of the constraints that a version spec is made of."""
     number = text.lstrip("<>=!~")
     operator, number = text[: len(text) - len(number)], number.strip()
     if number in ("", "*"):
@@ -180,5 +180,7 @@ def _constraint(text: str) -> str:
         return f"{operator}{number}"
     if operator == "!=":
         return f"!={number}.*" if wild else f"!={number}"
-    open_ended = wild or (operator == "=" and re.fullmatch(r"[\d.]+", number))  # 19.10b0 has nothing below it
+    open_ended = wild or (
+        operator == "=" and re.fullmatch(r"[\d.]+", number)
+    )  # `=19.10b0` has no later digits to leave open
     return f"=={number}.*" if open_ended else f"=={number}"

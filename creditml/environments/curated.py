@@ -1,4 +1,4 @@
-"""The curated environments of Azure ML: which Python and main packages are in them. The table is `curated.txt`."""
+"""The curated environments of Azure ML, with their Python and main packages; the table is in `curated.txt`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 REGISTRY = "azureml"
-"""Begins the names of the registries that have them."""
+"""The prefix of the names of the registries that have curated environments."""
 _OLD = "azureml-"
 _DECORATION = r"ubuntu[\d.]+|py\d+|cpu|gpu|cuda[\d.]*|cudnn\d*"
 _PYTHON = r"py(\d)(\d+)"
@@ -25,10 +25,10 @@ class _Row(NamedTuple):
 
 
 def find(name: str) -> Mapping[str, Any] | None:
-    """What a curated environment holds, with the keys of an environment in a spec; None if nothing is known of it.
+    """The definition of a curated environment, with the keys of an environment's YAML; None if it is not known.
 
-    A name is found without what follows its framework's version, too, or with another operating system or Python there;
-    the Python that it names is then the one it has.
+    If the table doesn't have the name, an environment of the same framework and version is taken, although its name has
+    another operating system, CUDA or Python version, or none. The Python version is then the one in the given name.
     """
     wanted = name.lower()
     rows = {row.name.lower(): row for row in _table()}
@@ -45,12 +45,15 @@ def find(name: str) -> Mapping[str, Any] | None:
 
 
 def names() -> tuple[str, ...]:
-    """Those that are known, as Azure ML writes them."""
+    """The names of the known curated environments, as Azure ML writes them."""
     return tuple(row.name for row in _table())
 
 
 def _alike(wanted: str, rows: Iterable[_Row]) -> _Row | None:
-    """The row of the same framework and version, if possible of the same generation, that shares most of the rest."""
+    """The row with the same framework and version whose name has most parts in common; None if there is none.
+
+    Rows of the same generation (with or without the old prefix `azureml-`) are preferred.
+    """
     found = [row for row in rows if _stem(row.name) == _stem(wanted)]
     parts = set(wanted.split("-"))
 

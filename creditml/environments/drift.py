@@ -1,4 +1,4 @@
-"""The host mode's comparison: what environments ask for against what the Python that creditml runs in has."""
+"""Compares, for the mode `host`, what environments ask for with the packages of the Python that creditml runs in."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _SHOWN = 12  # packages in a message
 
 
 class Compared(NamedTuple):
-    """A package that is asked for.
+    """A package that an environment asks for, compared with the host.
 
     Attributes:
-        name: As pip calls it.
-        asked: The versions, as pip writes them (`==1.5.*`), or conda where pip can't; empty for any.
-        installed: The version that there is; empty if there is none, or if it doesn't say.
-        state: `same` (a version that is asked for), `other version` or `missing`.
+        name: The package's name on PyPI.
+        asked: The versions in pip's notation (`==1.5.*`), or in conda's if pip has none for them; empty for any.
+        installed: The version on the host; empty if the package is missing, or if its version is unknown.
+        state: `same` (the installed version is one that is asked for), `other version` or `missing`.
     """
 
     name: str
@@ -46,19 +46,19 @@ class Compared(NamedTuple):
 
     @property
     def requirement(self) -> str:
-        """What to give pip to get it."""
+        """The requirement with which pip installs the package."""
         return self.name + ("" if "|" in self.asked else self.asked)
 
 
 class Drift(NamedTuple):
-    """How an environment and the host differ.
+    """How an environment differs from the host.
 
     Attributes:
-        title: The environment's.
-        packages: Those that are asked for, in that order.
-        python: The host's Python.
-        asked_python: The Python that is asked for; empty if none is.
-        python_fits: Whether they agree.
+        title: The environment's name.
+        packages: The packages that the environment asks for, in its order.
+        python: The version of the host's Python.
+        asked_python: The Python version that the environment asks for; empty if it doesn't name one.
+        python_fits: Whether the host's Python is a version that the environment asks for.
     """
 
     title: str
@@ -68,23 +68,27 @@ class Drift(NamedTuple):
     python_fits: bool
 
     def in_state(self, state: str) -> tuple[Compared, ...]:
-        """The packages that are missing, or the like."""
+        """The packages in a state: `same`, `other version` or `missing`."""
         return tuple(package for package in self.packages if package.state == state)
 
     def summary(self, but: frozenset[str] = frozenset()) -> str:
-        """What differs in one line, without some packages; empty if nothing does."""
-        others = [f"{p.name} {p.installed} for {p.asked}" for p in self.in_state(OTHER)]
+        """The differences in one line; empty if there are none.
+
+        Args:
+            but: Names of missing packages that are left out.
+        """
+        others = [f"{p.name} {p.installed} instead of {p.asked}" for p in self.in_state(OTHER)]
         missing = [p.name for p in self.in_state(MISSING) if p.name not in but]
         parts = [_some(others)] if others else []
         parts += [f"missing: {_some(missing)}"] if missing else []
         if not self.python_fits:
-            there = ".".join(self.python.split(".")[:2]) if self.asked_python.count(".") < 2 else self.python  # noqa: PLR2004  3.8.1
-            parts.append(f"Python {there} for {self.asked_python}")
+            there = ".".join(self.python.split(".")[:2]) if self.asked_python.count(".") < 2 else self.python  # noqa: PLR2004  dots in 3.8.1
+            parts.append(f"Python {there} instead of {self.asked_python}")
         return "; ".join(parts)
 
 
 def compare(wanted: Wanted, installed: Mapping[str, Package]) -> Drift:
-    """Compare an environment with what is installed."""
+    """Compare an environment with the packages that are installed."""
     python = ".".join(map(str, sys.version_info[:3]))
     asked = wanted.python
     fits = allows(f"{asked}.*" if asked.replace(".", "").isdecimal() else asked, python)
@@ -92,16 +96,16 @@ def compare(wanted: Wanted, installed: Mapping[str, Package]) -> Drift:
 
 
 def drift_problems(plan: Plan, workspace: Workspace, settings: EnvironmentSettings, code_of: CodeOf) -> list[Problem]:
-    """What is not on the host as the environments of a job's steps ask for it.
+    """The differences between the host and the environments of a job's steps.
 
-    One warning for each environment, an error if `settings.strict`; and an error for each package that is missing and
-    that a step is sure to import. Environments that have a mode of their own in the settings are not the host's.
+    There is one warning for each environment that differs (an error if `settings.strict`), and an error for each
+    missing package that a step is certain to import. Environments with another mode in the settings are left out.
 
     Args:
-        plan: The job's.
-        workspace: Where environments are registered.
+        plan: The job's plan.
+        workspace: The workspace in which environments are registered.
         settings: How steps get their environments.
-        code_of: Gives a step's code folder on this machine, empty if it has none, and its additional includes.
+        code_of: Returns a step's code folder on this machine (empty if it has none) and its additional includes.
     """
     comparison = _Comparison(Findings(plan.job), workspace, settings, code_of)
     for step in plan.steps.values():
@@ -111,7 +115,7 @@ def drift_problems(plan: Plan, workspace: Workspace, settings: EnvironmentSettin
 
 
 class _Used:
-    """An environment of the job: how it differs, where it is first used, and what code misses of it."""
+    """An environment of the job: where it is used first, how it differs, and which missing packages code imports."""
 
     def __init__(self, path: tuple[str, ...], drift: Drift | None) -> None:
         self.path, self.drift = path, drift
@@ -137,7 +141,9 @@ class _Comparison:
 
     @property
     def _consequence(self) -> str:
-        return "Under --strict that is an error." if self._settings.strict else "They run with what is there."
+        if self._settings.strict:
+            return "With --strict this is an error."
+        return "The steps run with the packages that are installed."
 
     def step(self, step: PlannedStep) -> None:
         environment = step.component.environment
@@ -146,21 +152,21 @@ class _Comparison:
         path = (*step.origin, "component", "environment")
         used = self._by_id.get(id(environment))
         if used is None:
-            key = repr(environment)  # many nodes may say the same in place
+            key = repr(environment)  # several nodes may define the same environment inline
             used = self._by_content.get(key) or self._new(environment, path)
             self._by_id[id(environment)] = self._by_content[key] = used
         if used.lacking:
             self._look_into(step.component, used, path)
 
     def report(self) -> None:
-        """One line for each environment that is not all there."""
+        """Add one problem for each environment that differs from the host."""
         for used in self._by_content.values():
             summary = used.drift.summary(frozenset(used.failing)) if used.drift else ""
             if used.drift and summary:
                 self._warn(
                     used.path,
-                    f"The Python that steps run in is not what the environment {used.drift.title} asks for: {summary}. "
-                    f"{self._consequence} `--env uv` makes the environment.",
+                    f"The Python in which steps run differs from the environment {used.drift.title}: {summary}. "
+                    f"{self._consequence} `--env uv` builds the environment.",
                 )
 
     def _new(self, environment: Environment | str, path: tuple[str, ...]) -> _Used:
@@ -200,8 +206,8 @@ class _Comparison:
             used.failing[name] = place
             self.findings.error(
                 path,
-                f"{place} imports '{module}', and {name} is not installed here, which the environment asks for. "
-                f'Install it: pip install "{package.requirement}"; or `--env uv` makes the environment.',
+                f"{place} imports '{module}', but {name}, which the environment asks for, is not installed here. "
+                f'Install it: pip install "{package.requirement}"; or use `--env uv`, which builds the environment.',
             )
 
     def _warn(self, path: tuple[str, ...], message: str) -> None:
@@ -209,7 +215,7 @@ class _Comparison:
 
 
 def _compared(wanted: Wanted, installed: Mapping[str, Package]) -> Iterator[Compared]:
-    """Every package once; what pip installs comes last, and so it stays."""
+    """Compare each package once; pip installs after conda, so if both name a package, pip's versions count."""
     asked = {normalized(name): (name, versions) for name, versions in (*_of_conda(wanted), *_of_pip(wanted))}
     for key, (name, versions) in asked.items():
         there = installed.get(key)
@@ -240,7 +246,7 @@ def _of_pip(wanted: Wanted) -> Iterator[tuple[str, str]]:
 
 
 def _applies(marker: str) -> bool:
-    from packaging.markers import InvalidMarker, Marker  # 20 ms, and few lines have one
+    from packaging.markers import InvalidMarker, Marker  # 20 ms, and few lines have a marker
 
     try:
         return Marker(marker).evaluate()

@@ -1,8 +1,8 @@
-"""What a step's code is sure to import: at the top level of the Python files that its command runs.
+"""Finds the modules that a step is certain to import: at the top level of the Python files that its command runs.
 
-All that might not happen is left out: what stands in `try`, `if` or a function, commands after `||` or in a shell's
-`if`, and whatever follows a command that may install packages. So what is found here and isn't installed fails for
-certain.
+Imports that may not happen are left out: in `try`, `if` or a function, in commands after `||` or in a shell's `if`, and
+in commands that follow one that may install packages. So if a module that is found here isn't installed, the step is
+certain to fail.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _STARTERS = (
     "nohup",
 )
 
-# Which modules a package has, where its name doesn't tell. Source: the packages' own files (`top_level.txt`, RECORD).
+# The modules of packages whose name doesn't tell them. Source: the packages' own files (`top_level.txt`, RECORD).
 _MODULES = {
     "absl-py": ("absl",),
     "antlr4-python3-runtime": ("antlr4",),
@@ -114,13 +114,13 @@ _NAMESPACES = ("azure-", "azureml-")
 
 
 class Code(NamedTuple):
-    """A step's code on this machine: its folder, empty if it has none, and what is put beside the files in it."""
+    """A step's code on this machine: its folder (empty if it has none) and its additional includes."""
 
     folder: str
     includes: tuple[str, ...] = ()
 
     def find(self, path: str) -> str | None:
-        """The file at a path relative to the step's working folder; None if there is none."""
+        """The file at a path relative to the step's working folder; None if there is no such file."""
         path = posixpath.normpath(path)
         places = [os.path.join(self.folder, path)] if self.folder else []
         for include in self.includes:
@@ -131,17 +131,16 @@ class Code(NamedTuple):
 
 
 class Imports:
-    """Looks into code; a file that many steps run is read once."""
+    """Finds the imports of commands; a file that several steps run is read only once."""
 
     def __init__(self) -> None:
-        """Nothing is read yet."""
         self._files: dict[str, list[_Import]] = {}
         self._commands: dict[tuple[str, Code], dict[str, str]] = {}
 
     def of(self, command: str, code: Code) -> dict[str, str]:
-        """The modules that a command imports for certain, and where: `train.py:3`, or the command's own words.
+        """The modules that a command is certain to import, each with its place: `train.py:3`, or `python -m module`.
 
-        Of `from a import b` both `a` and `a.b` are there, since `b` may be a module.
+        For `from a import b`, both `a` and `a.b` are returned, since `b` may be a module.
         """
         key = (command, code)
         if key not in self._commands:
@@ -187,7 +186,7 @@ class _Import(NamedTuple):
 
 
 class _Program(NamedTuple):
-    """What a command runs with Python: a file, or a module that is looked for in `folder` first."""
+    """What a command runs with Python: a file, or a module that is searched in `folder` first."""
 
     file: str
     folder: str
@@ -195,7 +194,7 @@ class _Program(NamedTuple):
 
 
 def modules_of(package: str) -> tuple[str, ...]:
-    """The modules that a package is imported by."""
+    """The names under which a package is imported."""
     name = normalized(package)
     if name in _MODULES:
         return _MODULES[name]
@@ -203,7 +202,7 @@ def modules_of(package: str) -> tuple[str, ...]:
 
 
 def imports_any(package: str, imported: dict[str, str]) -> tuple[str, str] | None:
-    """The module of a package that is imported, and where; None if none is."""
+    """The first module of a package that is among the imported ones, and its place; None if there is none."""
     for module in modules_of(package):
         for name, place in imported.items():
             if name.lower() == module.lower() or name.lower().startswith(f"{module.lower()}."):
@@ -212,7 +211,7 @@ def imports_any(package: str, imported: dict[str, str]) -> tuple[str, str] | Non
 
 
 def _programs(command: str) -> Iterator[_Program]:
-    """What a command is sure to run with Python, until something may change what is installed."""
+    """What a command is certain to run with Python, up to the first command that may install packages."""
     folder = ""
     text = re.sub(_REPLACED, " _ ", command.replace("\\\n", " "))
     sure = True
@@ -237,7 +236,7 @@ def _programs(command: str) -> Iterator[_Program]:
 
 
 def _python(words: list[str], folder: str) -> Iterator[_Program]:
-    """What one simple command runs: the module after `-m`, and the first file that is no option's value."""
+    """What one simple command runs: the module after `-m`, and the first Python file that is not an option's value."""
     if re.fullmatch(_PYTHON, words[0]):
         for place, word in enumerate(words[1:], 1):
             if word == "-m" and place + 1 < len(words):
@@ -258,7 +257,7 @@ def _python(words: list[str], folder: str) -> Iterator[_Program]:
 
 
 def _imports(file: str) -> list[_Import]:
-    """The imports at a file's top level, none if it can't be read or installs something itself."""
+    """The imports at a file's top level; none if the file can't be read, or if it installs packages itself."""
     try:
         with open(file, "rb") as stream:
             source = stream.read()
@@ -266,7 +265,7 @@ def _imports(file: str) -> list[_Import]:
             return []
         tree = ast.parse(source)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return []  # what is wrong with it, Python will say
+        return []  # Python reports the file's error when the step runs
     found = []
     for statement in tree.body:
         if isinstance(statement, ast.Import):
@@ -279,7 +278,7 @@ def _imports(file: str) -> list[_Import]:
 
 
 def _targets(imported: _Import, path: str, top: str, code: Code) -> Iterator[str]:
-    """The step's own files that an import runs."""
+    """The files of the step's code that an import runs."""
     folder = top
     if imported.level:
         folder = posixpath.dirname(path)
@@ -292,7 +291,10 @@ def _targets(imported: _Import, path: str, top: str, code: Code) -> Iterator[str
 
 
 def _local(module: str, folder: str, code: Code, *, whole: bool = False) -> Iterator[str]:
-    """The files that importing a module of the step's own runs, or running it as a whole (`python -m`)."""
+    """The files of the step's code that importing a module runs.
+
+    With `whole`, the files that `python -m` runs: a package's `__main__.py` too.
+    """
     place = folder
     for part in module.split("."):
         place = posixpath.join(place, part)

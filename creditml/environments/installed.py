@@ -1,6 +1,7 @@
-"""What is installed in the Python that creditml runs in, and whether a version is one that is asked for.
+"""The packages installed in the Python that creditml runs in, and comparisons of their versions.
 
-Found by the names of folders, since `importlib.metadata` reads a file of each package: a hundred times slower.
+The packages are found by the names of their metadata folders. `importlib.metadata` would read a file of each package,
+which takes a hundred times as long.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ _PLAIN = r"\d+(?:\.\d+)*"
 
 
 class Package(NamedTuple):
-    """An installed package; the version is empty if nothing tells."""
+    """An installed package; the version is empty if it is unknown."""
 
     name: str
     version: str
 
 
 def installed_packages() -> dict[str, Package]:
-    """What can be imported, by normalized names (as PEP 503 has them); what comes first in `sys.path` counts."""
+    """The installed packages by their normalized names (PEP 503); if there are two, the first in `sys.path` counts."""
     found: dict[str, Package] = {}
     for folder in sys.path:
         try:
@@ -31,7 +32,9 @@ def installed_packages() -> dict[str, Package]:
         except OSError:
             continue
         for entry in names:
-            if entry.endswith(_METADATA) and entry[0] != "~":  # pip leaves those behind when it is interrupted
+            if (
+                entry.endswith(_METADATA) and entry[0] != "~"
+            ):  # pip leaves folders with `~` behind when it is interrupted
                 name, _, rest = entry.rpartition(".")[0].partition("-")
                 version = re.sub(r"-py\d.*", "", rest)
                 found.setdefault(normalized(name), Package(name.replace("_", "-"), version))
@@ -39,19 +42,19 @@ def installed_packages() -> dict[str, Package]:
 
 
 def normalized(name: str) -> str:
-    """A package's name for comparisons (PEP 503)."""
+    """A package's name in the form that names are compared in (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def importable(module: str) -> bool:
-    """Whether a module is there. Nothing is imported, which could take seconds."""
+    """Whether a module can be found. It is not imported, since that could take seconds."""
     import importlib.util
 
     top, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(top)
         places = list(spec.submodule_search_locations or ()) if spec else []
-    except (ImportError, ValueError):  # a package that is half there
+    except (ImportError, ValueError):  # a package that is only partly installed
         return False
     if not rest:
         return spec is not None
@@ -61,7 +64,7 @@ def importable(module: str) -> bool:
 
 
 def _holds(folder: str, module: str) -> bool:
-    """Whether a folder has a module: a folder, a Python file, or a compiled one."""
+    """Whether a folder contains a module: a package's folder, a Python file or a compiled module."""
     try:
         names = os.listdir(folder)
     except OSError:
@@ -70,11 +73,11 @@ def _holds(folder: str, module: str) -> bool:
 
 
 def allows(versions: str, version: str) -> bool:
-    """Whether a version is among those that are asked for.
+    """Whether a version is one of those that are asked for.
 
     Args:
-        versions: As pip writes them (PEP 440: `==1.2.*`, `>=1,<2`) or conda (`1.2.*`, `>=1,<2|>3`); empty for any.
-        version: The version that there is. One that can't be compared is taken for right.
+        versions: In the notation of pip (PEP 440: `==1.2.*`, `>=1,<2`) or conda (`1.2.*`, `>=1,<2|>3`); empty for any.
+        version: The installed version. A version that can't be compared counts as allowed.
     """
     if not versions or not version:
         return True
@@ -100,7 +103,7 @@ def _term(term: str, version: str) -> bool:
 
 
 def _compare(sign: str, asked: str, version: str, *, star: bool) -> bool:
-    """Most versions are numbers and dots, and PEP 440 is then simple: short ones are filled up with zeros."""
+    """Compare two versions of numbers and dots, which most versions are; the shorter one is filled up with zeros."""
     left, right = [int(part) for part in version.split(".")], [int(part) for part in asked.split(".")]
     length = max(len(left), len(right))
     there, other = left + [0] * (length - len(left)), right + [0] * (length - len(right))
@@ -127,5 +130,5 @@ def _pep440(sign: str, asked: str, version: str, *, star: bool) -> bool:
     end = ".*" if star and sign in ("==", "!=") else ""
     try:
         return SpecifierSet(f"{sign}{asked}{end}").contains(Version(version), prereleases=True)
-    except (InvalidSpecifier, InvalidVersion):  # of conda's own: 1.1.1k, 2023c
+    except (InvalidSpecifier, InvalidVersion):  # versions that only conda has: 1.1.1k, 2023c
         return sign not in ("==", "===") or star or asked == version

@@ -1,4 +1,4 @@
-"""Packages put into an environment by uv, and what is told of those that can't be."""
+"""Creates virtual environments and installs packages with uv, and explains what can't be installed."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from creditml.environments.requirements import Wish
 
 _HIDDEN = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON")
-_WITHOUT_SETUPTOOLS = Version("3.12")  # Python docs (venv): from there on, a new environment has only pip
+_WITHOUT_SETUPTOOLS = Version("3.12")  # Python docs (venv): from this version on, a new environment has only pip
 _OLD_BUILDS = "setuptools<81\n"
-"""Later ones have no pkg_resources, which most source distributions from before 2022 import."""
+"""Later versions have no pkg_resources, which most source distributions from before 2022 import."""
 
 
 class Goal(NamedTuple):
-    """What is being made, for messages.
+    """The environment that is being built, for messages.
 
     Attributes:
-        title: The environment's.
+        title: The environment's name.
         python: The version of its Python.
-        asked: The Python that it asks for, if it has another one.
-        relax: Whether versions may be others than those that are asked for.
+        asked: The Python version that was asked for, if the environment has another one.
+        relax: Whether versions may be loosened that can't be met.
     """
 
     title: str
@@ -53,47 +53,46 @@ class Uv:
     def __init__(
         self, variables: Mapping[str, str], lock: int, say: Callable[[str], None], canceled: Callable[[], bool]
     ) -> None:
-        """Run it with some variables, as long as somebody waits.
+        """Use uv for one environment.
 
         Args:
-            variables: See `uv_environment`.
-            lock: The descriptor of the environment's lock.
-            say: Takes lines on how far it is.
-            canceled: Whether nobody waits any more.
+            variables: The environment variables, see `uv_environment`.
+            lock: The descriptor of the environment's lock, which the programs inherit.
+            say: Called with lines about the progress.
+            canceled: Called now and then; whether the environment is not needed any more.
         """
         self._variables, self._lock, self._say, self._canceled = variables, lock, say, canceled
         self._options = uv_options(variables)
 
     def make(self, folder: str, python: Interpreter, title: str) -> None:
-        """Make a virtual environment with pip in it, and setuptools for a Python that comes with it.
+        """Make a virtual environment with pip, and with setuptools and wheel for Python versions before 3.12.
 
         Raises:
-            CreditMLError: It can't be made.
+            CreditMLError: The environment can't be made.
         """
         done = self._run("venv", "--no-project", "--python", python.path, folder, at=os.path.dirname(folder))
-        if not done.code:  # --seed of uv says less of what is wrong with an index
+        if not done.code:  # installed separately: with `uv venv --seed`, errors of an index are reported less precisely
             old = Version(python.version) < _WITHOUT_SETUPTOOLS
             done = self._install(folder, ["pip", "setuptools", "wheel"] if old else ["pip"])
         if done.code:
             raise CreditMLError(_failure(Goal(title, python.version), done.errors, []))
 
     def install(self, folder: str, wishes: Sequence[Wish], goal: Goal) -> list[str]:
-        """Install packages, and return what is not as it was asked for, a line each.
+        """Install packages, and return a line for each package whose version differs from what was asked for.
 
         Raises:
-            CreditMLError: That can't be done; the message says which package is why.
+            CreditMLError: The packages can't be installed; the message names the package that is the cause.
         """
-        times: dict[str, int] = {}
-        unbuildable: dict[str, str] = {}  # packages, and how it went
+        times: dict[str, int] = {}  # how many times each package has been loosened
+        unbuildable: dict[str, str] = {}  # packages whose sources can't be built, with uv's report
         while True:
             lines = [wish.loosened(times.get(wish.name, 0)) for wish in wishes]
             done = self._install(folder, lines, list(unbuildable))
             if not done.code:
                 return departures(wishes, self.installed(folder)) if times else []
             package = uv_reports.unbuildable(done.errors)
-            if (
-                package and package not in unbuildable
-            ):  # another version may have a wheel, or it turns out who wants this
+            if package and package not in unbuildable:
+                # Try again with wheels only: another version may have one, or uv reports which package requires this.
                 unbuildable[package] = done.errors
                 continue
             names = uv_reports.names_in(done.errors, {wish.name for wish in wishes if wish.name})
@@ -102,16 +101,16 @@ class Uv:
             if following is None:
                 raise CreditMLError(_failure(goal, next(iter(unbuildable.values()), done.errors), names))
             if not times:
-                self._say("Versions that can't be met are loosened.")
+                self._say("Loosening the versions that can't be met.")
             times = following
 
     def installed(self, folder: str) -> dict[str, str]:
-        """Return the versions of the packages that an environment has."""
+        """Return the versions of the packages in an environment, by their normalized names."""
         done = self._run("pip", "list", "--format", "json", "--python", f"{folder}/bin/python", at=folder)
         return {canonicalize_name(each["name"]): each["version"] for each in json.loads(done.output or "[]")}
 
     def compile(self, folder: str) -> None:
-        """Compile what is there, as steps can't: to them it is read-only."""
+        """Compile the environment's modules to bytecode; steps couldn't do so later, since it is read-only for them."""
         run(
             [f"{folder}/bin/python", "-m", "compileall", "-q", "-j", "0", f"{folder}/lib"],
             variables=self._variables,
@@ -152,18 +151,18 @@ class Uv:
 
 
 def uv_environment() -> dict[str, str]:
-    """Return the environment variables that uv runs with: ours, and what pip is configured to."""
+    """Return the environment variables for uv: those of this process, and pip's configuration in uv's terms."""
     own = {name: value for name, value in os.environ.items() if name not in _HIDDEN}
     plain = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
     return {**own, **uv_variables(own), **plain}
 
 
 def _failure(goal: Goal, report: str, names: Sequence[str]) -> str:
-    """Say why an environment can't be made, and what to do."""
+    """Return a message that says why an environment can't be built, and what to do."""
     asked = f" (it asks for Python {goal.asked}, which isn't on this machine)" if goal.asked else ""
     about = f" {', '.join(names)}:" if names else ""
     lines = [
-        f"The environment {goal.title} can't be made with Python {goal.python}{asked}:{about}",
+        f"The environment {goal.title} can't be built with Python {goal.python}{asked}:{about}",
         uv_reports.reason(report),
         *(f"  {line}" for line in uv_reports.decisive_lines(report)),
     ]
@@ -171,6 +170,6 @@ def _failure(goal: Goal, report: str, names: Sequence[str]) -> str:
         lines.append(
             "Install the Python that it asks for, or run with --env-relax to loosen the versions."
             if goal.asked
-            else "Mend the versions, or run with --env-relax to loosen those that can't be met."
+            else "Correct the versions, or run with --env-relax to loosen those that can't be met."
         )
     return "\n".join(lines)

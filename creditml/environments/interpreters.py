@@ -1,4 +1,4 @@
-"""The Pythons of this machine, as uv finds them; those of pyenv too, which its shims hide."""
+"""The Python interpreters of this machine, found by uv; pyenv's interpreters, which its shims hide, are included."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 OLDEST = Version("3.7")
-"""The oldest Python that is taken for another one; whoever asks for an older one gets it."""
+"""The oldest Python that may replace one that is not on this machine; an older one is used only if it is asked for."""
 
 
 class Interpreter(NamedTuple):
-    """A Python: its version (`3.11.7`) and its program."""
+    """A Python interpreter: its version (`3.11.7`) and the path of its program."""
 
     version: str
     path: str
 
 
 def uv_program() -> str:
-    """Return where uv's program is.
+    """Return the path of uv's program.
 
     Raises:
-        CreditMLError: It is gone.
+        CreditMLError: The program is missing.
     """
     from uv import find_uv_bin
 
@@ -45,33 +45,34 @@ def uv_program() -> str:
 
 
 def own() -> Interpreter:
-    """Return the Python that creditml itself runs in, without its virtual environment."""
+    """Return the Python in which creditml runs; in a virtual environment, the Python that it is based on."""
     path = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
     return Interpreter(platform.python_version(), path)
 
 
 def find(wanted: str, variables: Mapping[str, str]) -> tuple[Interpreter, bool]:
-    """Return the Python that fits best, and whether it is one that is wanted.
+    """Return this machine's Python that fits a version best, and whether it is one of the wanted versions.
 
     Args:
-        wanted: What is asked for, as conda writes it (`3.8`, `>=3.10`); nothing is satisfied by our own.
-        variables: The environment variables that uv runs with.
+        wanted: The version in conda's notation (`3.8`, `>=3.10`); empty for the Python that creditml runs in.
+        variables: The environment variables for uv.
 
     Raises:
-        CreditMLError: That is no version.
+        CreditMLError: `wanted` is not a version.
     """
     return nearest(wanted, [own(), *_installed(variables)] if wanted else [own()])
 
 
 def nearest(wanted: str, found: Sequence[Interpreter]) -> tuple[Interpreter, bool]:
-    """Return the Python of some that fits best, and whether it is one that is wanted.
+    """Return the Python among `found` that fits a version best, and whether it is one of the wanted versions.
 
     Args:
-        wanted: What is asked for, as conda writes it (`3.8`, `>=3.10`); nothing is satisfied by the first one.
-        found: Those that there are, at least one. If the first one fits it is taken, else the newest that does.
+        wanted: The version in conda's notation (`3.8`, `>=3.10`); empty for the first one in `found`.
+        found: The available interpreters, at least one. The first one is taken if it fits, otherwise the newest one
+            that fits, otherwise the one with the nearest version.
 
     Raises:
-        CreditMLError: That is no version.
+        CreditMLError: `wanted` is not a version.
     """
     if not wanted:
         return found[0], True
@@ -86,7 +87,7 @@ def nearest(wanted: str, found: Sequence[Interpreter]) -> tuple[Interpreter, boo
 
 def _specifiers(wanted: str) -> SpecifierSet:
     bare = wanted.replace(".", "").isdigit()
-    try:  # `python 3.8` means 3.8.*; whoever writes 3.8.13 means that one
+    try:  # `3.8` means any 3.8.*, but `3.8.13` means this exact version
         fuzzy = bare and wanted.count(".") < 2  # noqa: PLR2004  major.minor.micro
         return SpecifierSet(to_pep440(f"={wanted}" if fuzzy else wanted), prereleases=True)
     except ValueError as error:
@@ -95,19 +96,19 @@ def _specifiers(wanted: str) -> SpecifierSet:
 
 
 def _target(specifiers: SpecifierSet) -> Version:
-    """Return the version nearest to which another one is taken."""
+    """Return the version to which the Python that is taken instead should be nearest."""
     versions = [Version(each.version.removesuffix(".*")) for each in specifiers if each.operator != "!="]
     return max(versions, default=OLDEST)
 
 
 def _distance(version: Version, target: Version) -> tuple[int, int, int]:
-    """How far a Python is from the one that is wanted; of two that are as far, the newer one is nearer."""
+    """A sort key for the distance of a version from the wanted one; of two equally distant ones, the newer is first."""
     apart = abs(version.minor - target.minor) + 100 * abs(version.major - target.major)
     return apart, -version.minor, -version.micro
 
 
 def _installed(variables: Mapping[str, str]) -> list[Interpreter]:
-    """Return what uv finds: in the PATH, where pyenv has them, and its own."""
+    """Return the interpreters that uv finds: in PATH, in pyenv's folders, and those that uv has installed."""
     command = [uv_program(), "python", "list", "--only-installed", "--output-format", "json", "--no-config"]
     done = subprocess.run(command, env=_searching(variables), capture_output=True, check=False)
     try:
@@ -122,7 +123,10 @@ def _installed(variables: Mapping[str, str]) -> list[Interpreter]:
 
 
 def _searching(variables: Mapping[str, str]) -> dict[str, str]:
-    """Put pyenv's Pythons in the place of its shims, most of which only say that they aren't the chosen one."""
+    """Replace pyenv's shims in PATH by its interpreters.
+
+    Pyenv has a shim for each version, but only the shims of the selected version start a Python; the others fail.
+    """
     root = Path(variables.get("PYENV_ROOT") or Path.home() / ".pyenv")
     versions = [str(folder / "bin") for folder in sorted(root.glob("versions/*"), reverse=True)]
     folders = [each for each in variables.get("PATH", "").split(os.pathsep) if each != str(root / "shims")]

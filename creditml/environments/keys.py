@@ -1,4 +1,4 @@
-"""What makes two environments the same: all that they are built from."""
+"""The keys of environments in the cache: hashes of everything that an environment is built from."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
     from creditml.environments.wanted import Wanted
 
-_FORM = 1  # of what is built; another one makes every environment anew
-_LENGTH = 16  # 64 bits: nobody has as many environments
+_FORM = 1  # the version of the building code; a new number makes all environments be built again
+_LENGTH = 16  # hexadecimal digits (64 bits): enough to make equal keys of different environments unlikely
 _PATH = re.compile(r"(?:^(?:-\w|--[\w-]+)[ =]*|^[\w.\[\],-]+\s*@\s*file://|^)(?P<path>/[^\s;#\[]+)")
 
 
 def key_of(kind: str, wanted: Wanted, interpreter: tuple[str, ...], *, relax: bool) -> str:
-    """Return a key that two environments share only if the same is to be built.
+    """Return the key of an environment; two environments have the same key only if the same packages are to be built.
 
-    That is neither what they are called nor their image or variables, but the content of files and folders that their
-    requirements name.
+    The key does not depend on the environment's name, image or variables. It does depend on the content of local files
+    and folders that the requirements name.
 
     Args:
-        kind: What builds it.
-        wanted: What is asked for.
-        interpreter: The Python found for it, if it isn't part of what is built.
-        relax: Whether pins may be loosened.
+        kind: What builds the environment: `uv`, `conda` or `docker`.
+        wanted: What the environment asks for.
+        interpreter: The Python (or the image) that the environment is based on; empty if Python is installed with it.
+        relax: Whether versions may be loosened.
     """
     content = {
         "form": _FORM,
@@ -50,7 +50,7 @@ def key_of(kind: str, wanted: Wanted, interpreter: tuple[str, ...], *, relax: bo
 
 
 def _local(line: str) -> str:
-    """What tells one state of a file or folder that a line names from another."""
+    """A hash of the file or folder that a requirement names, which changes with its content; empty if it names none."""
     found = _PATH.match(line.strip())
     if found is None or not os.path.exists(found["path"]):
         return ""
@@ -58,7 +58,7 @@ def _local(line: str) -> str:
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     if line.lstrip().startswith(("-e", "--editable")):
-        return ""  # it stays where it is
+        return ""  # an editable install uses the folder itself, so changes in it need no new environment
     return hashlib.sha256("\n".join(_states(path)).encode()).hexdigest()
 
 

@@ -1,8 +1,9 @@
-"""A step's own layer over an environment that it shares: what it installs lands there, and is gone with the step.
+"""A step's own layer over a shared environment: packages that the step installs go there, and are removed with it.
 
-Many commands on Azure begin with `pip install`. There each run has its environment for itself; here it shares it with
-other steps, jobs and workspaces. So a step gets a virtual environment of its own, empty but for a line that adds the
-shared packages behind its own. It is made in a few milliseconds: nothing is copied but the scripts that start Python.
+Many commands on Azure ML begin with `pip install`. There each run has its own copy of the environment; here it shares
+the environment with other steps, jobs and workspaces. So each step gets a virtual environment of its own. It is empty,
+except for a line that adds the shared packages after the step's own ones. Making it takes a few milliseconds, because
+nothing is copied except the scripts that start Python.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from creditml.errors import CreditMLError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_HEAD = 512  # bytes of a script in which it says what runs it
-_LONGEST = 127  # what Linux takes of a script's first line, and thrice as much as macOS needs
+_HEAD = 512  # bytes at a script's beginning in which its interpreter is searched
+_LONGEST = 127  # bytes of a script's first line that Linux reads; macOS reads more
 _EXEC = re.compile(rb"#!/bin/sh\n'''exec' (?P<path>[^\n]+?) \"\$0\" \"\$@\"\n' '''\n")
 _DIRECT = re.compile(rb"#! *(?P<path>/[^ \n]+)(?P<options>[^\n]*)\n")
 _PIP = "import sys\nfrom pip._internal.cli.main import main\nsys.exit(main())\n"
 
 
 class _Shared(NamedTuple):
-    """What a layer lies over: the program that is its Python, `3.11`, and where its packages and scripts are."""
+    """The environment below a layer: its Python's program and version (`3.11`), its package folders, its scripts."""
 
     program: str
     version: str
@@ -36,17 +37,16 @@ class _Shared(NamedTuple):
 
 
 def make_layer(provided_folder: str, at: str) -> Mapping[str, str]:
-    """Make a layer over an environment, and return the variables of steps that use it.
+    """Make a layer over an environment, and return the environment variables of steps that use it.
 
-    `PATH` is what to put in front of a step's PATH, with the environment's own `bin`; the others are to be set as they
-    are.
+    `PATH` among them is to be put in front of a step's own PATH; the other variables are to be set unchanged.
 
     Args:
-        provided_folder: The environment's folder; `sys.prefix` stands for the Python that creditml runs in.
-        at: The layer's folder, which isn't there yet; the step must be able to write into it.
+        provided_folder: The environment's folder; `sys.prefix` means the Python that creditml runs in.
+        at: The layer's folder, which must not exist yet; the step must be able to write into it.
 
     Raises:
-        CreditMLError: There is no Python environment.
+        CreditMLError: The folder has no Python environment.
     """
     shared = _host() if os.path.realpath(provided_folder) == os.path.realpath(sys.prefix) else _made(provided_folder)
     own, packages = Path(at, "bin"), Path(at, "lib", f"python{shared.version}", "site-packages")
@@ -73,11 +73,11 @@ def _host() -> _Shared:
 
 
 def _made(folder: str) -> _Shared:
-    """A virtual environment, or one of conda."""
+    """A virtual environment or a conda environment."""
     found = sorted(name for name in _names(f"{folder}/lib") if re.fullmatch(r"python\d\.\d+", name))
     program = os.path.realpath(f"{folder}/bin/python")
     if not found or not os.path.isfile(program):
-        message = f"There is no Python environment in {folder}. Remove it: creditml environment prune"
+        message = f"There is no Python environment in {folder}. Remove the folder: creditml environment prune"
         raise CreditMLError(message)
     packages = f"{folder}/lib/{found[-1]}/site-packages"
     return _Shared(program, found[-1].removeprefix("python"), (packages,), f"{folder}/bin")
@@ -88,7 +88,7 @@ def _names(folder: str) -> list[str]:
 
 
 def _add_scripts(shared: _Shared, folder: str) -> None:
-    """Have the shared scripts run in the layer's Python, so that they see what is installed there."""
+    """Copy the shared scripts so that they run in the layer's Python, and find the packages installed there."""
     pythons = {f"{shared.scripts}/{name}" for name in ("python", "python3", f"python{shared.version}")} | {
         shared.program
     }
@@ -104,7 +104,10 @@ def _add_scripts(shared: _Shared, folder: str) -> None:
 
 
 def _scripts(folder: str, pythons: set[bytes]) -> Iterator[tuple[str, tuple[bytes, bytes]]]:
-    """Find the scripts that some Pythons run: their names, Python's options, and all but the beginning."""
+    """Find the scripts in a folder whose first line names one of these Pythons.
+
+    Yields each script's name, the options of Python in the first line, and the text after it.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.is_file() or entry.name.startswith("python"):
@@ -115,14 +118,18 @@ def _scripts(folder: str, pythons: set[bytes]) -> Iterator[tuple[str, tuple[byte
                 found = (_EXEC.match(head) or _DIRECT.match(head)) if head.startswith(b"#!") else None
                 if found is None or found["path"].strip(b"\"'") not in pythons:
                     continue
-                rest = head[found.end() :] + b"".join(iter(lambda: os.read(descriptor, 1 << 20), b""))  # noqa: B023  at once
+                rest = head[found.end() :] + b"".join(iter(lambda: os.read(descriptor, 1 << 20), b""))  # noqa: B023  the lambda is called at once
             finally:
                 os.close(descriptor)
             yield entry.name, (found.groupdict().get("options") or b"", rest)
 
 
 def _beginning(python: bytes, options: bytes) -> bytes:
-    """Return the first lines of a script, also for a path that is too long for one."""
+    """Return the first line of a script that Python runs.
+
+    If the path is too long for it or has spaces, these are the lines with which pip solves that: the shell runs the
+    script first, and starts Python, to which the shell's line is only a text.
+    """
     line = b"#!" + python + options + b"\n"
     if len(line) <= _LONGEST and b" " not in python:
         return line

@@ -1,7 +1,7 @@
-"""From what a spec says of an environment to what it asks for.
+"""Finds the definition of the environment that a job names.
 
-The project's settings come first, then what is registered in the workspace and its registries, then the curated
-environments of Azure ML. Nothing is fetched.
+The project's settings come first, then the environments that are registered in the workspace and its registries, then
+the table of Azure ML's curated environments. Nothing is fetched from Azure.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _SUGGESTED_IMAGE = "python:3.11"
 
 
 def look_up(environment: Environment | str, workspace: Workspace, settings: EnvironmentSettings) -> Wanted:
-    """What an environment asks for.
+    """Find out what an environment asks for.
 
     Args:
         environment: A definition, or a reference: `azureml:name:version`, `azureml:name@label`, an ARM id, or
             `azureml://registries/<registry>/environments/<name>/versions/<version>` (or `labels/<label>`).
-        workspace: Where registered ones are, and those of registries.
-        settings: What the project knows of environments, the images that it uses instead, and its places of channels.
+        workspace: The workspace in which environments are registered, also those of registries.
+        settings: The project's settings, with its own definitions, its replacements of images and places of channels.
 
     Raises:
-        NotFound: Nothing is known of it; the message says how to tell.
-        CreditMLError: It is no reference, or its conda file is malformed.
+        NotFound: The environment is not known; the message says how to define it.
+        CreditMLError: The text is not a reference, or the conda file is malformed.
     """
     if isinstance(environment, str):
         reference = parse_reference(environment)
@@ -55,7 +55,7 @@ def look_up(environment: Environment | str, workspace: Workspace, settings: Envi
 
 
 def _title(environment: Environment) -> str:
-    """What to call a definition: by its name, or that of its conda file, which says more than the image."""
+    """The name of a definition for messages: its own, or its conda file's, or else its image or build context."""
     content = environment.conda_file
     own = content.get("name") if isinstance(content, dict) else None
     return str(environment.name or own or environment.image or (environment.build.path if environment.build else ""))
@@ -67,7 +67,15 @@ def _merged(
     find: Callable[[], Mapping[str, Any]],
     settings: EnvironmentSettings,
 ) -> Wanted:
-    """What the settings say; where that is no more than a mode or a conda file, the rest is what is found elsewhere."""
+    """Join the settings' definition of an environment with the registered or curated one.
+
+    Args:
+        title: The environment's name, for messages.
+        known: The definition in the settings. With an image or a build context it is used alone. With a conda file,
+            only the image is taken from the other definition. With neither, the whole other definition is used.
+        find: Returns the other definition.
+        settings: The project's settings.
+    """
     if "image" in known or "build" in known:
         spec = known
     elif "conda_file" in known:
@@ -98,7 +106,7 @@ def _wanted(title: str, spec: Mapping[str, Any], settings: EnvironmentSettings) 
 
 
 def _image(image: str, images: Mapping[str, str]) -> str:
-    """The image to use for one: as it is written, else without its tag or digest."""
+    """The image that the settings name as a replacement, for the full name or the name without tag or digest."""
     if image in images:
         return images[image]
     bare = image.partition("@")[0]
@@ -107,12 +115,12 @@ def _image(image: str, images: Mapping[str, str]) -> str:
 
 
 def _keys(text: str, reference: Reference) -> list[str]:
-    """What the settings may call a reference, the most particular first."""
+    """The keys under which the settings may define a referenced environment, the most specific first."""
     return [*spellings(text), reference.short, reference.name]
 
 
 def _known(names: Iterable[str], known: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    """What the settings say; of an environment of that name in any spelling, if none is written so."""
+    """The settings' definition for the first of these names that has one; upper and lower case are alike."""
     if not known:
         return {}
     loose = {_key(name): entry for name, entry in known.items()}
@@ -130,7 +138,7 @@ def _key(name: str) -> str:
 def _registered(
     text: str, reference: Reference, workspace: Workspace, settings: EnvironmentSettings
 ) -> Mapping[str, Any]:
-    """The definition that the workspace or a registry has, else the curated one."""
+    """The definition that is registered in the workspace or a registry, else that of a curated environment."""
     reason = ""
     if workspace.exists:
         try:
@@ -153,14 +161,12 @@ def _unknown(text: str, reference: Reference, workspace: Workspace, settings: En
     others = [bare(name).partition(":")[0] for name in settings.known]
     names = [*registered, *others, *curated.names()]
     hint = near_miss(reference.name, (name for name in names if name != reference.name))
-    if reference.name in registered and reason:  # another version of it is there
+    if reference.name in registered and reason:  # only other versions are registered
         said = reason
     elif reference.registry:
-        said = f"Nothing is known here of the environment {text}.{hint}"
+        said = f"The environment {text} is not known here.{hint}"
     else:
-        said = (
-            f"There is no environment '{reference.name}' in this workspace, nor is it a curated one known here.{hint}"
-        )
+        said = f"There is no environment '{reference.name}' in this workspace, and it is not a known curated one.{hint}"
     name = reference.name if re.fullmatch(r"[\w.-]+", reference.name) else f'"{reference.name}"'
     lines = f'  environments:\n    {name}: {{image: "{_SUGGESTED_IMAGE}", conda_file: conda.yml}}'
-    return f"{said} Say in creditml.yml what it is:\n{lines}\nor register it: creditml environment create -f FILE."
+    return f"{said} Define it in creditml.yml:\n{lines}\nor register it: creditml environment create -f FILE."

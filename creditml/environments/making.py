@@ -1,4 +1,4 @@
-"""What all providers that keep environments in the cache have in common: what is told of one, and when."""
+"""Builds an environment in the cache or finds it there, and tells the user how it differs from what was asked for."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def make(
     say: Callable[[str], None],
     canceled: Callable[[], bool],
 ) -> str:
-    """Return the folder of an environment from the cache, or build it there.
+    """Return the folder of an environment in the cache; build the environment if it isn't there.
 
     Args:
-        cache: Where it is kept.
-        name: Its kind and key.
-        build: Builds it; what it tells of it is what turned out not to be as it was asked for.
-        notes: What else isn't as it was asked for, a sentence each; is told each time.
-        strict: Whether such things are errors.
-        say: Takes lines for the user.
-        canceled: Whether nobody waits any more.
+        cache: The cache.
+        name: The environment's kind and key.
+        build: Builds it, and returns a note with the differences that only building has shown.
+        notes: Differences that are known before, one sentence each.
+        strict: Whether differences are errors.
+        say: Called with lines for the user, among them all differences.
+        canceled: Called now and then; whether the environment is not needed any more.
 
     Raises:
-        CreditMLError: It can't be made, or must not be like that.
-        Canceled: Nobody waits for it.
+        CreditMLError: The environment can't be built, or it has differences and `strict` is set.
+        Canceled: `canceled` returned True.
     """
     _refuse(strict, notes)
     for note in notes:
@@ -47,7 +47,7 @@ def make(
     return folder
 
 
-def _refuse(strict: bool, told: Sequence[str]) -> None:  # noqa: FBT001  it is what it is about
+def _refuse(strict: bool, told: Sequence[str]) -> None:  # noqa: FBT001  the function's purpose is to look at this value
     if strict and told:
-        message = "The environment is not as it is asked for, and --strict allows nothing else:"
+        message = "The environment differs from what is asked for, which --strict does not allow:"
         raise CreditMLError("\n".join([message, *(f"  {line}" for line in told)]))

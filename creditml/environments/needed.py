@@ -1,4 +1,4 @@
-"""Which environments can't be made for a job, as far as that is known before any is."""
+"""Finds, before any environment is built, the environments of a job that can't be built."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ if TYPE_CHECKING:
 def needed_problems(
     plan: Plan, workspace: Workspace, settings: EnvironmentSettings, *, isolated: bool
 ) -> list[Problem]:
-    """An error for each environment that nobody knows, and for each step that names none where it needs one.
+    """An error for each environment that is not known, and for each step without an environment that needs one.
 
     Args:
-        plan: The job's.
-        workspace: Where environments are registered.
+        plan: The job's plan.
+        workspace: The workspace in which environments are registered.
         settings: How steps get their environments.
-        isolated: Whether each step needs an image to run in; else those without an environment run on the host.
+        isolated: Whether each step needs an image to run in; otherwise steps without an environment run on the host.
     """
     findings, seen = Findings(plan.job), set[str]()
     for step in plan.steps.values():
         environment, path = step.component.environment, (*step.origin, "component", "environment")
         if environment is None:
             if isolated:
-                message = "The step names no environment, and a container is made of one: give it an 'environment'."
+                message = (
+                    "The step has no 'environment', but a container needs one for its image: add an 'environment'."
+                )
                 findings.error(path[:-1], message)
             continue
         key = environment if isinstance(environment, str) else repr(environment)
@@ -44,10 +46,11 @@ def needed_problems(
             findings.error(path, str(error))
             continue
         if isolated and not wanted.image and wanted.build is None:
-            findings.error(path, f"The environment {wanted.title} has neither an image nor a build context.")
+            message = f"The environment {wanted.title} has neither an image nor a build context: give it one of them."
+            findings.error(path, message)
         elif not isolated and not wanted.packages and wanted.mode != "host":
             what = "a build context" if wanted.build else "an image without a conda file"
-            message = f"The environment {wanted.title} is {what}, so nobody knows its packages but Docker"
-            mend = "the step runs with those of this Python; --backend docker runs it as it is"
-            findings.error(path, f"{message}; {mend}.", warning=not settings.strict)
+            message = f"The environment {wanted.title} consists of {what}, so only Docker knows its packages"
+            mend = "The step runs with the packages of this Python; --backend docker runs it in the image"
+            findings.error(path, f"{message}. {mend}.", warning=not settings.strict)
     return findings.problems

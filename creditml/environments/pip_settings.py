@@ -1,7 +1,8 @@
-"""Pip's configuration of this machine, in uv's terms: behind a company's mirror it is all that people have.
+"""Translates this machine's configuration of pip into uv's terms, since uv does not read it.
 
-pip docs (configuration): files for everybody, the user and the virtual environment, then `PIP_*`, each over the one
-before; within a file, `[install]` over `[global]`. uv docs (pip compatibility): uv reads none of it.
+Behind a company's mirror, pip's configuration is often the only one that users have. Sources: pip docs (configuration):
+the files for all users, for the user and for the virtual environment, then the variables `PIP_*`, each overriding the
+one before; within a file, `[install]` overrides `[global]`. uv docs (pip compatibility): uv ignores all of these.
 """
 
 from __future__ import annotations
@@ -28,19 +29,20 @@ _VARIABLES = {
     "pre": "UV_PRERELEASE",
 }
 AS_PIP = "unsafe-best-match"
-"""uv's way to choose among several indexes that is pip's: the best version that any has, not those of the first one.
-With it uv tells less of an index that refuses, so it is for those who have several."""
+"""The index strategy of uv that works like pip: the best version of all indexes, not only of the first one.
+
+With it uv reports less about an index that refuses access, so it is set only if there are several indexes."""
 _OLDER = {"UV_DEFAULT_INDEX": ("UV_INDEX_URL",), "UV_INDEX": ("UV_EXTRA_INDEX_URL",)}
-"""Other names of uv for the same."""
+"""Older names of the same variables of uv."""
 _SECTIONS = ("global", "install")
-_COMMAS = ("UV_FIND_LINKS",)  # what uv wants with commas between; the rest has spaces
+_COMMAS = ("UV_FIND_LINKS",)  # the values of these variables are separated by commas, those of others by spaces
 _TRUE = ("1", "true", "yes", "on")
 
 
 def uv_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that have uv look where pip looks.
+    """Return the environment variables that make uv use pip's indexes, certificates and proxy.
 
-    What the user has set for uv itself stands.
+    Variables of uv that the user has set are not overridden.
 
     Args:
         variables: The environment variables of this process.
@@ -59,7 +61,7 @@ def uv_variables(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def uv_options(variables: Mapping[str, str]) -> list[str]:
-    """Return what uv has no variables for, but options of what resolves."""
+    """Return uv's command-line options for those settings of pip for which uv has no environment variables."""
     return ["--no-index"] if _settings(variables).get("no-index", "").lower() in _TRUE else []
 
 
@@ -72,14 +74,14 @@ def _for_uv(key: str, value: str) -> str:
 
 
 def _settings(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return what pip would go by, by the names of its options."""
+    """Return the settings that pip would use, by the names of pip's options."""
     settings: dict[str, str] = {}
     for file in _files(variables):
         parser = configparser.RawConfigParser()
         try:
             parser.read(file, encoding="utf-8")
         except (OSError, ValueError, configparser.Error):
-            continue  # pip itself says what is wrong with it
+            continue  # a broken configuration file is ignored; pip itself reports what is wrong with it
         for section in _SECTIONS:
             if parser.has_section(section):
                 settings |= {_option(key): value for key, value in parser.items(section)}
@@ -94,7 +96,7 @@ def _option(name: str) -> str:
 
 
 def _files(variables: Mapping[str, str]) -> list[Path]:
-    """Return pip's files, the most important last."""
+    """Return pip's configuration files, the one with the highest priority last."""
     own = variables.get("PIP_CONFIG_FILE")
     if own == os.devnull:
         return []

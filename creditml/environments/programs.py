@@ -1,4 +1,4 @@
-"""Programs that build environments: they end when nobody waits for them, and hold the lock as long as they run."""
+"""Runs the programs that build environments: they inherit the environment's lock, and are ended on cancellation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from creditml.errors import Canceled
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-_LOOK = 0.1  # seconds between looks at whether somebody still waits
-_GRACE = 5.0
+_LOOK = 0.1  # seconds between two checks for cancellation
+_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
 class Done(NamedTuple):
-    """How a program ended, and what it printed: its standard output, and its errors."""
+    """A program's exit code, and what it wrote to stdout and to stderr."""
 
     code: int
     output: str
@@ -35,18 +35,18 @@ def run(
     hear: Callable[[str], None] = lambda _: None,
     canceled: Callable[[], bool] = lambda: False,
 ) -> Done:
-    """Run a program to its end.
+    """Run a program and wait for its end.
 
     Args:
         command: The program and its arguments.
-        variables: All of its environment.
-        folder: Where it runs.
-        lock: A descriptor that it inherits, and whatever it starts.
-        hear: Takes each line that it writes to its errors.
-        canceled: Whether nobody waits for it any more.
+        variables: All environment variables of the program.
+        folder: The folder in which it runs.
+        lock: A descriptor that the program and the processes that it starts inherit.
+        hear: Called with each line that the program writes to stderr.
+        canceled: Called now and then; whether the program is not needed any more.
 
     Raises:
-        Canceled: Nobody waits for it; it has ended.
+        Canceled: `canceled` returned True; the program has been ended.
     """
     with subprocess.Popen(
         command,
@@ -69,8 +69,8 @@ def run(
 def _read(
     process: subprocess.Popen[bytes], hear: Callable[[str], None], canceled: Callable[[], bool]
 ) -> tuple[str, str]:
-    assert process.stdout is not None  # noqa: S101  it has pipes
-    assert process.stderr is not None  # noqa: S101  likewise
+    assert process.stdout is not None  # noqa: S101  for the type checker: it was started with pipes
+    assert process.stderr is not None  # noqa: S101  for the type checker: it was started with pipes
     chunks: dict[int, bytes] = {process.stdout.fileno(): b"", process.stderr.fileno(): b""}
     heard = 0
     with selectors.DefaultSelector() as selector:
@@ -87,13 +87,13 @@ def _read(
                 hear(line.decode(errors="replace"))
             heard = max(heard, end)
             if canceled():
-                raise Canceled("Canceled while its environment was made.")
+                raise Canceled("Canceled while the environment was being built.")
     output, errors = (text.decode(errors="replace") for text in chunks.values())
     return output, errors
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program and all that it has started."""
+    """End a program and all processes that it has started."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)

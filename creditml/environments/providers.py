@@ -1,4 +1,4 @@
-"""Which provider makes an environment: by its own mode, the settings', or on the host."""
+"""Chooses how an environment is provided: by its own mode, else by the mode of the settings, else by the host."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ HOST = "host"
 
 
 def provider(settings: EnvironmentSettings) -> Provider:
-    """Return a provider for all environments of a job. What it provides stays as long as it, or its process, lives."""
+    """Return a provider for all environments of a job.
+
+    The environments that it provides can't be pruned before the provider is deleted or this process ends.
+    """
     return _ByMode(settings)
 
 
 class _ByMode:
-    """Has each environment made by its mode; what isn't needed is not imported."""
+    """Hands each environment on to the provider of its mode; providers that aren't needed are not imported."""
 
     def __init__(self, settings: EnvironmentSettings) -> None:
         self._settings = settings
         self._made: dict[str, Provider] = {}
 
     def provide(self, wanted: Wanted, say: Callable[[str], None], canceled: Callable[[], bool]) -> Provided:
-        """See `Provider`."""
+        """Provide an environment, see `Provider`."""
         mode = wanted.mode or self._settings.mode or HOST
-        if mode == HOST or not wanted.packages:  # nobody but Docker knows what is in an image
+        if mode == HOST or not wanted.packages:  # which packages an image has, only Docker knows
             return Provided(variables=wanted.variables)
         if mode not in self._made:
             self._made[mode] = _of_mode(mode, self._settings)

@@ -1,4 +1,4 @@
-"""Environments built with uv: a virtual environment with the packages that are asked for, conda's as PyPI has them."""
+"""Builds environments with uv: virtual environments in which conda packages are replaced by those of PyPI."""
 
 from __future__ import annotations
 
@@ -24,24 +24,21 @@ KIND = "uv"
 
 
 class UvProvider:
-    """Builds environments with uv, and keeps them in the cache."""
+    """Builds environments with uv, and keeps them in a cache."""
 
     def __init__(self, settings: EnvironmentSettings, cache: Cache) -> None:
-        """Keep environments in a cache, which holds what it hands out as long as it is open."""
         self._settings, self._cache = settings, cache
 
     def provide(self, wanted: Wanted, say: Callable[[str], None], canceled: Callable[[], bool]) -> Provided:
-        """See `Provider`."""
+        """Build the environment or find it in the cache, see `Provider`."""
         relax, variables = self._settings.relax, uv_environment()
         python, fits = interpreters.find(wanted.python, variables)
         lines, notes = pip_requirements(wanted)
         if not fits:
-            notes.insert(
-                0, f"Python {wanted.python} isn't on this machine; Python {python.version} is the nearest one."
-            )
+            notes.insert(0, f"Python {wanted.python} isn't on this machine; Python {python.version} is used instead.")
 
         def build(folder: str, lock: int) -> Built:
-            say(f"Making the environment {wanted.title} with uv and Python {python.version}.")
+            say(f"Building the environment {wanted.title} with uv and Python {python.version}.")
             uv = Uv(variables, lock, say, canceled)
             uv.make(folder, python, wanted.title)
             goal = Goal(wanted.title, python.version, "" if fits else wanted.python, relax)
@@ -54,10 +51,10 @@ class UvProvider:
 
 
 def pip_requirements(wanted: Wanted) -> tuple[list[str], list[str]]:
-    """Return all that is asked for as lines of pip requirements, and what can't be had so, a sentence each."""
+    """Return all wanted packages as lines of pip requirements, and a sentence for whatever can't be translated."""
     found = [counterpart(spec) for spec in wanted.conda]
     notes = [each.note for each in found if each.note]
     nothing = [each.package for each in found if not each.requirement and not each.note]
     if nothing:
-        notes.append(f"Left out, as they hold nothing for Python: {', '.join(nothing)}.")
+        notes.append(f"Left out, because they contain nothing for Python: {', '.join(nothing)}.")
     return [*(each.requirement for each in found if each.requirement), *wanted.pip], notes

@@ -1,4 +1,4 @@
-"""What uv says when it can't do something, and of it what people need to know."""
+"""Reads uv's error reports, and picks out what the user needs to know."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FETCH = re.compile(r"Failed to (?:fetch|download)[^:]*:? .*?((?:https?|file)://
 
 
 def names_in(report: str, known: Iterable[str]) -> list[str]:
-    """Return those of some packages that a report mentions, the one that it is about first."""
+    """Return the packages among `known` that a report mentions, in the order of the report."""
     known = set(known)
     words = (
         canonicalize_name(word.strip("._-")) for word in _WORD.findall(re.sub(r"\[[^]]*\]", " ", _sentences(report)))
@@ -32,28 +32,28 @@ def names_in(report: str, known: Iterable[str]) -> list[str]:
 
 
 def reason(report: str) -> str:
-    """Return what went wrong in a sentence, with the package that it is about."""
+    """Return a sentence that says what went wrong, with the name of the package if there is one."""
     if built := _BUILD.search(report):
         package = " ".join(part for part in built.groups() if part)
         return f"{package} has no wheel for this Python, and its sources can't be built here."
     if refused := _REFUSED.search(report):
         where, how = without_credentials(refused[1]), refused[2]
-        return f"{where} refuses ({how}). Credentials are those that pip is configured for, or of ~/.netrc."
+        return f"{where} refuses access ({how}). Credentials are taken from pip's configuration or from ~/.netrc."
     if unknown := _UNKNOWN.search(report):
-        return f"No index that pip and uv are configured for has a package called {unknown[1]}: is its name right?"
+        return f"No package index in pip's or uv's configuration has a package named {unknown[1]}: is the name right?"
     if fetch := _FETCH.search(report):
-        return f"{without_credentials(fetch[1])} can't be reached. Its indexes are those that pip is configured for."
-    return "Its packages don't go together, or some have no such version for this Python."
+        return f"{without_credentials(fetch[1])} can't be reached. Package indexes are taken from pip's configuration."
+    return "Its packages conflict, or some of them don't have the requested version for this Python."
 
 
 def unbuildable(report: str) -> str:
-    """Return the package that could not be built, if that is what went wrong."""
+    """Return the package whose sources could not be built; empty if something else went wrong."""
     built = _BUILD.search(report)
     return canonicalize_name(built[1]) if built else ""
 
 
 def decisive_lines(report: str) -> list[str]:
-    """Return the lines that explain it, without tracebacks and without advice on files that there are none of."""
+    """Return the lines that explain the error, without tracebacks and without uv's advice about project files."""
     lines = []
     for line in without_credentials(report).splitlines():
         text = _LEAD.sub("", line).strip()
@@ -64,19 +64,19 @@ def decisive_lines(report: str) -> list[str]:
         if text.startswith(("hint:", "[stdout]")):
             break
         if line.startswith(" " * 10) and not re.match(r"[\w.]*(Error|Exception)\b", text) and _BUILD.search(report):
-            continue  # a traceback, of which the last line says enough
+            continue  # of a traceback, only the last line is kept
         if not text.startswith("[stderr]"):
             lines.append(text)
     return lines[:_MOST]
 
 
 def can_be_loosened(report: str) -> bool:
-    """Whether other versions could help."""
+    """Whether other versions could avoid the error."""
     return not _UNKNOWN.search(report) and not _REFUSED.search(report) and not _FETCH.search(report)
 
 
 def _sentences(report: str) -> str:
-    """Leave out what is only progress, or what a program printed that built something."""
+    """Return a report without lines about progress, and without the output of a package's build."""
     kept = []
     for line in report.splitlines():
         if "[stderr]" in line or "[stdout]" in line:

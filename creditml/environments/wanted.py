@@ -1,4 +1,4 @@
-"""What an environment asks for, and what a step needs to know of one that has been made."""
+"""What an environment asks for, what a step needs to run in it, and the protocol of what provides environments."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """What an environment asks for, wherever its definition was found.
+    """What an environment asks for, regardless of where its definition was found.
 
     Attributes:
-        title: How messages name it (`aml-scikit-learn`, `azureml:name:1`).
-        image: The image it starts from, after `images` of the settings.
-        build: The build context, instead of an image.
-        python: The Python it asks for, as conda writes versions (`3.8`, `>=3.10`); empty if it doesn't say.
-        conda: Conda packages without Python and pip, as conda writes them (`numpy=1.21`, `conda-forge::scipy>=1.7`).
-        pip: Lines of pip requirements; a `-r file` is already replaced by that file's lines.
-        channels: Conda channels in order of priority, after `channels` of the settings.
+        title: The name in messages (`aml-scikit-learn`, `azureml:name:1`).
+        image: The base image; replacements of images in the settings have been applied.
+        build: The build context, if there is no image.
+        python: The Python version in conda's notation (`3.8`, `>=3.10`); empty if none is named.
+        conda: Conda packages except Python and pip, in conda's notation (`numpy=1.21`, `conda-forge::scipy>=1.7`).
+        pip: Lines of pip requirements; each `-r file` has been replaced by that file's lines.
+        channels: Conda channels in order of priority; places of channels in the settings have been applied.
         variables: Environment variables that the conda file sets.
-        mode: The mode that the settings name for this environment alone.
+        mode: The mode that the settings name for this environment only; empty if they name none.
     """
 
     title: str
@@ -38,17 +38,17 @@ class Wanted(NamedTuple):
 
     @property
     def packages(self) -> bool:
-        """Whether it asks for a Python or packages of its own, beside its image."""
+        """Whether the environment asks for Python or packages in addition to its image."""
         return bool(self.python or self.conda or self.pip)
 
 
 class Provided(NamedTuple):
-    """An environment that a step can run in. With neither a folder nor an image it is the host's own.
+    """An environment that a step can run in; with neither a folder nor an image, the step runs in the host's Python.
 
     Attributes:
-        folder: Where a Python environment lies: steps get its `bin` first in their PATH, and never write into it.
-        image: The image that a container is made of.
-        variables: Environment variables that it sets.
+        folder: The folder of a Python environment. Its `bin` comes first in the PATH of steps, which can't write to it.
+        image: The image for the step's container.
+        variables: Environment variables to set for the step.
     """
 
     folder: str = ""
@@ -57,23 +57,23 @@ class Provided(NamedTuple):
 
 
 def is_conda(folder: str) -> bool:
-    """Whether the Python environment in a folder is one of conda."""
+    """Whether the Python environment in a folder is a conda environment."""
     return os.path.isdir(os.path.join(folder, "conda-meta"))
 
 
 class Provider(Protocol):
-    """Makes environments, or finds those that were made before."""
+    """Provides environments: builds them, or finds those that were built before."""
 
     def provide(self, wanted: Wanted, say: Callable[[str], None], canceled: Callable[[], bool]) -> Provided:
-        """Return an environment like the one that is wanted. May take minutes; called in a thread.
+        """Return an environment that matches what is wanted. This may take minutes, so it is called in a thread.
 
         Args:
-            wanted: What is asked for.
-            say: Takes a line on what goes on, for the user to see: progress, and whatever is not as asked for.
-            canceled: Whether nobody waits for it any more.
+            wanted: What the environment asks for.
+            say: Called with lines for the user: the progress, and whatever differs from what was asked for.
+            canceled: Called now and then; whether the environment is not needed any more.
 
         Raises:
-            CreditMLError: It can't be made; the message says why, and what to do.
-            Canceled: Nobody waits for it.
+            CreditMLError: The environment can't be built; the message says why, and what to do.
+            Canceled: `canceled` returned True.
         """
         ...

@@ -120,7 +120,7 @@ def test_threads_that_ask_at_once_build_once(listener: Listener) -> None:
         thread.join(PATIENCE)
     assert builds == [*set(found)]
     assert len(found) == 3
-    assert "Waiting for another job that makes the same environment." in listener.lines
+    assert "Waiting for another job that is building the same environment." in listener.lines
 
 
 BUILDER = f"""

@@ -81,7 +81,7 @@ def test_what_packages_set_on_activation_is_set(channel: Channel, listener: List
 
 
 def test_packages_that_do_not_go_together_are_named(channel: Channel, listener: Listener) -> None:
-    with pytest.raises(CreditMLError, match=r"mine:1 can't be made(.|\n)*frames(.|\n)*nums >=2(.|\n)*--env-relax"):
+    with pytest.raises(CreditMLError, match=r"mine:1 can't be built(.|\n)*frames(.|\n)*nums >=2(.|\n)*--env-relax"):
         provide(wanted(channel, "frames", "nums<2"), listener)
 
 
@@ -91,7 +91,7 @@ def test_a_package_that_is_nowhere_is_named(channel: Channel, listener: Listener
 
 
 def test_a_spec_that_is_none_is_named(channel: Channel, listener: Listener) -> None:
-    with pytest.raises(CreditMLError, match="Mend the conda file"):
+    with pytest.raises(CreditMLError, match="Correct the conda file"):
         provide(wanted(channel, "nums=1|"), listener)
 
 

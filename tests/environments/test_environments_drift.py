@@ -100,8 +100,11 @@ def test_what_fits_is_not_spoken_of(place: Place) -> None:
 def test_one_warning_lists_what_differs(place: Place) -> None:
     (problem,) = place.check(job("thing-one=1.3", "nowhere>=2", pip=("Thing.Two<1",), python="2.7"))
     assert problem.warning
-    assert "the environment mine asks for" in problem.message
-    expected = f": thing-one 1.2.3 for ==1.3.*, Thing.Two 2.0rc1 for <1; missing: nowhere; Python {HERE} for 2.7."
+    assert "differs from the environment mine" in problem.message
+    expected = (
+        ": thing-one 1.2.3 instead of ==1.3.*, Thing.Two 2.0rc1 instead of <1; "
+        f"missing: nowhere; Python {HERE} instead of 2.7."
+    )
     assert expected in problem.message
     assert problem.path == "environment"
     assert problem.place
@@ -131,7 +134,10 @@ def test_a_missing_package_that_the_code_imports_is_an_error(place: Place) -> No
     found = place.check(job("sklearn-x=1.5", "other", pip=("nowhere[extra]>=2,<3",)))
     errors = [problem for problem in found if not problem.warning]
     assert len(errors) == 2
-    assert "train.py:2 imports 'sklearn_x', and sklearn-x is not installed here" in errors[0].message
+    assert (
+        "train.py:2 imports 'sklearn_x', but sklearn-x, which the environment asks for, is not installed here"
+        in errors[0].message
+    )
     assert 'pip install "sklearn-x==1.5.*"' in errors[0].message
     assert 'pip install "nowhere>=2,<3"' in errors[1].message
     assert errors[0].path == "environment"

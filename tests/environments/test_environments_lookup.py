@@ -142,11 +142,11 @@ def test_all_that_is_wrong_with_a_conda_file_is_said_at_once(workspace: Workspac
     for part in (
         "the number '3.8'",
         "write '- scikit-learn=1.5'",
-        "Extras in [] are pip's",
+        "Only pip knows extras in []",
         "Write 'numpy==1.2'",
         "put that file's lines here",
         "the number '7'",
-        "'channels' must be a list, as '- conda-forge'",
+        "'channels' must be a list such as '- conda-forge'",
         "'variables' must be a mapping",
     ):
         assert part in said
@@ -365,5 +365,5 @@ def test_a_file_that_is_not_there(tmp_path: Path, workspace: Workspace) -> None:
     reading = read_job(tmp_path / "job.yml")
     assert any("gone.txt does not exist" in problem.message for problem in reading.problems if problem.warning)
     assert reading.job is not None
-    with pytest.raises(CreditMLError, match=r"pip's '-r gone.txt' names a file beside it"):
+    with pytest.raises(CreditMLError, match=r"'-r gone.txt' below 'pip:' refers to another file"):
         look_up(reading.job.root.component.environment, workspace, PLAIN)  # type: ignore[union-attr]

@@ -70,7 +70,7 @@ def test_versions_are_written_as_pip_has_them(spec: str, requirement: str) -> No
     assert counterpart(spec)[1:] == (requirement, "")
 
 
-@pytest.mark.parametrize(("spec", "says"), [("numpy=1.7|1.8", "alternatives"), ("numpy=a.b", "'=a.b' is no version")])
+@pytest.mark.parametrize(("spec", "says"), [("numpy=1.7|1.8", "alternative"), ("numpy=a.b", "'=a.b' is not a version")])
 def test_a_version_that_pip_knows_nothing_like_is_told(spec: str, says: str) -> None:
     found = counterpart(spec)
     assert found.requirement == "numpy"

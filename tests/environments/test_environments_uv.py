@@ -59,7 +59,7 @@ def test_conda_and_pip_packages_are_there(wheels: Wheels, listener: Listener) ->
     assert version(provided, "msgpack") == "1.21.6"
     assert version(provided, "other") == "1.0"
     assert provided.variables == {"A": "1"}
-    assert "Left out, as they hold nothing for Python: mkl, libgcc-ng." in listener.lines
+    assert "Left out, because they contain nothing for Python: mkl, libgcc-ng." in listener.lines
     assert any(line.startswith("Resolved 2 packages") for line in listener.lines)
     assert "pip" in printed(f"{provided.folder}/bin/pip", "--version")
 
@@ -98,7 +98,7 @@ def test_versions_that_cannot_be_met_are_named(wheels: Wheels, listener: Listene
     with pytest.raises(CreditMLError) as caught:
         provide(Wanted("mine:1", python=HERE, conda=("numpy=1.19",)), listener)
     message = str(caught.value)
-    assert f"The environment mine:1 can't be made with Python {HERE}." in message
+    assert f"The environment mine:1 can't be built with Python {HERE}." in message
     assert "numpy:\n" in message
     assert "requires Python >=4" in message
     assert "--env-relax" in message
@@ -114,7 +114,7 @@ def test_packages_that_do_not_go_together_are_named(wheels: Wheels, listener: Li
 
 def test_a_package_that_is_nowhere_is_named_and_loosening_would_not_help(wheels: Wheels, listener: Listener) -> None:
     wheels.add("other", "1.0")
-    with pytest.raises(CreditMLError, match="has a package called numqy") as caught:
+    with pytest.raises(CreditMLError, match="has a package named numqy") as caught:
         provide(Wanted("mine:1", pip=("numqy==1", "other==1.0")), listener)
     assert "--env-relax" not in str(caught.value)
 
@@ -241,7 +241,7 @@ def test_an_index_that_refuses_is_named_without_credentials(
     index: str, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", f"http://{index.replace('secret', 'hushhush')}/simple/")
-    with pytest.raises(CreditMLError, match=index.partition("@")[2] + r"/simple/? refuses .401") as caught:
+    with pytest.raises(CreditMLError, match=index.partition("@")[2] + r"/simple/? refuses access .401") as caught:
         provide(Wanted("mine:1", pip=("other",)), listener)
     assert "hushhush" not in str(caught.value) + listener.text
 
@@ -295,7 +295,7 @@ def test_a_build_is_harmless_that_goes_on_after_its_process_was_killed(
         time.sleep(0.01)
     go.touch()
     thread.join(PATIENCE)
-    assert listener.lines[0] == "Waiting for another job that makes the same environment."
+    assert listener.lines[0] == "Waiting for another job that is building the same environment."
     assert version(found[0], "grown") == "1.5"
     assert Path(found[0].folder).parent == cache_folder / "environments"
 
