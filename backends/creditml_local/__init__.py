@@ -1,4 +1,4 @@
-"""The local backend: steps as subprocesses of this machine."""
+"""The local backend: runs steps as processes on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from creditml_local.launcher import LocalLauncher
 
 
 class LocalExecutor(LocalJobs):
-    """Runs jobs here, each step as a process tree of its own."""
+    """Runs jobs on this machine, each step as a process with its own child processes."""
 
     name = LOCAL
     launcher = LocalLauncher

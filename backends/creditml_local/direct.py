@@ -1,8 +1,8 @@
-"""Commands so simple that bash would only look for a program and turn into it: those are started without bash.
+"""Starts simple commands without bash: those for which bash would only find a program and replace itself by it.
 
-That saves about a millisecond, most of what starting a step costs. It is done only where nobody can tell: the process
-has the same arguments, the same parent and, what bash adds included, the same environment. What could be more than a
-program and its arguments, and what goes wrong on the way, is left to bash, which then says so in its own words.
+That saves about a millisecond, which is most of the time that starting a step takes. It is done only if the step can't
+tell the difference: its process has the same arguments, parent and environment, including the variables that bash adds.
+A command that may be more than a program with arguments, or that can't be started, is left to bash and its messages.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The first word is a path or a Python, and thus no keyword, builtin or assignment; nothing in the others means anything
-# to a shell.
+# The first word is a path or a Python, so it can't be a keyword, a builtin or an assignment of the shell. The other
+# words have no character that the shell interprets.
 _SIMPLE = re.compile(r"(?:[A-Za-z0-9_.+-]*/[A-Za-z0-9_./+-]*|python[0-9.]*)(?: +[A-Za-z0-9_./+:@%=,-]+)*")
 
-# Variables that bash doesn't just pass on, and others that make it do something when it starts.
+# Variables that bash changes instead of passing them on, and variables that change what bash does when it starts.
 _OF_BASH = re.compile(
     r"BASH.*|COMP_WORDBREAKS|DIRSTACK|EPOCH.*|EUID|FUNCNAME|GROUPS|HISTCMD|IFS|IGNOREEOF|ignoreeof|LINENO|OLDPWD|OPTERR|"
     r"OPTIND|PIPESTATUS|POSIX.*|PPID|PS4|RANDOM|SECONDS|SHELLOPTS|SHLVL|SRANDOM|UID|_"
 )
-_PLAIN_LOCALES = ("C", "POSIX")  # bash warns of a locale that it doesn't know, and only LANG may be any
+_PLAIN_LOCALES = ("C", "POSIX")  # for an unknown locale in LC_*, bash prints a warning; in LANG it does not
 
 
 class Program(NamedTuple):
-    """What to execute."""
+    """A program to execute: its path, its arguments (with its name first) and its environment variables."""
 
     path: str
     arguments: list[str]
@@ -36,11 +36,11 @@ class Program(NamedTuple):
 
 
 def as_program(command: str, env: Mapping[str, str]) -> Program | None:
-    """Return what bash would turn into, or None if that takes a bash to tell.
+    """Return the program by which bash would replace itself for a command; None if the command needs bash.
 
     Args:
         command: The command.
-        env: Its environment, with a `PWD` that is right.
+        env: Its environment variables, with the correct `PWD`.
     """
     if not _SIMPLE.fullmatch(command) or not all(map(_is_plain, env, env.values())):
         return None
@@ -54,7 +54,7 @@ def _is_plain(name: str, value: str) -> bool:
 
 
 def _find(program: str, search_path: str) -> str:
-    """Find a program as bash would, or return nothing if it might find another one."""
+    """Find a program in PATH as bash does; return an empty text if bash might find another one."""
     for folder in search_path.split(":"):
         if not folder.startswith("/"):
             return ""

@@ -1,16 +1,17 @@
-"""The guard: a small process that stands between the runner and a step, and answers for the step's whole process tree.
+"""The guard: a small process between the runner and a step, which is responsible for all processes of the step.
 
-The launcher forks a guard before its first step, and gives it one step after another. For each the guard
+The launcher forks a guard before its first step, and gives it one step after another. For each step the guard
 
-* starts the command, with what the step may only read write-protected;
-* passes on the wish that the step should end;
-* when the command has ended, ends whatever else the step has left running, and only then says so;
-* kills everything when the runner is gone, however that went: the guard's pipe from it ends then.
+* starts the command, with write protection for everything that the step may only read;
+* passes on the runner's request that the step should end;
+* when the command has ended, kills all other processes that the step has left running, and only then reports the end;
+* kills the step when the runner is gone, however the runner ended: the guard sees the end of its pipe from the runner.
 
-Being the parent of every process that the step orphans, the guard can prove that nothing is left: it has no children.
-Where the system doesn't let it adopt orphans there is no such proof, and it looks for the step's marker instead.
+Why an extra process: the guard becomes the parent of every process of the step whose own parent ends. So when the guard
+has no children any more, it is certain that no process of the step is left. Where the system doesn't let a process
+adopt orphans, that can't be certain; there the guard looks for processes with the step's marker in their environment.
 
-A guard keeps nothing of the runner: its descriptors are closed, its signals blocked, and it has a session of its own.
+A guard keeps nothing of the runner: it closes the runner's descriptors, blocks its signals and starts its own session.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ if TYPE_CHECKING:
 
     from creditml_local.protection import Way
 
-_SAMPLE = Protection((os.path.dirname(os.path.realpath(__file__)),))  # a folder that exists for certain
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1  # seconds, between attempts to kill what is left
-_SHELL_SAYS_KILLED = 128 + signal.SIGKILL
+_SAMPLE = Protection((os.path.dirname(os.path.realpath(__file__)),))  # any folder that is certain to exist
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1  # seconds between two attempts to kill the remaining processes
+_SHELL_SAYS_KILLED = 128 + signal.SIGKILL  # bash's exit code if the last program of the command was killed
 
 
 def run_guard(orders: int, reports: int) -> NoReturn:
-    """Be a guard until the pipe of orders ends. For a process just forked, with all signals blocked.
+    """Work as a guard until the pipe of orders ends. To be called in a newly forked process with all signals blocked.
 
     It ends by `os._exit`. An ordinary exit would go back into the runner's code, of which this process has a copy: it
     would run the runner's `finally` blocks and write its buffered output once more.
@@ -59,12 +60,12 @@ def run_guard(orders: int, reports: int) -> NoReturn:
 
 
 def _detach(*keep: int) -> list[int]:
-    """Close all descriptors that came from the runner but the given ones; return these under their new numbers.
+    """Close all descriptors that came from the runner except the given ones; return the new numbers of these.
 
-    Others tell by a lock, or by the end of a pipe, that the runner is gone. As long as a guard had copies of those
-    descriptors, the runner would seem to live.
+    Other processes recognize by a free lock, or by the end of a pipe, that the runner is gone. As long as a guard had
+    copies of the descriptors of these locks and pipes, the runner would still seem to be alive.
     """
-    gc.disable()  # else objects of the runner might be finalized here, too
+    gc.disable()  # otherwise the finalizers of the runner's objects might run here too
     os.setsid()
     kept = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3) for descriptor in keep]
     for descriptor in _open_descriptors():
@@ -74,7 +75,8 @@ def _detach(*keep: int) -> list[int]:
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(null, descriptor)
-        os.set_inheritable(descriptor, True)  # noqa: FBT003  which dup2 onto itself leaves as it was
+        # Needed if `null` already has this number: dup2 onto itself changes nothing.
+        os.set_inheritable(descriptor, True)  # noqa: FBT003  the function takes no keywords
     os.chdir("/")
     if sys.platform == "linux":
         linux.prctl(linux.PR_SET_NAME, b"creditml-guard")
@@ -100,24 +102,31 @@ def _wake_on_child() -> int:
 
 
 class _Step:
-    """The step that a guard watches over."""
+    """The step that a guard watches over: its first process `main`, and the marker `token` of all its processes."""
 
     def __init__(self, main: int, token: str) -> None:
         self.main, self.token = main, token
-        self.status: int | None = None  # the command's, once it has ended
-        self.asked = False  # to end, and is given time for it
-        self.doomed = False  # to be killed
-        self.has_group = True  # processes of the group that the command was the first of
-        self.seen: set[int] = set()  # the processes that bore its marker when it was looked for last
+        self.status: int | None = None  # the wait status of `main`, once it has ended
+        self.asked = False  # whether the step was asked to end, and is given time for that
+        self.doomed = False  # whether the step is to be killed
+        self.has_group = True  # whether the process group of `main` still has processes
+        self.seen: set[int] = set()  # the processes that had the marker at the last look
 
 
 class Guard:
     """Carries out the orders of one launcher, one after another."""
 
     def __init__(self, orders: int, reports: int) -> None:
-        """Get ready; the arguments are ends of pipes."""
+        """Use two pipes.
+
+        Args:
+            orders: The pipe from which orders are read.
+            reports: The pipe to which reports are written.
+        """
         self._orders, self._reports = orders, reports
-        self._machine = os.open("/", os.O_RDONLY)  # with the mounts of now; in a step's namespace logs are read-only
+        # The root folder with the mounts of now. Logs are opened below it: in a step's mount namespace, in which this
+        # process may be later, they are read-only.
+        self._machine = os.open("/", os.O_RDONLY)
         self._adopts = processes.adopt_orphans()
         self._ways: list[Way] | None = None
         self._woken = _wake_on_child()
@@ -126,9 +135,9 @@ class Guard:
         self._events.register(self._woken, select.POLLIN)
 
     def serve(self) -> None:
-        """Go on until the launcher is gone, or a step has left something that can't be killed."""
+        """Carry out orders until the launcher is gone, or until a step leaves processes that can't be killed."""
         while (message := messages.receive(self._orders)) is not None:
-            if isinstance(message, str):  # else a wish about a step that has just ended
+            if isinstance(message, str):  # TERMINATE and KILL come too late here: the step has just ended
                 if message == messages.GET_READY:
                     self._ways = available_ways(_SAMPLE)
                 continue
@@ -172,7 +181,7 @@ class Guard:
             self._wait(step, None if step.status is None else _LONGEST_PAUSE)
 
     def _end(self, step: _Step) -> bool:
-        """Kill what is left of a step; say whether it is gone."""
+        """Kill all processes that are left of a step; returns whether all of them are gone."""
         deadline = time.monotonic() + processes.PATIENCE
         pause = _SHORTEST_PAUSE
         while self._is_left(step):
@@ -184,7 +193,7 @@ class Guard:
         return True
 
     def _wait(self, step: _Step, seconds: float | None) -> None:
-        """Wait until a child ends or the launcher sends a message, and deal with it."""
+        """Wait until a child ends or the launcher sends a message, and act on that."""
         for descriptor, _ in self._events.poll(None if seconds is None else seconds * 1000):
             if descriptor == self._woken:
                 os.read(descriptor, 4096)
@@ -199,12 +208,12 @@ class Guard:
         if wish == messages.TERMINATE:
             step.asked = True
             self._signal(step, signal.SIGTERM)
-            self._signal(step, signal.SIGCONT)  # a process that is stopped doesn't get the other signal
+            self._signal(step, signal.SIGCONT)  # a stopped process gets SIGTERM only when it continues
         else:
             step.doomed = True
 
     def _reap(self, step: _Step) -> bool:
-        """Take note of the children that have ended; say whether there are others."""
+        """Record the children that have ended; returns whether there are other children."""
         with suppress(ChildProcessError):
             while True:
                 process, status = os.waitpid(-1, os.WNOHANG)
@@ -225,7 +234,7 @@ class Guard:
         if self._adopts:
             processes.send(number, processes.descendants(os.getpid()))
         else:
-            if step.has_group:  # else the number may be that of another group by now
+            if step.has_group:  # otherwise the system may have given the group's number to another one
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(step.main, number)
             processes.send(number, self._find_marked(step))

@@ -1,18 +1,19 @@
-"""Write protection by Landlock: what is given is read-only for a process and all that it starts.
+"""Write protection by Landlock: the given paths are read-only for a process and all processes that it starts.
 
-Landlock needs no privilege, but it can only *allow*, and a right given for a folder holds for all that lies beneath it.
-So the folders above what is protected (its spine) get no right of their own, and everything else in them does, entry by
-entry. Reading, executing and the network stay as they were.
+Landlock needs no privileges, but its rules can only *allow* access, and a right for a folder holds for everything below
+that folder. So the folders above a protected path (its spine) get no rights themselves; instead, each of their other
+entries gets the right to be written. Reading, executing and the network are not restricted.
 
-What this gives up, and `readonly` doesn't:
+The disadvantages compared with `readonly`:
 
-* Nothing can be made, removed or renamed directly in a folder of the spine, nor is what appears in it later writable.
-* A folder for temporary files must stay usable: what lies beneath one isn't protected.
-* A folder with more than `CROWDED` entries isn't looked through: if it is part of a spine, its other entries are
-  protected too. This bounds what a start costs.
-* Changes of mode, owner, times and attributes are not denied (Landlock has no rights for them). Before ABI 3
-  (Linux 6.2) truncate(2) isn't either, only opening for writing.
-* ABI 1 (Linux 5.13 to 5.18) denies every rename between folders, which would break innocent programs: not used.
+* Nothing can be created, removed or renamed directly in a folder of the spine, and entries that appear there later are
+  read-only.
+* Folders for temporary files must stay writable, so protected paths below them are not protected.
+* A folder with more than `CROWDED` entries is not listed, to limit the time that a start takes: if it is part of a
+  spine, its other entries are read-only too.
+* Changes of mode, owner, times and attributes are not denied, since Landlock has no rights for them. Before ABI 3
+  (Linux 6.2), truncate(2) is not denied either, only opening for writing.
+* ABI 1 (Linux 5.13 to 5.18) is not used: it denies every rename between folders, which would break ordinary programs.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from creditml_local.protection import Protection
 
 if sys.platform != "linux":
-    message = "Landlock is Linux's"
+    message = "only Linux has Landlock"
     raise ImportError(message)
 
 CROWDED = 1000
@@ -48,24 +49,24 @@ _REFER = 1 << 13
 _TRUNCATE = 1 << 14
 _ABI_WITH_REFER, _ABI_WITH_TRUNCATE = 2, 3
 
-_CLOCK_TICK = 20_000_000  # ns; a folder may change twice within one tick of its file system's clock
+_CLOCK_TICK = 20_000_000  # ns; two changes of a folder within one tick of the file system's clock have equal times
 
 
 class _Allowed(NamedTuple):
-    """The paths beside a spine, and when the spine's folders had changed last as they were read."""
+    """The entries beside a spine, and the spine's folders with the times at which they had changed last."""
 
     paths: tuple[str, ...]
     changed: tuple[tuple[str, int], ...]
 
 
 class Landlock:
-    """Gives rules to the processes of one step after another. Remembers what lies beside what it protected last."""
+    """Applies Landlock rules to one step after another; remembers the allowed entries for the paths protected last."""
 
     def __init__(self, _sample: Protection | None = None) -> None:
-        """Ask the kernel what it can do.
+        """Ask the kernel for its version of Landlock.
 
         Raises:
-            OSError: It has no Landlock, or none that is of use here.
+            OSError: The kernel has no Landlock, or too old a version.
         """
         abi = linux.syscall("landlock_create_ruleset", _CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
         if abi < _ABI_WITH_REFER:
@@ -76,10 +77,13 @@ class Landlock:
         self._allowed: dict[tuple[str, ...], _Allowed] = {}
 
     def start(self, what: Protection, spawn: Callable[[], int]) -> int:
-        """Start a process from a thread that takes on the rules and ends, since it can't put them off again.
+        """Start a process with the rules, see `Way.start`.
+
+        A thread can't get rid of Landlock rules again. So the process is started from a new thread, which applies the
+        rules to itself and then ends; the guard's main thread stays without rules.
 
         Raises:
-            NoProtectionError: The rules can't be made.
+            NoProtectionError: The rules can't be made or applied.
         """
         try:
             rules = self._make_rules(what)
@@ -102,10 +106,10 @@ class Landlock:
             os.close(rules)
 
     def rest(self) -> None:
-        """There is nothing to clear up."""
+        """Do nothing: the rules are gone with the step's processes."""
 
     def leave(self) -> None:
-        """There is nothing to leave."""
+        """Do nothing: this process has no rules."""
 
     def _make_rules(self, what: Protection) -> int:
         beside = self._beside(what.protected)
@@ -121,7 +125,7 @@ class Landlock:
     def _allow(self, rules: int, path: str) -> None:
         try:
             opened = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:  # gone since, or not for us to see
+        except OSError:  # removed in the meantime, or not accessible for this user
             return
         try:
             is_folder = stat.S_ISDIR(os.fstat(opened).st_mode)
@@ -131,7 +135,7 @@ class Landlock:
             os.close(opened)
 
     def _beside(self, protected: tuple[str, ...]) -> tuple[str, ...]:
-        """List what to allow: from memory, if no folder of the spine changed since."""
+        """List the entries to allow; the last list is used again if no folder of the spine has changed since."""
         known = self._allowed.get(protected)
         if known is None or any(_changed(folder) != when for folder, when in known.changed):
             spine = {parent for path in protected for parent in _parents(path)}
@@ -150,12 +154,12 @@ def _in_own_thread(work: Callable[[], int]) -> int:
     def run() -> None:
         try:
             outcome.append(work())
-        except Exception as error:  # noqa: BLE001  raised again
+        except Exception as error:  # noqa: BLE001  raised again in the calling thread
             outcome.append(error)
         finally:
             done.release()
 
-    _thread.start_new_thread(run, ())  # `threading` would also wait for the thread to begin and to end
+    _thread.start_new_thread(run, ())  # the module `threading` would also wait for the thread's start and end
     done.acquire()
     [result] = outcome
     if isinstance(result, Exception):
@@ -169,7 +173,10 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def _entries(folder: str) -> Sequence[str]:
-    """List the files and folders in a folder, or nothing if there are too many; symbolic links take no rights."""
+    """List the files and folders in a folder, without symbolic links, which can't have rights.
+
+    Empty if there are more than `CROWDED`, or if the folder can't be read.
+    """
     found: list[str] = []
     try:
         with os.scandir(folder) as entries:
@@ -178,13 +185,13 @@ def _entries(folder: str) -> Sequence[str]:
                     return ()
                 if not entry.is_symlink():
                     found.append(entry.path)
-    except OSError:  # not for us to read: nor could anything in it be allowed by name
+    except OSError:  # without permission to read the folder, no rules for its entries can be made
         return ()
     return found
 
 
 def _changed(folder: str) -> int:
-    """When the folder's list of entries changed last (ns), or -1 if that is too recent to rely on."""
+    """When the folder's list of entries changed last, in ns; -1 if that is so recent that another change may follow."""
     try:
         changed = os.stat(folder).st_mtime_ns
     except OSError:

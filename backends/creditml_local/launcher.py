@@ -1,4 +1,4 @@
-"""Steps as processes of this machine, each under a guard that answers for its whole tree (see `guard`)."""
+"""Starts steps as processes on this machine, each under a guard that is responsible for all its processes."""
 
 from __future__ import annotations
 
@@ -26,18 +26,20 @@ if TYPE_CHECKING:
 
 
 class LocalLauncher:
-    """Starts steps as processes of this machine; see `creditml.seams.launcher.Launcher`.
+    """Starts steps as processes on this machine; see `creditml.seams.launcher.Launcher`.
 
-    A guard whose step has ended takes the next one, so hardly more are forked (some 2 ms each) than steps run at once.
-    As long as a launcher is open, this process must not fork without executing another program: the fork would have
-    copies of the guards' pipes, and the guards would not notice the end of this process.
+    A guard whose step has ended takes the next step. So about as many guards are forked (some 2 ms each) as steps run
+    at the same time.
+
+    As long as a launcher is open, this process must not fork without executing another program: the forked process
+    would have copies of the guards' pipes, and the guards would not notice the end of this process.
     """
 
     isolated = False
     hosts: tuple[str, ...] = ()
 
     def __init__(self) -> None:
-        """Make a launcher; it costs nothing before its first step."""
+        """Make a launcher; no process is started before `get_ready` or `start`."""
         self._token = os.urandom(8).hex()
         self._started = 0
         self._idle: list[_Guard] = []
@@ -45,21 +47,21 @@ class LocalLauncher:
         self._links = Links(f"creditml-{self._token}")
 
     def get_ready(self) -> None:
-        """Have a guard that waits for an order."""
+        """Make sure that there is a guard that waits for an order."""
         if not self._idle:
-            with suppress(BackendError, BrokenPipeError):  # `start` will tell if there is still no room
+            with suppress(BackendError, BrokenPipeError):  # if no guard can be forked then either, `start` raises
                 guard = _Guard()
                 self._idle.append(guard)
                 messages.send(guard.orders, messages.GET_READY)
 
     def see(self, root: str) -> str:
-        """Return the root itself, or a link to it if bash wouldn't take its name without quotes."""
+        """Return the root, or a link to it if its path has characters that bash interprets."""
         return root if is_safe(root) else self._links.to(root)
 
     def start(self, step: Step) -> LocalRunning:
         """Start a command; see `creditml.seams.launcher.Launcher.start`.
 
-        What only shows while the command is being started (the system has no more processes, say) is raised by `exit`.
+        Errors that occur in the guard (for example, the system allows no more processes) are raised by `exit`.
         """
         shell = check(step)
         make_mount_places(step)
@@ -90,14 +92,17 @@ class LocalLauncher:
             guard = self._pick(order.cwd)
             try:
                 messages.send(guard.orders, order)
-            except BrokenPipeError:  # someone has killed it while it was idle
+            except BrokenPipeError:  # another process has killed the guard while it was idle
                 guard.dismiss()
             else:
                 guard.cwd = order.cwd
                 return guard
 
     def _pick(self, cwd: str) -> _Guard:
-        """A guard that is idle, if possible the one that the last step in this folder had: it is prepared for it."""
+        """An idle guard, or a new one if there is none.
+
+        The guard of the last step in the same folder is preferred: its mount namespace may still fit.
+        """
         if not self._idle:
             return _Guard()
         known = {guard.cwd: guard for guard in reversed(self._idle)}
@@ -105,7 +110,7 @@ class LocalLauncher:
         self._idle.remove(guard)
         return guard
 
-    def _take_back(self, token: str, guard: _Guard, reusable: bool) -> None:  # noqa: FBT001  one caller
+    def _take_back(self, token: str, guard: _Guard, reusable: bool) -> None:  # noqa: FBT001  called in one place, by LocalRunning
         del self._running[token]
         if reusable:
             self._idle.append(guard)
@@ -113,7 +118,7 @@ class LocalLauncher:
             guard.dismiss()
 
     def close(self) -> None:
-        """Kill what runs still, and let go of the guards; see `creditml.seams.launcher.Launcher.close`."""
+        """Kill all running steps, and end the guards; see `creditml.seams.launcher.Launcher.close`."""
         running = list(self._running.values())
         for step in running:
             step.kill()
@@ -141,7 +146,14 @@ class LocalRunning:
     """A step that a guard watches over; see `creditml.seams.launcher.Running`."""
 
     def __init__(self, run_id: str, token: str, guard: _Guard, give_back: Callable[[bool], None]) -> None:
-        """Note whom to ask, and what to do with the guard when the step has ended."""
+        """Use a guard that has the step's order.
+
+        Args:
+            run_id: The step's run, for messages.
+            token: The marker of the step's processes.
+            guard: The guard that runs the step.
+            give_back: Called when the step has ended, with whether the guard can be used again.
+        """
         self._run_id, self._token, self._guard, self._give_back = run_id, token, guard, give_back
         self._exit: Exit | None = None
         self._error = ""
@@ -154,7 +166,7 @@ class LocalRunning:
         """Wait for the guard's report; see `creditml.seams.launcher.Running.exit`."""
         if self._exit is None:
             message = messages.receive(self._guard.reports)
-            if message is None:  # the guard was killed
+            if message is None:  # the guard was killed, so the step's processes are found by their marker
                 processes.end_marked(self._token, processes.PATIENCE)
             report = Report(*message) if message else Report(None, reusable=False)
             self._exit, self._error = _exit(report, vanished=message is None), report.error
@@ -165,21 +177,21 @@ class LocalRunning:
         return self._exit
 
     def terminate(self) -> None:
-        """Have the guard send SIGTERM to the whole tree; see `creditml.seams.launcher.Running.terminate`."""
+        """Let the guard send SIGTERM to all processes of the step; see `creditml.seams.launcher.Running.terminate`."""
         self._tell(messages.TERMINATE)
 
     def kill(self) -> None:
-        """Have the guard kill the whole tree; see `creditml.seams.launcher.Running.kill`."""
+        """Let the guard kill all processes of the step; see `creditml.seams.launcher.Running.kill`."""
         self._tell(messages.KILL)
 
     def _tell(self, wish: str) -> None:
         if self._exit is None:
-            with suppress(BrokenPipeError):  # the guard was killed: `exit` will see to what it left
+            with suppress(BrokenPipeError):  # the guard was killed: `exit` kills the step's processes
                 messages.send(self._guard.orders, wish)
 
 
 class _Guard:
-    """The launcher's hold on a guard: the process, the ends of two pipes, and where its last step ran."""
+    """A guard as the launcher sees it: its process, the ends of two pipes, and the folder of its last step."""
 
     cwd = ""
 
@@ -187,7 +199,7 @@ class _Guard:
         """Fork a guard.
 
         Raises:
-            BackendError: The system has no room for another process, or for its pipes.
+            BackendError: The system allows no further process or no further pipes.
         """
         ends: list[int] = []
         try:
@@ -198,40 +210,42 @@ class _Guard:
         except OSError as error:
             for end in ends:
                 os.close(end)
-            message = f"no further step can be started: {error.strerror}. Let fewer run at once (--max-parallel)"
+            message = f"no further step can be started: {error.strerror}. Run fewer steps at once (--max-parallel)"
             raise BackendError(message) from error
         os.close(order_end)
         os.close(report_end)
 
     def release(self) -> None:
-        """Let the guard end."""
+        """Close the guard's pipes, so that it ends."""
         if self.orders >= 0:
             os.close(self.orders)
             os.close(self.reports)
             self.orders = self.reports = -1
 
     def dismiss(self) -> None:
-        """Let the guard end, and wait for it."""
+        """Close the guard's pipes, and wait until it has ended."""
         self.release()
-        with suppress(ChildProcessError):  # someone else has waited for it
+        with suppress(ChildProcessError):  # another part of this process has already waited for it
             os.waitpid(self._process, 0)
 
 
 def _fork_guard(orders: int, reports: int) -> int:
-    # A signal that the guard got before it is detached would run the runner's handlers.
+    # Without this, a signal that reaches the guard before it is detached would run the runner's handlers there.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         with warnings.catch_warnings():
-            # Python 3.12 warns of forking beside threads; the guard touches nothing that a thread could have locked.
+            # Python 3.12 warns if a process with threads forks, since locks may be held; the guard uses none of them.
             warnings.simplefilter("ignore", DeprecationWarning)
             process = os.fork()
         if process == 0:
             try:
-                from creditml_local.guard import run_guard  # here, so that it takes none of the runner's time
+                from creditml_local.guard import run_guard  # imported in the guard, to save the runner's time
 
                 run_guard(orders, reports)
             finally:
-                os._exit(1)  # this is a copy of the runner, whose code must not go on in it
+                # This process is a copy of the runner: after an ordinary exit, the runner's `finally` blocks and exit
+                # handlers would run in it a second time.
+                os._exit(1)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return process

@@ -1,7 +1,7 @@
-"""System calls of Linux that Python has no function for. Imported on Linux only.
+"""System calls of Linux for which Python has no function; can be imported on Linux only.
 
-Numbers, flags and structures are those of the kernel's user-space API; the numbers used here are the same on every
-architecture but alpha.
+Numbers, flags and structures are those of the kernel's user-space API. The numbers used here are the same on all
+architectures except alpha.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _checked(result: int, what: str) -> int:
 
 
 def structure(form: str, *values: int) -> Buffer:
-    """Lay values out as a structure of the kernel; `form` is that of the module `struct`."""
+    """Lay out values as a structure for the kernel; `form` is a format of the module `struct`."""
     packed = struct.pack(form, *values)
     return ctypes.create_string_buffer(packed, len(packed))
 
@@ -42,7 +42,7 @@ def syscall(what: str, number: int, *arguments: int | str | Buffer | None) -> in
     """Make a system call.
 
     Args:
-        what: The call's name, for the message of the error.
+        what: The call's name, for error messages.
         number: The call's number.
         arguments: Integers, paths, structures (their address is passed) or None for a null pointer.
 
@@ -62,7 +62,7 @@ def prctl(option: int, value: int | bytes) -> None:
     """Change an attribute of the calling process or thread.
 
     Raises:
-        OSError: The kernel won't.
+        OSError: The kernel refuses.
     """
     word = ctypes.c_ulong(value) if isinstance(value, int) else ctypes.c_char_p(value)
     zero = ctypes.c_ulong(0)
@@ -73,34 +73,34 @@ def unshare(flags: int) -> None:
     """Move the calling thread into new namespaces.
 
     Raises:
-        OSError: The kernel won't: no privilege, or a policy against it.
+        OSError: The kernel refuses, for lack of privileges or because of a policy.
     """
     _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
 
 def setns(namespace: int, kind: int) -> None:
-    """Move the calling thread into a namespace, given by a descriptor.
+    """Move the calling thread into a namespace, which is given by a descriptor.
 
     Raises:
-        OSError: The kernel won't.
+        OSError: The kernel refuses.
     """
     _checked(_libc.setns(ctypes.c_int(namespace), ctypes.c_int(kind)), "setns")
 
 
 def change_mount(target: str, flags: int) -> None:
-    """Change how a mount that is there already behaves.
+    """Change the flags of an existing mount.
 
     Raises:
-        OSError: The kernel won't.
+        OSError: The kernel refuses.
     """
     _checked(_libc.mount(None, _word(target), None, ctypes.c_ulong(flags), None), f"mount {target}")
 
 
 def detach_mount(target: str) -> None:
-    """Take away what is mounted at a path, which may be in use yet.
+    """Unmount a path, even if it is still in use.
 
     Raises:
-        OSError: Nothing is mounted there (EINVAL), or nothing is there (ENOENT).
+        OSError: Nothing is mounted at the path (EINVAL), or the path doesn't exist (ENOENT).
     """
     flags = _MNT_DETACH | _UMOUNT_NOFOLLOW
     _checked(_libc.umount2(_word(target), ctypes.c_int(flags)), f"umount {target}")

@@ -1,4 +1,4 @@
-"""The system's own account of processes that it killed for want of memory."""
+"""Reads how many processes the system has killed because memory ran out."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 
 
 def out_of_memory_kills() -> int:
-    """Count them: in this process's control group if that has an account of its own, else on the whole machine.
+    """The number of processes killed because memory ran out: in this process's control group, else on the machine.
 
-    Where there is no account at all, the count is always 0.
+    The machine's count is used if the control group has none; if the system has none either, the number is always 0.
     """
     count = _kills(_control_group_account())
     return _kills("/proc/vmstat") or 0 if count is None else count
@@ -24,7 +24,7 @@ def _kills(account: str) -> int | None:
 
 
 def _control_group_account() -> str:
-    """Name the file of events of this process's group in control groups' second version (which may not exist)."""
+    """The path of the file with the memory events of this process's control group (version 2); it may not exist."""
     try:
         with open("/proc/self/cgroup", "rb", buffering=0) as file:
             paths = [line[3:] for line in file.read().splitlines() if line.startswith(b"0::")]

@@ -1,4 +1,4 @@
-"""What the launcher and its guards say to each other, over pipes."""
+"""The messages between the launcher and its guards, which are sent through pipes."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ GET_READY, TERMINATE, KILL = "get ready", "terminate", "kill"
 
 
 class Order(NamedTuple):
-    """A command for a guard to start.
+    """A command that a guard is to start.
 
     Attributes:
-        shell: The bash to run it with.
+        shell: The path of bash.
         command: The command.
-        cwd: The folder it starts in.
-        env: Its environment, which holds the marker already.
+        cwd: The folder in which it starts.
+        env: Its environment variables, including the marker.
         token: The marker's value.
-        log: The file its output is appended to.
-        protected: What is to be protected from it.
-        writable: What stays writable for it all the same.
-        mounts: What it reads, each with the link to it that was made in the step's folder.
+        log: The file to which its output is appended.
+        protected: Files and folders that it must not write to.
+        writable: Files and folders that it may write to even if they are below a protected one.
+        mounts: The files and folders that it reads, each with its place in the step's folder.
     """
 
     shell: str
@@ -39,10 +39,10 @@ class Report(NamedTuple):
     """How a step ended.
 
     Attributes:
-        status: The command's wait status, or None if it wasn't started or can't be killed.
-        out_of_memory: Whether the system killed it for want of memory.
-        error: Why it wasn't started.
-        reusable: Whether the guard waits for the next order; otherwise it ends.
+        status: The command's wait status; None if it wasn't started or can't be killed.
+        out_of_memory: Whether the system killed it because memory ran out.
+        error: Why it wasn't started; empty if it was.
+        reusable: Whether the guard takes another order; otherwise it ends.
     """
 
     status: int | None
@@ -52,10 +52,10 @@ class Report(NamedTuple):
 
 
 def send(pipe: int, message: Order | Report | str) -> None:
-    """Write a message into a pipe, whole.
+    """Write a whole message into a pipe.
 
     Raises:
-        BrokenPipeError: Nobody can read it any more.
+        BrokenPipeError: The reader has closed the pipe.
     """
     text = marshal.dumps(message if isinstance(message, str) else tuple(message))
     rest = memoryview(len(text).to_bytes(4, "big") + text)
@@ -63,11 +63,11 @@ def send(pipe: int, message: Order | Report | str) -> None:
         rest = rest[os.write(pipe, rest) :]
 
 
-def receive(pipe: int) -> Any:  # one of the above, as plain values
-    """Wait for a message; None when the other end is closed."""
+def receive(pipe: int) -> Any:
+    """Wait for a message, and return it as plain values (a text, or a tuple of fields); None if the pipe has ended."""
     head = _read(pipe, 4)
     text = _read(pipe, int.from_bytes(head, "big")) if head else b""
-    return marshal.loads(text) if text else None  # noqa: S302  from our own fork
+    return marshal.loads(text) if text else None  # noqa: S302  the data come from a fork of this process
 
 
 def _read(pipe: int, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What is looked at and made on disk before a step starts."""
+"""What the local launcher checks and prepares before it starts a step: bash, and links with safe names."""
 
 from __future__ import annotations
 
@@ -15,59 +15,64 @@ if TYPE_CHECKING:
 
     from creditml.seams.launcher import Step
 
-_SAFE = re.compile(r"[A-Za-z0-9_./+:@%=,-]+")  # what bash takes as it is, without quotes
+_SAFE = re.compile(r"[A-Za-z0-9_./+:@%=,-]+")  # characters that bash does not interpret
 
 
 def is_safe(path: str) -> bool:
-    """Whether a path can stand in a command without quotes."""
+    """Whether a path can be used in a command without quotes."""
     return bool(_SAFE.fullmatch(path))
 
 
 def check(step: Step) -> str:
-    """Look for what would keep a step from starting, and return the bash to run it with.
+    """Check that a step can be started, and return the path of bash.
 
     Raises:
-        BackendError: It can't be started.
+        BackendError: The step can't be started, or there is no bash.
     """
     check_step(step)
     for shell in _shells():
         if os.access(shell, os.X_OK):
             return shell
-    message = "there is no bash, which runs the commands of steps: install it, or put its folder on PATH"
+    message = "bash, which runs the commands of steps, was not found: install it, or add its folder to PATH"
     raise BackendError(message)
 
 
 def _shells() -> Iterator[str]:
-    """Where bash may be."""
+    """The paths at which bash may be."""
     yield "/bin/bash"
     for folder in os.get_exec_path():
         yield os.path.join(folder, "bash")
 
 
 class Links:
-    """Links with harmless names to folders whose names aren't, in a private folder that is made when one is needed."""
+    """Links to folders whose paths have characters that bash interprets.
+
+    The links are in a private folder, which is made for the first link.
+    """
 
     def __init__(self, name: str) -> None:
-        """Note the folder's name."""
+        """Use a folder with this name among the temporary files."""
         temporary = os.environ.get("TMPDIR", "")
-        safe = temporary if is_safe(temporary) else "/tmp"  # noqa: S108  the folder in it is private
+        safe = temporary if is_safe(temporary) else "/tmp"  # noqa: S108  a private folder is made in it
         self._folder = os.path.join(safe, name)
         self._links: dict[str, str] = {}
 
     def to(self, root: str) -> str:
-        """Return the link to a folder.
+        """Return the link to a folder; it is made if there is none.
 
         Raises:
-            BackendError: It can't be made.
+            BackendError: The link can't be made.
         """
         if root not in self._links:
             link = os.path.join(self._folder, str(len(self._links) + 1))
             try:
                 if not self._links:
-                    os.mkdir(self._folder, 0o700)  # not `makedirs`: it must be new, and nobody else's
+                    os.mkdir(self._folder, 0o700)  # not `makedirs`: a folder of another user must not be used
                 os.symlink(os.path.abspath(root), link)
             except OSError as error:
-                message = f"can't make a link at {link}: {error.strerror}. Set TMPDIR to a folder that you can write to"
+                message = (
+                    f"can't create the link {link}: {error.strerror}. Set TMPDIR to a folder that you can write to"
+                )
                 raise BackendError(message) from error
             self._links[root] = link
         return self._links[root]

@@ -1,8 +1,8 @@
-"""Finding and signalling the processes that a step has left on this machine.
+"""Finds the processes of a step, and sends them signals.
 
-On Linux a guard adopts the orphans of its step (`adopt_orphans`), so that everything the step ever started stays among
-the guard's descendants, whatever session it moved to. Elsewhere, and where a guard itself is gone, processes are known
-by an entry of the environment that they started with: one that was started with another environment isn't found.
+On Linux a guard adopts the orphans of its step (`adopt_orphans`). So all processes that the step starts stay
+descendants of the guard, even in another session. On other systems, and if a guard was killed, processes are recognized
+by a marker in the environment that they were started with; one that was started with a new environment is not found.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MARKER = "CREDITML_GUARD"
-PATIENCE = 5.0  # seconds in which all that was killed must be gone; what isn't can't be killed, and is left alone
+PATIENCE = 5.0  # seconds to wait until killed processes are gone; those that stay can't be killed, and are left alone
 PS = ("ps", "-axwwE", "-o", "pid=,command=")  # macOS: -E adds the environment to the command
 
 
 def adopt_orphans() -> bool:
-    """Make the calling process the parent of every orphan among its descendants; say whether the system can do it."""
+    """Make the calling process the parent of every descendant whose own parent ends.
+
+    Returns:
+        Whether the system supports that, and lists processes in /proc.
+    """
     if sys.platform == "linux":
         from creditml_local import linux
 
@@ -36,9 +40,9 @@ def adopt_orphans() -> bool:
 
 
 def descendants(ancestor: int) -> list[int]:
-    """Return the process ids of all that a process has started, and of what those started: parents first. Needs /proc.
+    """Return the ids of all descendants of a process, parents before their children. Needs /proc.
 
-    In this order a shell gets a signal before the child that it waits for, and its trap runs.
+    In this order a shell gets a signal before the child that it waits for, so that its trap runs.
     """
     children: dict[int, list[int]] = {}
     for process in _all():
@@ -52,9 +56,9 @@ def descendants(ancestor: int) -> list[int]:
 
 
 def marked(token: str) -> set[int]:
-    """Return the ids of the processes that were started with the given marker, as far as this user may look.
+    """Return the ids of the processes that were started with a marker, among those that this user may inspect.
 
-    One that is about to end isn't found any more, though its files may not be closed yet; see `alive`.
+    A process that is ending is not found any more, although its files may still be open; see `alive`.
     """
     if not os.path.exists("/proc/self/environ"):
         return marked_by_ps(token)
@@ -63,12 +67,12 @@ def marked(token: str) -> set[int]:
 
 
 def alive(processes: Iterable[int]) -> set[int]:
-    """Return those that are there still, and can do something still."""
+    """Return the processes among these that still exist and are not zombies."""
     return {process for process in processes if _exists(process) and _state(process) not in (b"Z", b"X")}
 
 
 def is_group(group: int) -> bool:
-    """Whether a process group has members; where the system tells them apart, other than ones that have ended."""
+    """Whether a process group has members; on some systems, processes that have ended don't count."""
     try:
         os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
@@ -77,14 +81,14 @@ def is_group(group: int) -> bool:
 
 
 def send(number: int, processes: Iterable[int]) -> None:
-    """Send a signal to each process that is still there and ours."""
+    """Send a signal to each of the processes that still exists and belongs to this user."""
     for process in processes:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(process, number)
 
 
 def end_marked(token: str, patience: float) -> None:
-    """Kill the processes that were started with the given marker, for at most so many seconds."""
+    """Kill the processes that were started with a marker, and wait until they are gone, at most `patience` seconds."""
     deadline = time.monotonic() + patience
     seen: set[int] = set()
     while (left := marked(token) | alive(seen)) and time.monotonic() < deadline:
@@ -94,8 +98,11 @@ def end_marked(token: str, patience: float) -> None:
 
 
 def marked_by_ps(token: str, command: tuple[str, ...] = PS) -> set[int]:
-    """Do what `marked` does by asking ps; nothing but a marker looks like one, since tokens are random."""
-    import subprocess  # costs milliseconds, and only some systems need it
+    """Do the same as `marked` with the output of `ps`.
+
+    A marker can't be confused with a word of a command, because tokens are random.
+    """
+    import subprocess  # takes milliseconds, and only some systems need it
 
     listing = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     lines = listing.stdout.decode(errors="replace").splitlines()
@@ -110,7 +117,7 @@ def _read(process: int, name: str) -> bytes:
     try:
         with open(f"/proc/{process}/{name}", "rb", buffering=0) as file:
             return file.read()
-    except OSError:  # gone meanwhile, or another user's
+    except OSError:  # the process has ended, or belongs to another user
         return b""
 
 
@@ -133,6 +140,6 @@ def _parent(process: int) -> int:
 
 
 def _status(process: int) -> list[bytes]:
-    """Return a process's state, its parent and more; state and parent are empty and 0 if there is no telling."""
-    # The name in parentheses may hold anything, parentheses too: what is wanted stands behind the last one.
+    """Return the fields of /proc/<process>/stat from the process's state on; an empty state and parent 0 if unknown."""
+    # The program's name before them is in parentheses, and may contain parentheses itself: split at the last one.
     return _read(process, "stat").rpartition(b")")[2].split() or [b"", b"0"]

@@ -1,7 +1,7 @@
-"""Write protection for what a step must only read: what is to be protected, and what a way of protection is.
+"""Write protection for the files that a step may only read: which paths are protected, and the protocol of a method.
 
-`ways` lists the ways that this machine offers. Protection is a help, not a proof: whoever relies on an input being
-unchanged compares it afterwards.
+`ways` lists the methods that this machine supports. Protection does not prove that inputs are unchanged: the engine
+compares them after the step in any case.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  nothing is made there
+TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  no files are made there
 
 
 class Protection(NamedTuple):
-    """What a step may write and what not. All paths are absolute.
+    """What a step may write to, and what it may not. All paths are absolute.
 
     Attributes:
-        protected: Files and folders to protect, none beneath another; without symbolic links, as the next.
-        writable: What stays writable though it may lie in something protected.
-        usable: What must stay writable at any price, even if protection for what lies in it is lost.
-        mounts: Files and folders, each with a link to it. A way that can shows the thing itself, read-only, where the
-            link is: `find`, `tar` and `cp -r` treat a link given by name as a link.
+        protected: Files and folders to protect, none of which is below another one. Symbolic links are resolved.
+        writable: Paths that stay writable even if they are below a protected one. Symbolic links are resolved.
+        usable: Paths that must stay writable in any case, even if protected paths below them lose their protection.
+        mounts: Files and folders that the step reads, each with its place in the step's folder. A method that can mount
+            shows the file or folder itself there, read-only, because `find`, `tar` and `cp -r` don't follow a link that
+            is their argument; the others make a link.
     """
 
     protected: tuple[str, ...]
@@ -34,7 +35,7 @@ class Protection(NamedTuple):
 
 
 def plan(protected: Iterable[str], writable: Iterable[str], usable: Iterable[str]) -> Protection:
-    """Bring paths into the form that the ways of protection need, leaving out what can't or need not be protected."""
+    """Return the paths in the form that the methods need, without paths that can't or need not be protected."""
     exempt = existing(writable)
     outermost: list[str] = []
     for path in sorted(existing(protected)):
@@ -45,12 +46,12 @@ def plan(protected: Iterable[str], writable: Iterable[str], usable: Iterable[str
 
 
 def existing(paths: Iterable[str]) -> tuple[str, ...]:
-    """Those that are there, without symbolic links."""
+    """The paths among these that exist, with symbolic links resolved."""
     return tuple(real(path) for path in paths if os.path.exists(path))
 
 
 def real(path: str) -> str:
-    """As `os.path.realpath`, for an absolute path; folders are looked at once, for the life of this process."""
+    """Do the same as `os.path.realpath` for an absolute path, but remember the result for each folder."""
     if os.path.islink(path) or ".." in path:
         return os.path.realpath(path)
     folder, name = os.path.split(os.path.normpath(path))
@@ -63,38 +64,49 @@ def _real_folder(path: str) -> str:
 
 
 def beneath(path: str, folder: str) -> bool:
-    """Whether a path is a folder or lies in it; both absolute."""
+    """Whether a path is `folder` itself or is below it; both are absolute."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def link(mounts: Iterable[tuple[str, str]]) -> None:
-    """Show things by links, where they can't be mounted."""
+    """Make the links to a step's inputs, for methods that can't mount them.
+
+    Args:
+        mounts: Files and folders, each with the place of the link.
+    """
     for source, place in mounts:
         if not os.path.islink(place):
-            if os.path.lexists(place):  # a mount was about to be made there
+            if os.path.lexists(place):  # an empty file or folder that was made as a mount point
                 os.rmdir(place) if os.path.isdir(place) else os.unlink(place)
             os.symlink(source, place)
 
 
 class NoProtectionError(Exception):
-    """A way of protection has failed; nothing was started."""
+    """A method of protection has failed; no process was started."""
 
 
 class Way(Protocol):
-    """A way of protection."""
+    """A method of write protection."""
 
     def start(self, what: Protection, spawn: Callable[[], int]) -> int:
-        """Call `spawn`, which starts a process and returns its id, so that the process is protected from.
+        """Call `spawn` in such a way that the process that it starts can't write to the protected paths.
+
+        Args:
+            what: What to protect.
+            spawn: Starts a process and returns its id. Its errors are passed on to the caller.
+
+        Returns:
+            The process's id.
 
         Raises:
-            NoProtectionError: This can't be had here. What `spawn` raises is raised as it is.
+            NoProtectionError: The protection can't be set up; `spawn` was not called.
         """
         ...
 
     def rest(self) -> None:
-        """Clear up after the last start, now that its process has ended and nobody waits."""
+        """Clean up after the last start. Called when the step has ended, so that it delays no start."""
         ...
 
     def leave(self) -> None:
-        """Undo what `start` did to the calling process (its mount namespace): the next process needs no protection."""
+        """Undo what `start` changed in the calling process (its mount namespace): the next step needs no protection."""
         ...

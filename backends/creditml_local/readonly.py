@@ -1,16 +1,16 @@
-"""Write protection by mounts: what is given is read-only for a process and all that it starts.
+"""Write protection by mounts: the given paths are read-only for a process and all processes that it starts.
 
-The process gets a mount namespace of its own, in which each protected path is bound onto itself, read-only. This is
-exact: it holds for all that lies beneath and for nothing else, and writing says "Read-only file system", as on any
-read-only mount. It needs privileges over mounts: root's, or those that a process has in a user namespace of its own,
-where the system lets ordinary users make one.
+The process gets its own mount namespace, in which each protected path is mounted onto itself, read-only. This protects
+exactly the path and everything below it, and a program that writes there gets the usual error "Read-only file system".
+It needs the privilege to mount: that of root, or that of a process in its own user namespace, if the system lets
+ordinary users create one.
 
-What this gives up, and `landlock` doesn't:
+The disadvantages compared with `landlock`:
 
-* What stays writable within something protected is a mount of its own: rename(2) and link(2) across its border fail as
-  they do between disks (EXDEV; mv and shutil.move copy then). In Azure ML an output is a mount of its own, too.
-* In a user namespace other users' files seem to belong to `nobody`, and setuid programs (sudo) have no privileges;
-  they have none with Landlock either.
+* A writable path below a protected one is a separate mount: rename(2) and link(2) across its border fail as between
+  disks (EXDEV; mv and shutil.move copy in that case). In Azure ML an output is a separate mount, too.
+* In a user namespace, files of other users seem to belong to `nobody`, and setuid programs (sudo) get no privileges;
+  with Landlock they get none either.
 """
 
 from __future__ import annotations
@@ -40,27 +40,32 @@ _MOUNT_ATTR_RDONLY = 1
 
 
 class ReadOnlyMounts:
-    """Gives the processes of one step after another mounts of their own."""
+    """Starts the processes of one step after another in a mount namespace with read-only mounts."""
 
     def __init__(self, sample: Protection) -> None:
-        """Get the privileges that it takes, if need be by moving the calling process into a user namespace.
+        """Get the privilege to mount, if necessary by moving the calling process into a user namespace.
+
+        Args:
+            sample: Paths with which it is tried whether protection works.
 
         Raises:
-            OSError: They can't be had.
+            OSError: The system doesn't give the privilege.
         """
         for prepare in (_need_nothing, _own_the_mounts) if os.geteuid() == 0 else (_own_the_mounts,):
             if _works(sample, prepare):
                 prepare()
                 break
         else:
-            message = "mounts of its own can't be had, or not be left again"
+            message = "this process can't enter a mount namespace of its own, or can't leave it again"
             raise OSError(message)
         self._mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY)
         self._root = os.open("/", os.O_RDONLY)
         self._inside: _Inside | None = None
 
     def start(self, what: Protection, spawn: Callable[[], int]) -> int:
-        """Start a process from within the step's mounts, and stay there: the next step may need the same.
+        """Start a process in the step's mount namespace, see `Way.start`.
+
+        The calling process enters that namespace and stays in it, since the next step may need the same mounts.
 
         Raises:
             NoProtectionError: The mounts can't be made.
@@ -72,17 +77,17 @@ class ReadOnlyMounts:
             self._inside.show(what.mounts)
         except OSError as error:
             self.leave()
-            _go_back(self._mounts, self._root)  # even if it had not come to an inside
+            _go_back(self._mounts, self._root)  # `leave` does so only if the namespace was set up completely
             raise NoProtectionError from error
         return spawn()
 
     def rest(self) -> None:
-        """Take away what the step was shown; if there is more that changed, leave its mounts for good."""
+        """Unmount the step's inputs; if the step changed other mounts too, leave the namespace for good."""
         if self._inside is not None and not self._inside.clear():
             self.leave()
 
     def leave(self) -> None:
-        """Go back to the machine's mounts."""
+        """Return to the machine's own mount namespace."""
         if self._inside is not None:
             self._inside.close()
             self._inside = None
@@ -90,39 +95,43 @@ class ReadOnlyMounts:
 
 
 class _Inside:
-    """A mount namespace that the calling process is in: what is protected is read-only there.
+    """A mount namespace in which the calling process is, and in which the protected paths are read-only.
 
-    It takes about as long to make or to leave one as to start a small program, so it is kept as long as it serves.
+    Making or leaving one takes about as long as starting a small program, so it is kept for the next steps that need
+    the same one.
     """
 
     def __init__(self, what: Protection) -> None:
-        """Move into a new one.
+        """Move the calling process into a new namespace.
 
         Raises:
-            OSError: It can't be made; the process may be in it all the same.
+            OSError: The namespace can't be set up; the process may already be in it.
         """
         self._protected, self._writable = what.protected, what.writable
         self._shown: list[str] = []
         _enter_own_mounts(what)
         self._found = [_identity(path) for path in what.protected]
-        # Its events tell that something was mounted, also by the step or by the machine.
+        # The file is polled for events: they tell that something was mounted here, by the step or by the machine.
         self._list = os.open("/proc/self/mounts", os.O_RDONLY | os.O_CLOEXEC)
         self._events = select.poll()
         self._events.register(self._list, select.POLLPRI)
 
     def serves(self, what: Protection) -> bool:
-        """Whether this is what `what` needs, and untouched."""
+        """Whether the namespace has exactly the mounts that `what` needs, and was not changed by a step."""
         return (
             (what.protected, what.writable) == (self._protected, self._writable)
-            and self._found == [_identity(path) for path in what.protected]  # a mount goes where its folder goes
+            and self._found == [_identity(path) for path in what.protected]  # a renamed folder takes its mount along
             and not self._events.poll(0)
         )
 
     def show(self, mounts: Iterable[tuple[str, str]]) -> None:
-        """Show things, read-only, in the place of the links to them.
+        """Mount a step's inputs, read-only, at their places in the step's folder.
+
+        Args:
+            mounts: Files and folders, each with its place.
 
         Raises:
-            OSError: Something can't be shown.
+            OSError: One of them can't be mounted.
         """
         for source, link in mounts:
             tree = _clone(source)
@@ -133,23 +142,27 @@ class _Inside:
             finally:
                 os.close(tree)
             self._shown.append(link)
-        self._events.poll(0)  # these are our own
+        self._events.poll(0)  # forget the events of these mounts
 
     def clear(self) -> bool:
-        """Take away what was shown; False if something else was mounted or is left."""
+        """Unmount the step's inputs.
+
+        Returns:
+            Whether the namespace is clean: False if the step mounted something itself, or an input can't be unmounted.
+        """
         if self._events.poll(0):
             return False
         while self._shown:
             try:
                 linux.detach_mount(self._shown.pop())
-            except OSError as error:  # noqa: PERF203  hardly ever
-                if error.errno not in (EINVAL, ENOENT):  # it went with its mount point
+            except OSError as error:  # noqa: PERF203  errors are rare
+                if error.errno not in (EINVAL, ENOENT):  # these mean that the mount was removed with its mount point
                     return False
         self._events.poll(0)
         return True
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching the namespace's mounts."""
         os.close(self._list)
 
 
@@ -164,12 +177,12 @@ def _clone(path: str) -> int:
 
 
 def _enter_own_mounts(what: Protection) -> None:
-    """Move into a new mount namespace, in which what is to be protected is mounted onto itself, read-only.
+    """Move into a new mount namespace, in which each protected path is mounted onto itself, read-only.
 
-    What must stay writable within it is mounted onto itself once more, as it was before.
+    Paths below it that must stay writable are mounted onto themselves once more, writable as before.
     """
     linux.unshare(_CLONE_NEWNS)
-    # What the machine mounts from now on is still seen here; what is bound here is never seen by the machine.
+    # Mounts that the machine makes later appear here too, but mounts that are made here never appear on the machine.
     linux.change_mount("/", _MS_REC | _MS_SLAVE)
     exempt = [path for path in what.writable if any(beneath(path, folder) for folder in what.protected)]
     with ExitStack() as trees:
@@ -189,7 +202,7 @@ def _enter_own_mounts(what: Protection) -> None:
 
 
 def _make_mount_point(source: str, link: str) -> None:
-    """Put something that can be mounted on in a link's place."""
+    """Put an empty folder or file, on which `source` can be mounted, in a link's place."""
     if os.path.islink(link):
         os.unlink(link)
     if os.path.isdir(source):
@@ -209,11 +222,11 @@ def _attach(tree: int, path: str) -> None:
 
 
 def _works(sample: Protection, prepare: Callable[[], None]) -> bool:
-    """Have a child try whether `sample` can be protected, and left again.
+    """Whether a process can enter a mount namespace in which `sample` is protected, and leave it again.
 
-    Some systems let everybody make a user namespace but not mount in it; root of a container may have neither right.
-    The only sure way to find out is to try, and a process can't always undo the attempt: so a child makes it, and ends
-    by `os._exit` so that nothing of this process is run or written a second time.
+    Some systems let every user make a user namespace but not mount in it, and root in a container may have neither
+    right. Only an attempt can tell, and a process can't always undo the attempt. So a child process makes it; the child
+    ends by `os._exit`, so that none of this process's `finally` blocks and exit handlers run in it.
     """
     child = os.fork()
     if child == 0:
@@ -231,21 +244,21 @@ def _works(sample: Protection, prepare: Callable[[], None]) -> bool:
 
 
 def _need_nothing() -> None:
-    """Prepare nothing: root has the privileges already."""
+    """Do nothing: root already has the privilege to mount."""
 
 
 def _go_back(mounts: int, root: int) -> None:
-    """Return to the mounts of before, and to the root folder there, since a change of namespace sets that anew."""
+    """Return to the original mount namespace and to the root folder there, since entering a namespace resets it."""
     linux.setns(mounts, _CLONE_NEWNS)
-    os.chdir(root)  # in a chroot, it isn't the root of the machine's mounts
+    os.chdir(root)  # in a chroot, this is not the root of the machine's mounts
     os.chroot(".")
 
 
 def _own_the_mounts() -> None:
-    """Move into a user namespace, in which an ordinary user has the privileges that mounting takes.
+    """Move into a user namespace, in which an ordinary user has the privilege to mount.
 
-    There the process keeps its user and group, and gets mounts of its own: a process in a user namespace can't return
-    to mounts that belong to the namespace outside, so it needs some to return to.
+    The process keeps its user and group there. It also gets a mount namespace of its own to return to later, because
+    from a user namespace a process can't return to a mount namespace that belongs to the outside.
     """
     user, group = os.geteuid(), os.getegid()
     linux.unshare(_CLONE_NEWUSER)

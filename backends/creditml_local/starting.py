@@ -1,4 +1,4 @@
-"""Starting a command as cheaply as can be, with protection around it."""
+"""Starts a command as fast as possible, with write protection."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _CAUGHT_OR_IGNORED = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def start(order: Order, log: int, what: Protection, ways: Iterable[Way]) -> int:
-    """Start a command in a session of its own, protected by the first way that works, or by none.
+    """Start a command in its own session, protected by the first method that works, or without protection.
 
-    It gets nothing but the caller's stdin and the log as descriptors, the default disposition of every signal, and none
-    of them blocked. The calling process's working folder may be another one afterwards.
+    The command inherits only the caller's stdin and the log (as stdout and stderr). All its signals have their default
+    action, and none is blocked. The working folder of the calling process may have changed afterwards.
 
     Args:
         order: The command.
-        log: A descriptor of the file that its output goes to.
+        log: A descriptor of the file for its output.
         what: What to protect.
-        ways: The ways of protection to try.
+        ways: The methods of protection to try.
 
     Returns:
-        Its process id; it is a child of the calling process.
+        The id of the command's process, which is a child of the calling process.
 
     Raises:
-        OSError: It can't be started.
-        ValueError: A zero byte in the command, or the like.
+        OSError: The command can't be started.
+        ValueError: The command or a variable can't be passed to a program, for example because of a zero byte.
     """
     spawn = partial(_spawn, order, log)
     for way in ways:
@@ -53,15 +53,17 @@ def start(order: Order, log: int, what: Protection, ways: Iterable[Way]) -> int:
 
 def _spawn(order: Order, log: int) -> int:
     os.chdir(order.cwd)
-    program = as_program(order.command, order.env) if sys.platform == "linux" else None  # tried with Linux's bash only
+    program = (
+        as_program(order.command, order.env) if sys.platform == "linux" else None
+    )  # tested only with bash on Linux
     if program:
-        with suppress(OSError):  # then bash says what is wrong
+        with suppress(OSError):  # on an error, bash is started, which reports it
             return _execute(program, log)
     return _execute(Program(order.shell, ["bash", "-c", order.command], order.env), log)
 
 
 def _execute(program: Program, log: int) -> int:
-    # posix_spawn, since a fork would copy the page tables first: ten times as slow.
+    # With posix_spawn, because fork copies the page tables first, which takes ten times as long.
     return os.posix_spawn(
         *program,
         file_actions=[(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)],

@@ -1,10 +1,10 @@
-"""The ways of write protection that this machine offers, the best first.
+"""Chooses the methods of write protection that this machine supports, the best first.
 
-1. `readonly`: mounts of the step's own. Exact, but it needs privileges: those of root, or of a user where the system
-   allows user namespaces.
-2. `landlock`: rules of the kernel. For every user, with limits.
+1. `readonly`: read-only mounts in a mount namespace of the step. It is exact, but needs root's privileges, or a system
+   that lets ordinary users create user namespaces.
+2. `landlock`: rules of the kernel. Every user can make them, but they have limits.
 
-Where neither is to be had, a step is started without protection.
+If the machine supports neither, a step is started without protection.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 
 def available_ways(sample: Protection) -> list[Way]:
-    """Try which ways of protection this machine offers, the best first.
+    """Return the methods of protection that this machine supports, the best first.
 
-    May move the calling process (which must have a single thread) into a user namespace, if `sample` can be protected
-    there.
+    This may move the calling process, which must have only one thread, into a user namespace.
+
+    Args:
+        sample: Paths with which the methods are tried.
     """
     found: list[Way] = []
     if sys.platform == "linux":

@@ -315,7 +315,7 @@ class TestStart:
         self, launcher: LocalLauncher, make_step: StepMaker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(os, "access", lambda *_: False)
-        with pytest.raises(BackendError, match="no bash"):
+        with pytest.raises(BackendError, match="was not found: install it"):
             launcher.start(make_step("true"))
 
     def test_a_link_stands_in_for_an_awkward_root(self, make_step: StepMaker, tmp_path: Path) -> None:
