@@ -1,4 +1,4 @@
-"""The Docker backend: each step in a container of its environment's image."""
+"""The Docker backend: runs each step in a container of its environment's image."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class DockerExecutor(LocalJobs):
-    """Runs jobs here, each step in a container of its own."""
+    """Runs jobs on this machine, each step in its own container."""
 
     name = DOCKER
     launcher = DockerLauncher
     isolated = True
 
     def plan_problems(self, planned: Plan) -> list[Problem]:
-        """What is wrong with environments, and resources that containers can't be given."""
+        """The problems of the plan's environments, and the resources that a container can't get."""
         findings, settings = Findings(planned.job), read_settings(self.options.backend)
         for step in planned.steps.values():
             refusal = _refusal(step.resources, settings)
@@ -39,13 +39,13 @@ class DockerExecutor(LocalJobs):
         return [*super().plan_problems(planned), *findings.problems]
 
     def provider(self) -> Provider:
-        """What makes the images of environments; see `creditml_docker.images.DockerProvider`."""
+        """The provider of images for environments; see `creditml_docker.images.DockerProvider`."""
         from creditml_docker.images import DockerProvider  # the engine's client takes 180 ms
 
         return DockerProvider(self.options.environments, self.options.backend)
 
     def prune_environments(self, older_than: float | None = None, *, dry_run: bool = False) -> list[Entry]:
-        """Remove images that were built for environments; Docker tells no more than when each was made."""
+        """Remove images that were built for environments; their age counts from the build, as Docker records no use."""
         from creditml_docker.engines import find_engine  # the engine's client takes 180 ms
         from creditml_docker.images import prune_images
 
@@ -53,7 +53,7 @@ class DockerExecutor(LocalJobs):
 
 
 def _refusal(resources: Mapping[str, Any], settings: Settings) -> str:
-    """Why a container can't be given some resources; empty if it can."""
+    """Why a container can't get a step's resources; empty if it can."""
     try:
         read_resources(resources, settings)
     except BackendError as error:

@@ -1,7 +1,7 @@
-"""A step's `resources`: `shm_size`, and `docker_args` as Docker's command line has them.
+"""Reads a step's `resources`: `shm_size`, and `docker_args` with the flags of Docker's command line.
 
-What opens this machine to a step is refused unless the settings allow it, and what isn't known is refused by name:
-nothing is dropped without a word.
+Flags that give a step access to this machine are refused unless the settings allow them. Unknown flags are refused with
+their name; no flag is ignored without a message.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _BILLION = 1_000_000_000
 
 
 class Extras(NamedTuple):
-    """What a container gets beside what every step's has.
+    """What a step's container gets in addition to what all steps' containers have.
 
     Attributes:
-        host: Values of the engine's `HostConfig`, by the engine's names.
-        hostname: The container's name for itself.
-        user: `uid:gid` to run as, instead of the user's own.
-        env: Variables.
+        host: Values for the engine's `HostConfig`, by the engine's names.
+        env: Environment variables.
+        hostname: The container's host name.
+        user: The `uid:gid` to run as, instead of this user's.
         network: The network.
-        notes: Lines for the log: what is done in another way than was asked for.
+        notes: Lines for the log about flags that have another effect than with `docker run`.
     """
 
     host: dict[str, Any]
@@ -42,10 +42,10 @@ class Extras(NamedTuple):
 
 
 def read_resources(resources: Mapping[str, Any], settings: Settings) -> Extras:
-    """Read a step's `resources`; the settings' own limits hold where it has none.
+    """Read a step's `resources`; limits that they don't set are taken from the settings.
 
     Raises:
-        BackendError: Some of them can't be served; the message has a line for each.
+        BackendError: Some of the resources are not supported; the message has a line for each.
     """
     reader = _Reader(settings)
     if resources.get("shm_size"):
@@ -65,7 +65,7 @@ def read_resources(resources: Mapping[str, Any], settings: Settings) -> Extras:
 
 
 def _flags(given: Any, problems: list[str]) -> Iterator[tuple[str, str | None]]:
-    """Long flags with their values."""
+    """Split `docker_args` into flags in their long form, each with its value."""
     texts = [given] if isinstance(given, str) else given or []
     try:
         words = [word for text in texts for word in shlex.split(str(text))]
@@ -75,7 +75,7 @@ def _flags(given: Any, problems: list[str]) -> Iterator[tuple[str, str | None]]:
     while words:
         word = words.pop(0)
         if not word.startswith("-") or word in ("-", "--"):
-            problems.append(f"docker_args takes flags of 'docker run', and '{word}' is none.")
+            problems.append(f"docker_args takes only flags of 'docker run', but '{word}' is not a flag.")
             continue
         flag, value = _split(word)
         if value is None and flag not in _SWITCHES and words and not words[0].startswith("--"):
@@ -84,7 +84,7 @@ def _flags(given: Any, problems: list[str]) -> Iterator[tuple[str, str | None]]:
 
 
 def _split(word: str) -> tuple[str, str | None]:
-    """A flag's long form, and its value if it is in the same word."""
+    """A flag's long form, and its value if that is in the same word."""
     if word.startswith("--"):
         name, equals, value = word.partition("=")
         return f"--{SHORT.get(name[2:], name[2:])}", value if equals else None
@@ -94,7 +94,7 @@ def _split(word: str) -> tuple[str, str | None]:
 
 
 class _Reader:
-    """Collects what flags mean."""
+    """Collects the effects of flags."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -111,7 +111,7 @@ class _Reader:
             self.host["ShmSize"] = settings.shm_size
 
     def take(self, flag: str, value: str | None, name: str = "") -> None:
-        """Take a flag; `name` is what the user calls it."""
+        """Apply a flag or report a problem; `name` is how the user wrote it."""
         name = name or flag
         if flag in _DANGEROUS and flag not in self._settings.allow and not self._harmless(flag, value):
             self.problems.append(
@@ -124,10 +124,10 @@ class _Reader:
             _SWITCHES[flag](self)
         elif flag not in _TAKERS:
             self.problems.append(
-                f"docker_args: {name} isn't served here. What is: {', '.join(sorted({*_TAKERS, *_SWITCHES}))}."
+                f"docker_args: {name} isn't supported here. Supported: {', '.join(sorted({*_TAKERS, *_SWITCHES}))}."
             )
         elif value is None:
-            self.problems.append(f"docker_args: {name} lacks its value.")
+            self.problems.append(f"docker_args: {name} needs a value.")
         else:
             self._take(flag, value, name)
 
@@ -138,13 +138,13 @@ class _Reader:
             self.problems.append(f"resources: {name}: '{value}' can't be used: {error}.")
 
     def _harmless(self, flag: str, value: str | None) -> bool:
-        """What is dangerous in general but not with this value, or has a harmless substitute that is noted."""
+        """Whether a dangerous flag is harmless with this value, or is replaced by something harmless."""
         if flag == "--network":
             network = self._settings.network or "host"
             return value in ("none", network)
         return flag == "--ipc" and value in ("host", "private", "shareable", "none")
 
-    # -- what flags mean
+    # -- the effects of flags
 
     def add(self, key: str, value: Any) -> None:
         self.host.setdefault(key, []).append(value)
@@ -160,7 +160,7 @@ class _Reader:
         name, equals, limits = value.partition("=")
         soft, _, hard = limits.partition(":")
         if not equals:
-            raise ValueError("it takes name=soft or name=soft:hard")
+            raise ValueError("write name=soft or name=soft:hard")
         self.add("Ulimits", {"Name": name, "Soft": int(soft), "Hard": int(hard or soft)})
 
     def variable(self, value: str) -> None:
@@ -179,7 +179,7 @@ class _Reader:
 
     def runtime(self, value: str) -> None:
         if value != "nvidia":
-            raise ValueError("of runtimes only nvidia is served, as --gpus all")
+            raise ValueError("the only supported runtime is nvidia, which works like --gpus all")
         self.gpus("all")
 
     def ipc(self, value: str) -> None:
@@ -187,8 +187,8 @@ class _Reader:
             half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
             self.host.setdefault("ShmSize", half)
             self.notes.append(
-                "--ipc=host is served as a /dev/shm of the step's own, as large as this machine's;"
-                " to share the machine's, allow it in creditml.yml: docker: {allow: [--ipc]}"
+                "instead of --ipc=host, the step gets its own /dev/shm, as large as this machine's;"
+                " to share the machine's, allow that in creditml.yml: docker: {allow: [--ipc]}"
             )
         else:
             self.host["IpcMode"] = value
@@ -198,13 +198,13 @@ class _Reader:
         self.host.setdefault("Tmpfs", {})[path] = options
 
     def label(self, value: str) -> None:
-        self.notes.append(f"the label {value} is left out: creditml gives its containers labels of its own")
+        self.notes.append(f"the label {value} is ignored: creditml sets its own labels on containers")
 
     def volume(self, value: str) -> None:
         source, _, rest = value.partition(":")
         target, _, options = rest.partition(":")
         if not target:
-            raise ValueError("it takes folder:folder or folder:folder:ro")
+            raise ValueError("write folder:folder or folder:folder:ro")
         self.add("Binds", f"{os.path.abspath(source) if '/' in source else source}:{target}:{options or 'rw'}")
 
     def mount(self, value: str) -> None:
@@ -212,7 +212,7 @@ class _Reader:
         target = parts.get("target") or parts.get("destination") or parts.get("dst")
         source = parts.get("source") or parts.get("src") or ""
         if not target:
-            raise ValueError("it takes type=bind,source=folder,target=folder")
+            raise ValueError("write type=bind,source=folder,target=folder")
         read_only = "readonly" in parts or "ro" in parts
         kind = parts.get("type", "volume")
         self.add("Mounts", {"Type": kind, "Source": source, "Target": target, "ReadOnly": read_only})
@@ -225,7 +225,7 @@ class _Reader:
 
 
 def _sets(key: str, read: Callable[[str], Any] = str) -> Callable[[_Reader, str], None]:
-    """What sets a value of the engine's."""
+    """The handler of a flag that sets a value of the engine's `HostConfig`."""
 
     def take(reader: _Reader, value: str) -> None:
         reader.host[key] = read(value)
@@ -234,12 +234,12 @@ def _sets(key: str, read: Callable[[str], Any] = str) -> Callable[[_Reader, str]
 
 
 def _adds(key: str) -> Callable[[_Reader, str], None]:
-    """What adds to a list of the engine's."""
+    """The handler of a flag that adds to a list of the engine's `HostConfig`."""
     return lambda reader, value: reader.add(key, value)
 
 
 def _notes(key: str) -> Callable[[_Reader, str], None]:
-    """What is no part of the engine's `HostConfig`."""
+    """The handler of a flag whose value doesn't belong to the engine's `HostConfig`."""
 
     def take(reader: _Reader, value: str) -> None:
         reader.other[key] = value
@@ -276,30 +276,30 @@ _TAKERS: dict[str, Callable[[_Reader, str], None]] = {
 }
 
 _SWITCHES: dict[str, Callable[[_Reader], None]] = {
-    "--init": lambda _: None,  # there always is one
-    "--rm": lambda _: None,  # they always are removed
-    "--interactive": lambda reader: reader.notes.append("--interactive is left out: a step's input is empty"),
-    "--tty": lambda reader: reader.notes.append("--tty is left out: a step's output is its log"),
+    "--init": lambda _: None,  # containers always have an init process
+    "--rm": lambda _: None,  # containers are always removed
+    "--interactive": lambda reader: reader.notes.append("--interactive is ignored: a step's input is empty"),
+    "--tty": lambda reader: reader.notes.append("--tty is ignored: a step's output goes to its log"),
     "--privileged": lambda reader: reader.host.update(Privileged=True),
 }
 
 _DANGEROUS = {
-    "--privileged": "gives the step all rights over this machine",
-    "--volume": "shows the step more of this machine's files than its inputs and outputs",
-    "--mount": "shows the step more of this machine's files than its inputs and outputs",
-    "--network": "puts the step into another network than the settings say",
+    "--privileged": "gives the step all rights on this machine",
+    "--volume": "gives the step access to more files of this machine than its inputs and outputs",
+    "--mount": "gives the step access to more files of this machine than its inputs and outputs",
+    "--network": "puts the step into another network than the one in the settings",
     "--cap-add": "gives the step rights of the system's administrator",
-    "--device": "gives the step a device of this machine",
-    "--security-opt": "loosens what keeps the step inside its container",
+    "--device": "gives the step access to a device of this machine",
+    "--security-opt": "weakens the isolation of the step's container",
     "--user": "lets the step write files that aren't yours",
     "--group-add": "gives the step the rights of other groups",
-    "--ipc": "lets the step into the memory of other processes",
+    "--ipc": "gives the step access to memory of other processes",
 }
 
 _NEVER = {
-    "--pid": "a step's end is the end of its processes, so they must be among themselves",
-    "--entrypoint": "the step's command is what runs",
-    "--name": "creditml names its containers by their steps",
+    "--pid": "creditml ends all processes of a step, so they need a process namespace of their own",
+    "--entrypoint": "the container runs the step's command",
+    "--name": "creditml names containers after their steps",
     "--workdir": "a step starts in its working folder, as on Azure ML",
-    "--detach": "the step's end would not be seen",
+    "--detach": "creditml waits for the step's end",
 }

@@ -1,4 +1,4 @@
-"""Builds by the engine, and what all of them have in common."""
+"""Builds images with the engine's builder."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 REPOSITORY = "creditml/env"
 """The repository of images that are built for environments; they are never pushed."""
 MADE = "creditml.environment"
-"""The label of such images; its value is the environment's title."""
+"""The label of images that are built for environments; its value is the environment's name."""
 
 _LAST = 20
-"""Lines of a build's output in the error."""
+"""How many lines of a build's output are shown in an error."""
 _BUILDKIT = """
-Its Dockerfile needs BuildKit, which the engine's API doesn't offer: build it by hand (docker build), and name the image
-in creditml.yml instead of the build context."""
+The Dockerfile needs BuildKit, which the engine's API doesn't offer: build the image yourself (docker build), and name
+it in creditml.yml instead of the build context."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
@@ -34,11 +34,18 @@ def run_build(
     say: Callable[[str], None],
     canceled: Callable[[], bool],
 ) -> None:
-    """Have an image built.
+    """Let the engine build an image, and wait until it is built.
+
+    Args:
+        engine: The engine.
+        arguments: The arguments of the client's `build`.
+        what: The beginning of the error message, such as "The image of X".
+        say: Called with the steps of the Dockerfile, for the user.
+        canceled: Called now and then; whether the image is not needed any more.
 
     Raises:
-        CreditMLError: It can't be; the message has the last lines of what the build said.
-        Canceled: Nobody waits any more.
+        CreditMLError: The image can't be built; the message has the last lines of the build's output.
+        Canceled: `canceled` returned True.
     """
     messages = hear(engine.api, lambda: engine.api.build(**arguments, rm=True, forcerm=True, decode=True), canceled)
     last: deque[str] = deque(maxlen=_LAST)
@@ -54,7 +61,7 @@ def run_build(
 
 
 def _lines(messages: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Lines of a build's output, and the error that ends it."""
+    """The lines of a build's output, each with an empty error; at the end an empty line with the error, if any."""
     rest = ""
     for message in messages:
         if message.get("error"):
@@ -67,10 +74,10 @@ def _lines(messages: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str]]:
 
 
 def network_of(engine: Engine) -> str | None:
-    """The network of builds: this machine's where it can be had, since proxies and mirrors may be on it."""
+    """The network for builds: if possible this machine's, since proxies and mirrors may listen on it."""
     return "host" if engine.here else None
 
 
 def proxies() -> dict[str, str]:
-    """The variables that tell programs of proxies."""
+    """The environment variables of this process that configure proxies."""
     return {name: value for name, value in os.environ.items() if name.upper() in _PROXIES}

@@ -1,4 +1,4 @@
-"""Images built from an environment's build context."""
+"""Builds images from the build contexts of environments."""
 
 from __future__ import annotations
 
@@ -26,22 +26,23 @@ _BLOCK = 1 << 20
 def build_context(
     engine: Engine, wanted: Wanted, settings: Settings, say: Callable[[str], None], canceled: Callable[[], bool]
 ) -> str:
-    """Return the image of a build context: one per content, built by the engine, with the engine's cache.
+    """Return the image of a build context; the engine builds it unless it has an image of the same content.
 
     Raises:
-        CreditMLError: It can't be built; the message has the last lines of what the build said.
-        Canceled: Nobody waits any more.
+        CreditMLError: The image can't be built; the message has the last lines of the build's output.
+        Canceled: `canceled` returned True.
     """
-    assert wanted.build is not None  # noqa: S101  the caller has looked
+    assert wanted.build is not None  # noqa: S101  the caller has checked that
     build = wanted.build
     remote = build.path.startswith(_REMOTE)
     if not remote and not os.path.isfile(os.path.join(build.path, build.dockerfile_path)):
         message = (
-            f"The environment {wanted.title}: there is no {build.dockerfile_path} in its build context {build.path}"
+            f"The environment {wanted.title} has no {build.dockerfile_path} in its build context {build.path}. "
+            "Add it there, or name the Dockerfile in 'dockerfile_path'."
         )
         raise CreditMLError(message)
     image = f"{REPOSITORY}:{_key(build, settings, remote=remote)}"
-    # what a remote context holds can change, and only the engine can tell: its cache makes that cheap
+    # The content of a remote context can change, which only the engine can see; its cache makes another build cheap.
     if not remote and settings.pull != "always" and engine.api.images(name=image):
         return image
     say(f"Building the image of {wanted.title}.")
@@ -60,7 +61,7 @@ def build_context(
 
 
 def _key(build: Build, settings: Settings, *, remote: bool) -> str:
-    """What tells an image from others: the content of what it is built from."""
+    """The tag of a build context's image: a hash of everything that the image is built from."""
     whole = hashlib.sha256(f"1\0{build.dockerfile_path}\0{settings.platform}\0".encode())
     if remote:
         whole.update(build.path.encode())

@@ -1,4 +1,4 @@
-"""Finding an engine: Docker's own, Podman's, or that of Docker Desktop, Colima and their like."""
+"""Finds a container engine: Docker, Podman, Docker Desktop, Colima or another one with Docker's API."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TROUBLES = (DockerException, requests.exceptions.RequestException, OSError)
-"""What the engine's client raises when the engine refuses or can't be reached."""
+"""The exceptions that the engine's client raises when the engine refuses a request or can't be reached."""
 
 _PATIENCE = 120
-"""Seconds that an engine has for an answer, but for those that take as long as what they are about."""
+"""Seconds that an engine has for an answer, except for requests that wait for a container, a build or a pull."""
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""Names of processors by what the kernel calls them: those that images have."""
+"""The kernel's names of processors, and their names in the platforms of images."""
 
 
 class Engine(NamedTuple):
-    """An engine that answers.
+    """A container engine that answers.
 
     Attributes:
         api: Its client.
-        place: Where it was found, for messages.
-        here: Whether its containers can share this machine's network: they are no other (virtual) machine's.
-        rootless: Whether root in its containers is the user.
-        remapped: Whether it gives containers other users than this machine's, unless asked not to.
-        labelled: Whether files of this machine are closed to containers by their SELinux labels.
-        architecture: Its processor, as images name it (`amd64`).
-        name: What it calls itself, for messages.
+        place: Its address, for messages.
+        here: Whether its containers can share this machine's network; they can't if it runs in a (virtual) machine.
+        rootless: Whether root in its containers is this user.
+        remapped: Whether it maps the users in containers to other users of this machine, unless that is turned off.
+        labelled: Whether SELinux labels keep containers from this machine's files.
+        architecture: Its processor, by the name that images use (`amd64`).
+        name: Its own name and version, for messages.
     """
 
     api: Client
@@ -54,21 +54,21 @@ class Engine(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where an engine may be."""
+    """A place where an engine may be: the reason for looking there, and the arguments of the client."""
 
     why: str
     arguments: Mapping[str, Any]
 
     def __str__(self) -> str:
-        """Its address, and why it is looked for there."""
+        """The address, and the reason for looking there."""
         return f"{self.arguments.get('base_url')} ({self.why})"
 
 
 def find_engine() -> Engine:
-    """The engine that DOCKER_HOST names, or Docker's current context, or else one at a usual place.
+    """Find the engine that DOCKER_HOST or Docker's current context names, otherwise one at a usual place.
 
     Raises:
-        BackendUnavailable: None answers; the message says what was tried, and what each said.
+        BackendUnavailable: No engine answers; the message lists all places that were tried, and their errors.
     """
     tried = []
     for place in _places():
@@ -81,14 +81,17 @@ def find_engine() -> Engine:
             tried.append(f"{place}: {_reason(error, place)}")
     listed = "\n".join(f"  {line}" for line in tried)
     message = (
-        "No container engine answers. Start Docker (or Podman, Colima), or set DOCKER_HOST to where one listens."
+        "No container engine answers. Start Docker (or Podman, Colima), or set DOCKER_HOST to the address of an engine."
         f"\nTried:\n{listed}"
     )
     raise BackendUnavailable(message)
 
 
 def _places() -> Iterator[_Place | str]:
-    """Where to look, in order; a text says why a place can't be looked at. What the user names is not gone beyond."""
+    """The places to look at, in order; a text in place of one says why that one can't be used.
+
+    If the user names an engine with DOCKER_HOST or DOCKER_CONTEXT, no other place is looked at.
+    """
     if os.environ.get("DOCKER_HOST"):
         try:
             yield _Place("DOCKER_HOST", kwargs_from_env())
@@ -146,7 +149,7 @@ def _sockets() -> Iterator[tuple[str, str]]:
 def _ask(place: _Place) -> Engine:
     socket = str(place.arguments.get("base_url") or "").removeprefix("unix://")
     if socket.startswith("/"):
-        os.stat(socket)  # its error says more than the client's
+        os.stat(socket)  # if there is no such file, its error says more than the client's
     api = Client(**place.arguments, version="auto", timeout=_PATIENCE)
     info = api.info()
     options = " ".join(map(str, info.get("SecurityOptions") or ()))
@@ -169,9 +172,9 @@ def _reason(error: BaseException, place: _Place) -> str:
     while root.__cause__ or root.__context__:
         root = root.__cause__ or root.__context__ or root
     if isinstance(root, PermissionError):
-        return "you may not use it; if it is Docker's, have yourself put into the group 'docker'"
+        return "you don't have permission to use it; for Docker, ask to be added to the group 'docker'"
     if isinstance(root, FileNotFoundError):
-        return "nothing is there"
+        return "it doesn't exist"
     if isinstance(root, ConnectionRefusedError):
-        return "nobody listens there"
+        return "no engine listens there"
     return f"{root}" or f"{error}" or f"no answer from {place.arguments.get('base_url')}"

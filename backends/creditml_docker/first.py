@@ -1,13 +1,14 @@
-"""What a container's first process does: it stands between the engine and the step's command.
+"""The script of a container's first process, which starts the step's command and ends the container.
 
-It is a script of the image's own shell, since that is the one program that every image for commands has. The command
-must not be the first process itself: the kernel spares that one signals that it has no handler for, be it `kill -9 $$`.
+The command must not be the first process itself: in a container, the kernel does not deliver signals to the first
+process for which it has no handler, so for example `kill -9 $$` in the command would do nothing. The script is for a
+shell, since that is the only program that all images that can run commands have.
 """
 
 from __future__ import annotations
 
 SHELLS = ("bash", "sh")
-"""Shells to run commands with, best first; Azure ML's images have bash."""
+"""The shells that can run commands, the best first; Azure ML's images have bash."""
 
 SCRIPT = """
 exec >>"$2" 2>&1
@@ -31,9 +32,10 @@ if [ -n "$asked" ]; then
 fi
 exit "$code"
 """
-"""Takes the shell, the command, the log and the mask of file modes.
+"""Arguments: the shell, the command, the log, and the mask of file modes.
 
-Asked to end (SIGTERM, heeded once), it asks every other process to, wakes those that are stopped, and ends when the
-last one has. Else it ends with the command. Whatever is left then, the kernel ends with the first process. The shell
-waits for orphans too, so there are no zombies; what it says about signals is none of the log's business.
+On SIGTERM, to which it reacts only once, the script sends SIGTERM to all other processes, continues stopped ones, and
+ends when the last of them has ended. Otherwise it ends when the command ends. The kernel kills processes that are left
+when a container's first process ends. The shell reaps orphans too, so there are no zombies. Its own messages about
+signals don't go to the log.
 """

@@ -1,4 +1,4 @@
-"""Images for environments: those that are here, pulled ones, and built ones."""
+"""Provides images for environments: finds them in the engine, pulls them or builds them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from creditml_docker.settings import Settings
 
 _PAUSE = 3.0
-"""Seconds between lines on how far a pull is."""
+"""Seconds between two lines about the progress of a pull."""
 _INTEL = "linux/amd64"
 _MEGABYTE = 1e6
 
@@ -37,10 +37,14 @@ class DockerProvider:
     """Finds, pulls or builds the images of environments; see `creditml.environments.wanted.Provider`."""
 
     def __init__(self, settings: EnvironmentSettings, backend: Mapping[str, Any]) -> None:
-        """Go by the settings of environments, and by the backend's own (see `creditml_docker.settings`).
+        """Read the settings.
+
+        Args:
+            settings: The settings of environments.
+            backend: The settings of this backend, see `creditml_docker.settings`.
 
         Raises:
-            CreditMLError: Some of these are unknown or wrong.
+            CreditMLError: Some of the backend's settings are unknown or wrong.
         """
         self._environments, self._settings = settings, read_settings(backend)
         self._engine: Engine | None = None
@@ -65,7 +69,7 @@ class DockerProvider:
                     Source(engine, image, self._settings.platform), wanted, self._environments, say, canceled
                 )
         except TROUBLES as error:
-            message = f"The environment {wanted.title} can't be made: {_said(error)} ({engine.place})"
+            message = f"The environment {wanted.title} can't be built: {_said(error)} ({engine.place})"
             raise BackendError(message) from error
         return Provided(image=image, variables=wanted.variables)
 
@@ -73,7 +77,7 @@ class DockerProvider:
 def made_images(engine: Engine) -> list[dict[str, Any]]:
     """The images that were built for environments, as the engine's API describes them (`Id`, `RepoTags`, `Size`, …).
 
-    Their label `creditml.environment` has the environment's title.
+    Their label `creditml.environment` has the environment's name.
     """
     found: list[dict[str, Any]] = engine.api.images(filters={"label": MADE})
     return found
@@ -83,15 +87,15 @@ def prune_images(engine: Engine, older_than: float | None = None, *, dry_run: bo
     """Remove the images that were built for environments and that no container uses, and return them.
 
     Args:
-        engine: Where they are.
-        older_than: Only those that were made more than so many days ago.
-        dry_run: Remove nothing.
+        engine: The engine that has the images.
+        older_than: Remove only images that were built more than so many days ago.
+        dry_run: Only return what would be removed.
     """
     before = time.time() - (older_than or 0) * DAY
     used = {container["ImageID"] for container in engine.api.containers(all=True)}
     old = [i for i in made_images(engine) if i["Created"] <= before and i["Id"] not in used]
     for image in [] if dry_run else old:
-        engine.api.remove_image(image["Id"], force=True)  # all of its tags
+        engine.api.remove_image(image["Id"], force=True)  # with all of its tags
     return [_entry(image) for image in old]
 
 
@@ -104,23 +108,25 @@ def _entry(image: Mapping[str, Any]) -> Entry:
 def obtain(
     engine: Engine, image: str, settings: Settings, say: Callable[[str], None], canceled: Callable[[], bool]
 ) -> str:
-    """Return an image that is here: it was, or is pulled.
+    """Make sure that the engine has an image, pulling it if the settings say so; returns the image's name.
 
     Raises:
-        CreditMLError: It can't be had; the message has the registry's answer.
-        Canceled: Nobody waits any more.
+        CreditMLError: The image can't be pulled or must not be; the message has the registry's answer.
+        Canceled: `canceled` returned True.
     """
     here = is_here(engine, image)
     if settings.pull == "always" or (not here and settings.pull == "missing"):
         _pull(engine, image, settings.platform, say, canceled)
     elif not here:
-        message = f"There is no image {image} here, and by the settings none is pulled (pull: never).{_mend(image)}"
+        message = (
+            f"The engine has no image {image}, and the settings don't allow pulling it (pull: never).{_mend(image)}"
+        )
         raise CreditMLError(message)
     return image
 
 
 def is_here(engine: Engine, image: str) -> bool:
-    """Whether the engine has an image; no registry is asked."""
+    """Whether the engine has an image; the registry is not asked."""
     try:
         engine.api.inspect_image(image)
     except ImageNotFound:
@@ -137,7 +143,9 @@ def _pull(engine: Engine, image: str, platform: str, say: Callable[[str], None],
         if platform or engine.architecture == "amd64" or not _lacks_platform(said):
             message = f"The image {image} can't be pulled: {said}.{_mend(image)}"
             raise CreditMLError(message) from error
-        say(f"{image} has no variant for {engine.architecture}; the one for {_INTEL} is taken, and emulated slowly.")
+        say(
+            f"{image} has no variant for {engine.architecture}; the one for {_INTEL} is used, which is emulated slowly."
+        )
         _pull(engine, image, _INTEL, say, canceled)
 
 
@@ -148,14 +156,14 @@ def _pulling(engine: Engine, image: str, platform: str, canceled: Callable[[], b
 
 
 class _Refused(Exception):
-    """The registry's answer."""
+    """The engine's error message during a pull."""
 
 
 def _follow(messages: Iterator[dict[str, Any]], image: str, say: Callable[[str], None]) -> None:
-    """Say now and then how far a pull is.
+    """Read the messages of a pull to its end, and report the progress every few seconds.
 
     Raises:
-        _Refused: It failed.
+        _Refused: The pull has failed.
     """
     layers: dict[str, tuple[int, int]] = {}
     told = time.monotonic()
@@ -179,9 +187,9 @@ def _lacks_platform(said: str) -> bool:
 
 
 def _mend(image: str) -> str:
-    return f" If you have another image that does as well, name it in creditml.yml:\n  images: {{{image}: NAME}}"
+    return f" To use another image instead, name it in creditml.yml:\n  images: {{{image}: NAME}}"
 
 
 def _said(error: Exception) -> str:
-    """What the engine or a registry said, in its own words."""
+    """The error message of the engine or of a registry."""
     return str(getattr(error, "explanation", "") or error).strip().rstrip(".")

@@ -1,4 +1,4 @@
-"""Steps in containers, each with nothing of this machine but what it is to see."""
+"""Starts steps in containers, each of which sees only those files of this machine that the step needs."""
 
 from __future__ import annotations
 
@@ -28,40 +28,43 @@ if TYPE_CHECKING:
     from creditml_docker.engines import Engine
 
 _ROOTS = "/mnt/azureml/cr/j"
-"""Azure ML compute: `<here>/<32 hex digits>/exe/wd` is a step's working folder."""
+"""On Azure ML compute, a step's working folder is `<this folder>/<32 hex digits>/exe/wd`."""
 _LOG = "/mnt/azureml/cr/std_log.txt"
 _HOST = "host.docker.internal"
-"""The name of this machine in containers that don't share its network."""
+"""The host name of this machine in containers that don't share its network."""
 _LOOPBACK = re.compile(r"//(127\.0\.0\.1|localhost)(?=[:/]|$)")
 
 
 class DockerLauncher:
-    """Starts steps in containers of whatever engine answers; see `creditml.seams.launcher.Launcher`.
+    """Starts steps in containers of the first engine that answers; see `creditml.seams.launcher.Launcher`.
 
     Attributes:
-        hosts: Names under which steps reach servers of this machine, beside those of the loopback interface: a server
-            that heeds the Host header has to allow them.
+        hosts: Host names, besides those of the loopback interface, under which steps reach servers on this machine. A
+            server that checks the Host header has to allow them.
     """
 
     isolated = True
     hosts: tuple[str, ...] = (_HOST,)
 
     def __init__(self, **settings: Any) -> None:
-        """Make a launcher; no engine is looked for before its first step, or `get_ready`.
+        """Make a launcher; the engine is searched only by `get_ready` or for the first step.
+
+        Args:
+            settings: The settings of this backend, see `creditml_docker.settings`.
 
         Raises:
-            CreditMLError: There are settings that are unknown or wrong.
+            CreditMLError: Some of the settings are unknown or wrong.
         """
         self._settings = read_settings(settings)
         self._token = os.urandom(4).hex()
         self._started = 0
-        self._mask = os.umask(0o022)  # it can't be looked at without being set, so better not beside threads
+        self._mask = os.umask(0o022)  # the mask can be read only by setting it: done here, before there are threads
         os.umask(self._mask)
         self._engine: Future[Engine] | None = None
         self._running: set[DockerRunning] = set()
 
     def get_ready(self) -> None:
-        """Look for an engine, in a thread; remove there what dead runners have left."""
+        """Look for an engine, in a thread; then remove the containers that killed runners have left in it."""
         self._found()
 
     def _found(self) -> Future[Engine]:
@@ -73,31 +76,31 @@ class DockerLauncher:
     @staticmethod
     def _find(answer: Future[Engine]) -> None:
         try:
-            from creditml_docker import engines, owners  # 180 ms, beside other work
+            from creditml_docker import engines, owners  # 180 ms, which the runner doesn't wait for
 
             engine = engines.find_engine()
             answer.set_result(engine)
-        except BaseException as error:  # noqa: BLE001  whoever waits for the engine gets it
+        except BaseException as error:  # noqa: BLE001  raised again in the threads that wait for the engine
             answer.set_exception(error)
             return
-        with suppress(*engines.TROUBLES):  # the next one will sweep
+        with suppress(*engines.TROUBLES):  # if that fails, the next runner does it
             owners.sweep(engine.api)
 
     def see(self, root: str) -> str:
-        """Return a path like those of jobs on Azure ML."""
+        """Return a path like those on Azure ML compute, under which the container sees the root."""
         return f"{_ROOTS}/{hashlib.sha256(os.path.abspath(root).encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
 
     def start(self, step: Step) -> DockerRunning:
         """Start a command; see `creditml.seams.launcher.Launcher.start`.
 
-        What only shows while the container is being made is raised by `exit`.
+        Errors that occur while the container is being created are raised by `exit`.
         """
         check_step(step)
         if not step.image:
-            message = f"{step.run_id}: its environment has no image to run in"
+            message = f"{step.run_id}: the environment has no image to run in: add an 'image' or a 'build' to it"
             raise BackendError(message)
         if "\0" in step.command:
-            message = f"{step.run_id}: the command has a character that no text can have: NUL"
+            message = f"{step.run_id}: the command has a NUL character, which can't be passed to a program; remove it"
             raise BackendError(message)
         extras = read_resources(step.resources or {}, self._settings)
         _make_points(step)
@@ -118,7 +121,7 @@ class DockerLauncher:
         return running
 
     def _config(self, step: Step, extras: Extras, name: str, engine: Engine, shell: str) -> dict[str, Any]:
-        """What the engine is to make; its API's `POST /containers/create`."""
+        """The container's configuration for the engine's API (`POST /containers/create`)."""
         from creditml_docker.owners import KEPT, RUN, labels_of
 
         network = extras.network or self._settings.network or ("host" if engine.here else "bridge")
@@ -153,7 +156,7 @@ class DockerLauncher:
         }
 
     def _mounts(self, step: Step) -> Iterator[dict[str, Any]]:
-        """All that the step sees of this machine."""
+        """The mounts of the files and folders of this machine that the step sees."""
         root = self.see(step.root)
         yield _bind(step.root, root)
         yield _bind(step.log, _LOG)
@@ -167,7 +170,7 @@ class DockerLauncher:
             yield _bind(mount.source, os.path.normpath(os.path.join(root, mount.target)), read_only=True)
 
     def close(self) -> None:
-        """Kill what runs still, and wait until its containers are removed; see `Launcher.close` of `creditml.seams`."""
+        """Kill all running steps, and wait until their containers are removed; see `Launcher.close`."""
         running = list(self._running)
         for step in running:
             step.kill()
@@ -190,10 +193,10 @@ def _bind(source: str, target: str, *, read_only: bool = False) -> dict[str, Any
 
 
 def _make_points(step: Step) -> None:
-    """Make what inputs are mounted on, as the user: the engine would make it as root.
+    """Make the files and folders on which inputs are mounted; otherwise the engine would make them, owned by root.
 
     Raises:
-        BackendError: It can't be.
+        BackendError: One of them can't be made.
     """
     make_mount_places(step)
     try:
@@ -207,18 +210,21 @@ def _make_points(step: Step) -> None:
             else:
                 os.close(os.open(point, os.O_WRONLY | os.O_CREAT, 0o666))
     except OSError as error:
-        message = f"{step.run_id}: can't make a place for its data at {error.filename}: {error.strerror}"
+        message = f"{step.run_id}: the place for the step's data, {error.filename}, can't be made: {error.strerror}"
         raise BackendError(message) from error
 
 
 def _with_gateway(env: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which the tracking server is this machine's, seen from outside."""
+    """The variables with an MLFLOW_TRACKING_URI that reaches this machine from another network."""
     uri = env.get("MLFLOW_TRACKING_URI")
     return {**env, "MLFLOW_TRACKING_URI": _LOOPBACK.sub(f"//{_HOST}", uri)} if uri else dict(env)
 
 
 def _with_user(env: Mapping[str, str]) -> dict[str, str]:
-    """An environment that names the user, whom the image doesn't know: Python asks there before it fails."""
+    """The variables with the user's name.
+
+    The image's user database doesn't have this user; without the variables, Python's `getpass.getuser` would fail.
+    """
     if os.getuid() == 0:
         return dict(env)
     import pwd

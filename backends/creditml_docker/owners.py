@@ -1,4 +1,4 @@
-"""Whose a container is: labels, and a sweep of those whose runner is gone."""
+"""Labels that say which process a container belongs to, and the removal of containers whose process is gone."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 RUN = "creditml.run"
 OWNER = "creditml.owner"
 NAME = "creditml.container"
-"""The container's own name: images made of a container hand its labels on to containers that are none of ours."""
+"""The label with the container's own name.
+
+An image made from a container hands its labels on to other containers; those have another name, and are left alone."""
 KEPT = "creditml.keep"
-"""Says that a container may stay if its step fails."""
+"""The label of containers that are kept if their step fails."""
 
 
 class Owner(NamedTuple):
-    """A process that runs a job, told from all others that there ever were; a label's value."""
+    """A process, identified so that no other process on any machine is taken for it; written as a label's value."""
 
     machine: str
     boot: str
@@ -32,12 +34,12 @@ class Owner(NamedTuple):
     start: str
 
     def __str__(self) -> str:
-        """The label."""
+        """The label's value."""
         return " ".join((self.machine, self.boot, str(self.process), self.start))
 
     @classmethod
     def read(cls, label: str) -> Owner | None:
-        """What a label says, or None if nobody can tell."""
+        """Read a label's value; None if it is malformed."""
         words = label.split(" ")
         if len(words) != len(cls._fields) or not words[2].isdigit():
             return None
@@ -45,7 +47,7 @@ class Owner(NamedTuple):
 
     @property
     def gone(self) -> bool:
-        """Whether it surely runs no more. One of another machine, or of another container, may run still."""
+        """Whether the process has certainly ended; False for one on another machine or in another container."""
         here = this_process()
         if self.machine != here.machine:
             return False
@@ -53,20 +55,20 @@ class Owner(NamedTuple):
 
 
 def this_process() -> Owner:
-    """This one."""
+    """The owner that stands for this process."""
     process = os.getpid()
     return Owner(_machine(), _boot(), process, _start(process))
 
 
 def labels_of(name: str) -> dict[str, str]:
-    """The labels of a container of this process."""
+    """The labels of a container that belongs to this process."""
     return {NAME: name, OWNER: str(this_process())}
 
 
 def sweep(api: docker.APIClient) -> list[str]:
-    """Remove the containers that runners left behind when they were killed; returns their names.
+    """Remove the containers that killed runners have left behind; returns their names.
 
-    What the user has asked to keep of a failed step stays.
+    Containers that were kept because their step failed are not removed.
     """
     removed = []
     for container in api.containers(all=True, filters={"label": OWNER}):
@@ -76,20 +78,20 @@ def sweep(api: docker.APIClient) -> list[str]:
         kept = labels.get(KEPT) and container.get("State") == "exited"
         if owner is None or name != labels.get(NAME) or kept or not owner.gone:
             continue
-        with suppress(*TROUBLES):  # another runner sweeps too
+        with suppress(*TROUBLES):  # another runner may be removing it too
             api.remove_container(container["Id"], force=True, v=True)
             removed.append(name)
     return removed
 
 
 def _machine() -> str:
-    """What is the same for all processes that can see each other, and for no others."""
+    """An id of this machine and process namespace: equal only for processes that can see each other."""
     parts = [socket.gethostname()]
     for file in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
         with suppress(OSError):
             parts.append(Path(file).read_text(encoding="utf-8").strip())
             break
-    with suppress(OSError):  # there is none but on Linux
+    with suppress(OSError):  # only Linux has it
         parts.append(os.readlink("/proc/self/ns/pid"))
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]
 
@@ -98,11 +100,11 @@ def _boot() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
-        return "-"  # there, times of start are dates
+        return "-"  # not needed on macOS: there the start times of processes are dates, which differ after a reboot
 
 
 def _start(process: int) -> str:
-    """When a process started, in the system's own words; empty if there is none."""
+    """When a process was started, in the system's notation; empty if there is no such process."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

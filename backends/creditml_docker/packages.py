@@ -1,4 +1,4 @@
-"""An image with an environment's packages in it: one per content, derived from the image that the environment names."""
+"""Builds an image with an environment's packages, derived from the image that the environment names."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
     from creditml_docker.engines import Engine
 
 _NOTES = "creditml.notes"
-"""The label with what in an image is not as it was asked for, as JSON."""
+"""The label that says how an image differs from what was asked for: a JSON list of sentences."""
 _FOLDER = "/azureml-envs/azureml_"
-"""Azure ML: environments with a conda file lie in `/azureml-envs/azureml_<hash>` of their images."""
+"""In Azure ML's images, an environment with a conda file is in `/azureml-envs/azureml_<hash>`."""
 _MADE = f"{TOOLS}/made"
 _UV = f"{TOOLS}/uv"
-_PAUSE = 0.1  # seconds between looks at a lock that another job holds
+_PAUSE = 0.1  # seconds between two attempts to take a lock that another job holds
 _PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""The engine's own PATH, for images that have none."""
+"""The engine's default PATH, for images that don't set one."""
 
 
 class Source(NamedTuple):
-    """The image that another one is derived from."""
+    """The image from which another one is derived."""
 
     engine: Engine
     image: str
@@ -61,11 +61,13 @@ def derive(
     say: Callable[[str], None],
     canceled: Callable[[], bool],
 ) -> str:
-    """Return an image with what is wanted; what in it is not as it was asked for is said each time.
+    """Return an image with the wanted packages; it is built if the engine doesn't have it.
+
+    The user is told each time how the image differs from what was asked for.
 
     Raises:
-        CreditMLError: It can't be made, or must not be like that (`strict`).
-        Canceled: Nobody waits any more.
+        CreditMLError: The image can't be built, or it has differences and `settings.strict` is set.
+        Canceled: `canceled` returned True.
     """
     api = source.engine.api
     base = api.inspect_image(source.image)
@@ -81,7 +83,7 @@ def derive(
     if settings.strict and notes:
         listed = "\n".join(f"  {note}" for note in notes)
         message = (
-            f"The environment {wanted.title} is not as it is asked for, and --strict allows nothing else:\n{listed}"
+            f"The environment {wanted.title} differs from what is asked for, which --strict does not allow:\n{listed}"
         )
         raise CreditMLError(message)
     for note in notes:
@@ -90,7 +92,7 @@ def derive(
 
 
 def _notes(engine: Engine, image: str) -> list[str] | None:
-    """What is to be said of an image; None if there is no such image."""
+    """The differences of an image from what was asked for; None if there is no such image."""
     try:
         labels = engine.api.inspect_image(image)["Config"].get("Labels") or {}
     except ImageNotFound:
@@ -100,12 +102,12 @@ def _notes(engine: Engine, image: str) -> list[str] | None:
 
 @contextmanager
 def _alone(key: str, canceled: Callable[[], bool]) -> Iterator[None]:
-    """Be the only one on this machine who makes an image."""
+    """Hold the lock of an image, so that only one process on this machine builds it."""
     folder = cache_folder() / "images"
     folder.mkdir(parents=True, exist_ok=True)
     while (descriptor := locks.take(folder / f"{key}.lock")) is None:
         if canceled():
-            raise Canceled("Canceled while its environment was made.")
+            raise Canceled("Canceled while waiting for the environment.")
         time.sleep(_PAUSE)
     try:
         yield
@@ -121,17 +123,17 @@ def _make(
     say: Callable[[str], None],
     canceled: Callable[[], bool],
 ) -> list[str]:
-    """Make an image; returns what in it is not as it was asked for."""
+    """Build an image; returns its differences from what was asked for."""
     folder = f"{_FOLDER}{key}"
     own = dict(os.environ)
     variables = {**_uv_settings(own), **uv_variables(own), "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
     volume = f"creditml-env-{key}"
-    _drop(source.engine, volume)  # what a killed process left
+    _drop(source.engine, volume)  # a killed process may have left it
     paths = _local_paths(wanted)
     try:
         with Workshop(source.engine, source.image, variables, canceled, paths=paths, made=(volume, folder)) as shop:
             notes = _furnish(shop, source.image, folder, wanted, settings, say)
-        say(f"Making the image of {wanted.title}.")
+        say(f"Creating the image of {wanted.title}.")
         _finish(source, wanted, key, notes, canceled)
     finally:
         _drop(source.engine, volume)
@@ -139,14 +141,14 @@ def _make(
 
 
 def _drop(engine: Engine, volume: str) -> None:
-    with suppress(*TROUBLES):  # there is none, or a container of a killed process has it still
+    with suppress(*TROUBLES):  # it doesn't exist, or a container of a killed process still uses it
         engine.api.remove_volume(volume)
 
 
 def _furnish(
     shop: Workshop, image: str, folder: str, wanted: Wanted, settings: EnvironmentSettings, say: Callable[[str], None]
 ) -> list[str]:
-    """Make the environment in the container."""
+    """Install the environment in the container; returns its differences from what was asked for."""
     found = shop.look()
     python, fits = nearest(wanted.python, found.pythons) if found.pythons else (None, True)
     uv = InsideUv(shop, say, python)
@@ -158,7 +160,7 @@ def _furnish(
         fits = True
     elif python is None:
         message = (
-            f"The image {image} has no Python, and no conda to get one with. Name another one in creditml.yml:"
+            f"The image {image} has neither Python nor conda. Name another image in creditml.yml:"
             f"\n  images: {{{image}: NAME}}"
         )
         raise CreditMLError(message)
@@ -166,15 +168,15 @@ def _furnish(
         lines, notes = pip_requirements(wanted)
         uv.make(folder, python, wanted.title)
         if not fits:
-            text = f"Python {wanted.python} isn't in the image {image}; Python {python.version} is the nearest one."
+            text = f"Python {wanted.python} isn't in the image {image}; Python {python.version} is used instead."
             notes.insert(0, text)
     goal = Goal(wanted.title, python.version, "" if fits else wanted.python, settings.relax)
     return [*notes, *(uv.install(folder, read_wishes(lines), goal) if lines else [])]
 
 
 def _conda(shop: Workshop, conda: str, folder: str, wanted: Wanted, say: Callable[[str], None]) -> None:
-    """Have the image's conda make the environment."""
-    say(f"{os.path.basename(conda)} installs {', '.join(wanted.conda) or 'Python'}.")
+    """Create the environment with the image's conda."""
+    say(f"Installing {', '.join(wanted.conda) or 'Python'} with {os.path.basename(conda)}.")
     channels = [word for channel in wanted.channels for word in ("-c", channel)]
     python = f"python{wanted.python}" if re.match(r"[<>=!~]", wanted.python) else f"python={wanted.python}"
     specs = [python if wanted.python else "python", "pip", *wanted.conda]
@@ -182,14 +184,15 @@ def _conda(shop: Workshop, conda: str, folder: str, wanted: Wanted, say: Callabl
     done = shop.run([conda, "create", "-y", "-q", "-p", folder, *only, *specs])
     if done.code:
         said = "\n".join(f"  {line}" for line in (done.errors or done.output).strip().splitlines()[-12:])
-        message = f"The environment {wanted.title} can't be made by the image's {conda}:\n{said}"
+        message = f"The environment {wanted.title} can't be built by the image's {conda}:\n{said}"
         raise CreditMLError(message)
 
 
 def _finish(source: Source, wanted: Wanted, key: str, notes: Sequence[str], canceled: Callable[[], bool]) -> None:
-    """Make an image of the given one with the environment in it, and with nothing else of the workshop.
+    """Create an image from the source image and the environment, without anything else from the workshop's container.
 
-    The engine's builder could do it too, but takes five times as long to copy many files.
+    The environment is copied in a container that has no credentials, which is then committed as the image. The engine's
+    builder could do that too, but takes five times as long for many files.
     """
     api, folder, name = source.engine.api, f"{_FOLDER}{key}", f"creditml-image-{key}-{os.urandom(4).hex()}"
     base = api.inspect_image(source.image)["Config"] or {}
@@ -228,10 +231,10 @@ def _finish(source: Source, wanted: Wanted, key: str, notes: Sequence[str], canc
 
 
 class InsideUv(Uv):
-    """Uv's work done in a container: by uv itself where it runs, else by the container's own pip."""
+    """Does the work of `Uv` in a container: with uv if it runs there, else with the image's own pip."""
 
     def __init__(self, shop: Workshop, say: Callable[[str], None], python: Interpreter | None) -> None:
-        """Put uv into the container, and see whether it runs there."""
+        """Copy uv into the container, and find out whether it runs there."""
         super().__init__({}, -1, say, lambda: False)
         self._shop, self._python = shop, python.path if python else "python3"
         shop.put(uv_program(), _UV)
@@ -249,25 +252,25 @@ class InsideUv(Uv):
         return self._shop.run([_UV, *arguments] if self._runs else self._by_pip(arguments), self._hear, folder=at)
 
     def _by_pip(self, arguments: Sequence[str]) -> list[str]:
-        """The same in terms of `venv` and pip."""
+        """Translate uv's arguments into a command of `venv` or pip."""
         words = [word for word in arguments if word not in ("--compile-bytecode", "--break-system-packages")]
         if words[0] == "venv":
             return [self._python, "-m", "venv", words[-1]]
         python = words[words.index("--python") + 1]
         words = [word for word in words if word not in ("--python", python)]
-        if "--build-constraints" in words:  # pip has no such thing
+        if "--build-constraints" in words:  # pip has no such option
             at = words.index("--build-constraints")
             del words[at : at + 2]
         return [python, "-m", *words]
 
 
 def _uv_settings(own: Mapping[str, str]) -> dict[str, str]:
-    """What the user has set for uv, but for what is about this machine."""
+    """The variables that the user has set for uv, without those that refer to this machine's folders or Pythons."""
     ours = ("UV_PYTHON", "UV_CACHE", "UV_PROJECT", "UV_LINK", "UV_TOOL", "UV_INSTALL", "UV_LOG")
     return {name: value for name, value in own.items() if name.startswith("UV_") and not name.startswith(ours)}
 
 
 def _local_paths(wanted: Wanted) -> list[str]:
-    """The files and folders of this machine that requirements name."""
+    """The files and folders of this machine that the pip requirements name."""
     words = (word for line in wanted.pip for word in re.split(r"[\s=]+|@\s*file://", line))
     return [word for word in words if os.path.isabs(word) and os.path.exists(word)]

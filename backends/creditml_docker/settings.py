@@ -2,11 +2,11 @@
 
 docker:
   pull: missing            # always, missing or never
-  keep_failed: false       # keep the container of a step that failed, to look inside
-  cpus: 2                  # what a step gets at most, unless its docker_args say otherwise
+  keep_failed: false       # whether the container of a failed step is kept, to look inside
+  cpus: 2                  # the limits of each step, unless its docker_args set others
   memory: 4g
   shm_size: 1g
-  allow: [--privileged]    # docker_args that are refused otherwise
+  allow: [--privileged]    # docker_args that would otherwise be refused
   network: bridge          # host, none, bridge or a network's name
   platform: linux/amd64
 """
@@ -29,16 +29,17 @@ _PLATFORM = re.compile(r"[a-z0-9]+(/[a-z0-9_]+){0,2}")
 
 
 class Settings(NamedTuple):
-    """How containers are made; sizes are bytes, and None is no limit of ours.
+    """How images are pulled and containers are created.
 
     Attributes:
-        pull: When an image is asked for at its registry: `always`, `missing` or `never`.
-        keep_failed: Whether the container of a step that failed stays.
-        cpus: Processors.
-        memory: Bytes.
-        shm_size: Bytes of `/dev/shm`, where a step's `resources` don't say.
-        allow: `docker_args` that are allowed though they open the machine to the step, as long flags (`--privileged`).
-        network: The network that containers are in; empty for the one from which the tracking server can be reached.
+        pull: When an image is pulled: `always`, `missing` (if the engine doesn't have it) or `never`.
+        keep_failed: Whether the container of a failed step is kept.
+        cpus: The processors of a step; None for no limit.
+        memory: The memory of a step in bytes; None for no limit.
+        shm_size: The size of `/dev/shm` in bytes if a step's `resources` don't set it; None for the engine's default.
+        allow: Flags of `docker_args` in their long form (`--privileged`) that are allowed although they give a step
+            access to this machine.
+        network: The network of containers; empty for the one from which steps can reach the tracking server.
         platform: The platform of images (`linux/amd64`); empty for the engine's own.
     """
 
@@ -56,7 +57,7 @@ def read_settings(values: Mapping[str, Any]) -> Settings:
     """Read settings.
 
     Raises:
-        CreditMLError: Some are unknown or wrong; the message has a line for each.
+        CreditMLError: Some settings are unknown or wrong; the message has a line for each.
     """
     read: dict[str, Any] = {}
     problems = []
@@ -64,7 +65,7 @@ def read_settings(values: Mapping[str, Any]) -> Settings:
         reader = _READERS.get(name)
         if reader is None:
             known = ", ".join(_READERS)
-            problems.append(f"There is no setting '{name}'.{near_miss(name, _READERS)} It takes {known}.")
+            problems.append(f"There is no setting '{name}'.{near_miss(name, _READERS)} The settings are {known}.")
             continue
         if value is None:
             continue
@@ -78,52 +79,52 @@ def read_settings(values: Mapping[str, Any]) -> Settings:
 
 
 def size(value: object) -> int:
-    """Bytes, as Docker writes them: `512m`, `2g`, or a number.
+    """Read a size in Docker's notation (`512m`, `2g`, or a number of bytes); returns bytes.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The value is not a size.
     """
     found = _SIZE.fullmatch(str(value).strip())
     if not found or isinstance(value, bool):
-        raise ValueError("it takes a size such as 512m or 2g")
+        raise ValueError("write a size such as 512m or 2g")
     number = int(float(found[1]) * 1024 ** _UNITS[found[2].lower()])
     if number <= 0:
-        raise ValueError("a size is more than nothing")
+        raise ValueError("a size must be greater than 0")
     return number
 
 
 def processors(value: object) -> float:
-    """A number of processors.
+    """Read a number of processors.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The value is not a positive number.
     """
     try:
         number = float(str(value))
     except ValueError:
         number = 0.0
     if isinstance(value, bool) or not number > 0:
-        raise ValueError("it takes a number of processors such as 2 or 0.5")
+        raise ValueError("write a number of processors such as 2 or 0.5")
     return number
 
 
 def _pull(value: object) -> str:
     if value not in PULLS:
-        raise ValueError("it takes always, missing or never")
+        raise ValueError("write always, missing or never")
     return str(value)
 
 
 def _yes(value: object) -> bool:
     answers = {"true": True, "false": False}
     if str(value).lower() not in answers:
-        raise ValueError("it takes true or false")
+        raise ValueError("write true or false")
     return answers[str(value).lower()]
 
 
 def _allow(value: object) -> frozenset[str]:
     flags = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
     if not all(isinstance(flag, str) and _FLAG.fullmatch(flag) for flag in flags):
-        raise ValueError("it takes a list of flags such as [--privileged, --volume]")
+        raise ValueError("write a list of flags such as [--privileged, --volume]")
     return frozenset(_long(str(flag)) for flag in flags)
 
 
@@ -134,13 +135,13 @@ def _long(flag: str) -> str:
 
 def _word(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("it takes a name such as host, none or bridge")
+        raise ValueError("write a name such as host, none or bridge")
     return value
 
 
 def _platform(value: object) -> str:
     if not isinstance(value, str) or not _PLATFORM.fullmatch(value):
-        raise ValueError("it takes a platform such as linux/amd64")
+        raise ValueError("write a platform such as linux/amd64")
     return value
 
 
@@ -159,7 +160,7 @@ SHORT = {
     "t": "tty",
     "d": "detach",
 }
-"""Docker's short flags, and one old name, by what they are short for."""
+"""Docker's short flags (and the old name `net`) with their long forms."""
 
 _READERS: dict[str, Callable[[object], Any]] = {
     "pull": _pull,

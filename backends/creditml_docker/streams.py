@@ -1,4 +1,4 @@
-"""What an engine says while it is at work, heard in a way that can be broken off at any time."""
+"""Reads what an engine sends while it works (a build, a pull, a command), so that this can be canceled at any time."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     import requests
 
-_LOOK = 0.1  # seconds between looks at whether somebody still waits
+_LOOK = 0.1  # seconds between two checks for cancellation
 _END, _CANCELED = object(), object()
 
 
 class Client(docker.APIClient):  # type: ignore[misc]  # docker has no types
-    """The engine's client; knows the connections that a thread is reading from, for another one to cut them."""
+    """The engine's client; it records the connections that a thread reads from, so that another thread can cut them."""
 
     _cut = threading.local()
 
@@ -32,13 +32,13 @@ class Client(docker.APIClient):  # type: ignore[misc]  # docker has no types
         return response
 
     def listen(self, responses: list[requests.Response]) -> None:
-        """Have this thread's responses put into a list."""
+        """Add the responses to this thread's requests to a list from now on."""
         self._cut.responses = responses
 
     def cut(self, responses: list[requests.Response]) -> None:
-        """Cut connections: the engine gives up what it does for whoever is gone."""
+        """Cut connections: the engine stops a build or a pull whose client is gone."""
         for response in responses:
-            with suppress(Exception):  # it has ended by itself, or never began
+            with suppress(Exception):  # the connection has already ended
                 stream = self._get_raw_response_socket(response)
                 getattr(stream, "_sock", stream).shutdown(socket.SHUT_RDWR)
 
@@ -46,16 +46,18 @@ class Client(docker.APIClient):  # type: ignore[misc]  # docker has no types
 def hear(
     api: Client, work: Callable[[], Iterable[Any]], canceled: Callable[[], bool], end: Callable[[], None] | None = None
 ) -> Iterator[Any]:
-    """Yield what an engine says until it has finished.
+    """Yield what an engine sends, until it has finished.
+
+    The engine's answer is read in a thread, because reading can block for minutes.
 
     Args:
         api: The engine's client.
-        work: Asks the engine for something, and returns what it says.
-        canceled: Whether nobody waits any more.
-        end: Ends the work, beside cutting the connection.
+        work: Sends the request to the engine, and returns the answer, item by item.
+        canceled: Called now and then; whether the work is not needed any more.
+        end: Called on cancellation if cutting the connection is not enough to end the work.
 
     Raises:
-        Canceled: Nobody waits any more.
+        Canceled: `canceled` returned True.
     """
     said: queue.SimpleQueue[Any] = queue.SimpleQueue()
     responses: list[requests.Response] = []
@@ -66,7 +68,7 @@ def hear(
             for item in work():
                 said.put(item)
             said.put(_END)
-        except BaseException as error:  # noqa: BLE001  raised where it can be told
+        except BaseException as error:  # noqa: BLE001  raised again in the thread that reads the queue
             said.put(error)
 
     threading.Thread(target=read, daemon=True).start()
@@ -75,7 +77,7 @@ def hear(
             if end is not None:
                 end()
             api.cut(responses)
-            raise Canceled("Canceled while its environment was made.")
+            raise Canceled("Canceled while the environment was being built.")
         if isinstance(item, BaseException):
             raise item
         yield item

@@ -1,7 +1,7 @@
-"""A container in which packages are put into an environment, for an image to be made of what comes of it.
+"""The workshop: a container in which an environment's packages are installed into a volume, before an image is made.
 
-Not the engine's builder: programs run in it with this machine's package indexes, its credentials and its folders, and
-none of that must get into an image, be it into its history. It also keeps what was downloaded for the next build.
+This is not done with the engine's builder, because the programs need this machine's package indexes, credentials and
+folders, and none of these must get into an image or its history. The workshop also keeps downloads for the next build.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 TOOLS = "/creditml"
 _CACHE = f"{TOOLS}/cache"
 _VOLUME = "creditml-cache"
-"""The engine's volume for what was downloaded and compiled, shared by all builds."""
-_LIVES = "86400"  # seconds
+"""The engine's volume for downloads and compiled packages, which all builds share."""
+_LIVES = "86400"  # seconds after which the container ends by itself
 _PROBE = r"""
 for name in micromamba mamba conda; do
     for place in $(command -v $name) /opt/*conda*/bin/$name /root/*conda*/bin/$name /usr/local/bin/$name; do
@@ -58,18 +58,18 @@ _PIP = {
     "UV_CONSTRAINT": "PIP_CONSTRAINT",
     "SSL_CERT_FILE": "PIP_CERT",
 }
-"""The same for pip, which does uv's work where uv doesn't run, and for conda's programs."""
+"""pip's names of uv's variables: for pip, which is used if uv doesn't run in the image, and for conda's programs."""
 
 
 class Found(NamedTuple):
-    """What an image has to make environments with."""
+    """The programs in an image that can create environments: its Pythons, and conda's programs."""
 
     pythons: tuple[Interpreter, ...]
     condas: tuple[str, ...]
 
 
 class Workshop:
-    """A container of an image, with this machine's package indexes. Use as a context manager."""
+    """A container of an image that can use this machine's package indexes. To be used as a context manager."""
 
     def __init__(
         self,
@@ -81,15 +81,15 @@ class Workshop:
         paths: Sequence[str],
         made: tuple[str, str],
     ) -> None:
-        """Nothing is made yet.
+        """Prepare the container's settings; it is created by `__enter__`.
 
         Args:
             engine: The engine.
-            image: The image, which is there.
-            variables: What uv is to go by, see `uv_variables`; files and folders that they name are shown to it.
-            canceled: Whether nobody waits any more.
-            paths: More files and folders of this machine that are needed.
-            made: The volume that what is made is put into, and where it is.
+            image: The image, which the engine must have.
+            variables: The variables for uv, see `uv_variables`; the container gets the files and folders in them.
+            canceled: Called now and then; whether the environment is not needed any more.
+            paths: Further files and folders of this machine that the container gets.
+            made: The name of the volume for the environment, and its path in the container.
         """
         self._engine, self._image, self._canceled = engine, image, canceled
         self._variables = {
@@ -107,10 +107,10 @@ class Workshop:
         self._container = ""
 
     def __enter__(self) -> Self:
-        """Make and start the container.
+        """Create and start the container.
 
         Raises:
-            CreditMLError: It can't be.
+            CreditMLError: The image has no shell.
         """
         folders = sorted({path for path in self._paths if os.path.isdir(path)})
         mounts: list[dict[str, object]] = [
@@ -138,7 +138,7 @@ class Workshop:
             self.close()
             if "exec" not in str(error):
                 raise
-            message = f"The image {self._image} has no shell, so no packages can be put into it"
+            message = f"The image {self._image} has no shell, so packages can't be installed in it. Use another image."
             raise CreditMLError(message) from error
         for path in self._paths:
             if os.path.isfile(path):
@@ -150,8 +150,8 @@ class Workshop:
         self.close()
 
     def close(self) -> None:
-        """Remove the container, and end whatever runs in it."""
-        with suppress(*TROUBLES):  # somebody else has
+        """Remove the container, which ends all programs in it."""
+        with suppress(*TROUBLES):  # it was removed already
             self._engine.api.remove_container(self._container, force=True, v=True)
 
     def put(self, path: str, target: str = "") -> None:
@@ -164,7 +164,7 @@ class Workshop:
         self._engine.api.put_archive(self._container, "/", archive.getvalue())
 
     def look(self) -> Found:
-        """Look for Pythons and for conda."""
+        """Find the Pythons and conda's programs in the container."""
         words = [line.split(" ") for line in self.run(["sh", "-c", _PROBE]).output.splitlines()]
         pythons = dict.fromkeys(Interpreter(each[1], each[2]) for each in words if each[0] == "python")
         return Found(tuple(pythons), tuple(each[1] for each in words if each[0] == "conda"))
@@ -172,15 +172,15 @@ class Workshop:
     def run(
         self, command: Sequence[str], hear_line: Callable[[str], None] = lambda _: None, *, folder: str = "/"
     ) -> Done:
-        """Run a program in the container, as its root.
+        """Run a program in the container, as root.
 
         Args:
             command: The program and its arguments.
-            hear_line: Takes each line that it writes to its errors.
-            folder: Where it runs.
+            hear_line: Called with each line that the program writes to stderr.
+            folder: The folder in which it runs.
 
         Raises:
-            Canceled: Nobody waits any more.
+            Canceled: The environment is not needed any more.
         """
         api = self._engine.api
         made = api.exec_create(self._container, list(command), environment=self._variables, workdir=folder, user="0:0")[
@@ -199,12 +199,12 @@ class Workshop:
 
 
 def volume_mount(volume: str, target: str, *, read_only: bool = False) -> dict[str, object]:
-    """A volume in a container, in the words of the engine's API."""
+    """The mount of a volume, as the engine's API takes it."""
     return {"Type": "volume", "Source": volume, "Target": target, "ReadOnly": read_only}
 
 
 def _named(values: Iterable[str]) -> Iterator[str]:
-    """The files and folders that settings name. An index's files lie beside it, so its parent is what is needed."""
+    """The files and folders that variables name; for a local index its parent folder, which has the packages."""
     for value in values:
         for word in re.split(r"[\s,]+", value):
             if word.startswith("file:"):

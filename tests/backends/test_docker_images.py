@@ -139,7 +139,7 @@ class TestImages:
         assert Provision(EnvironmentSettings(), pull="never")(wanted).image == IMAGE
 
     def test_a_missing_one_is_not_pulled_if_none_is_to_be(self) -> None:
-        with pytest.raises(CreditMLError, match=r"no image no/such:1 here.*pull: never") as caught:
+        with pytest.raises(CreditMLError, match=r"no image no/such:1.*pull: never") as caught:
             Provision(EnvironmentSettings(), pull="never")(Wanted(TITLE, image="no/such:1"))
         assert "images: {no/such:1: NAME}" in str(caught.value)
 

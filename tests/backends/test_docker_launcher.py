@@ -340,25 +340,25 @@ class TestResources:
     ) -> None:
         step = make_step("true", resources={"docker_args": ["--ipc=host"]})
         assert launcher.start(step).exit().ok
-        assert "/dev/shm of the step's own" in log_of(step)
+        assert "the step gets its own /dev/shm" in log_of(step)
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
             ("--privileged", "--privileged gives the step all rights"),
-            ("-v /:/host", "--volume shows the step more"),
-            ("-v/:/host", "--volume shows the step more"),
-            ("--volume=/:/host:ro", "--volume shows the step more"),
-            ("--mount type=bind,source=/,target=/host", "--mount shows the step more"),
+            ("-v /:/host", "--volume gives the step access to more"),
+            ("-v/:/host", "--volume gives the step access to more"),
+            ("--volume=/:/host:ro", "--volume gives the step access to more"),
+            ("--mount type=bind,source=/,target=/host", "--mount gives the step access to more"),
             ("--pid host", "--pid can't be used"),
             ("--cap-add=ALL", "--cap-add gives"),
             ("--device /dev/kmsg", "--device gives"),
-            ("--security-opt seccomp=unconfined", "--security-opt loosens"),
+            ("--security-opt seccomp=unconfined", "--security-opt weakens"),
             ("--net bridge", "--network puts"),
-            ("--sysctl a=b", "--sysctl isn't served"),
-            ("--memory", "--memory lacks its value"),
+            ("--sysctl a=b", "--sysctl isn't supported"),
+            ("--memory", "--memory needs a value"),
             ("--memory much", "'much' can't be used"),
-            ("image", "'image' is none"),
+            ("image", "'image' is not a flag"),
             ("'", "can't be split"),
         ],
     )
@@ -401,7 +401,7 @@ class TestResources:
         self, make_step: StepMaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-        with DockerLauncher() as launcher, pytest.raises(BackendUnavailable, match=r"none\.sock.*nothing is there"):
+        with DockerLauncher() as launcher, pytest.raises(BackendUnavailable, match=r"none\.sock.*it doesn't exist"):
             launcher.start(make_step("true")).exit()
 
 
