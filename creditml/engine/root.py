@@ -122,6 +122,8 @@ class Root:
         Raises:
             OSError: something can't be removed.
         """
+        if not all(_is_folder(folder) for folder in self._layout if folder not in self._artifacts):
+            return False  # a link in place of a folder would lead to files outside of the root
         if self.code is not None and not self._is_code_intact():
             self._drop_code()
         fit = all(self._restore_folder(folder) for folder in self._layout)
@@ -202,6 +204,10 @@ def _layout(root: str) -> list[str]:
         names = below.split("/")
         places += [os.path.join(root, *names[: depth + 1]) for depth in range(len(names))]
     return [*places, *(os.path.join(root, WORKING_FOLDER, name) for name in KEPT_FOLDERS)]
+
+
+def _is_folder(path: str) -> bool:
+    return stat.S_ISDIR(os.lstat(path).st_mode)
 
 
 def _blanks(folder: str, mode: int) -> set[str]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from creditml.engine.seen_data import is_real
 from creditml.engine.step_view import DATA_FOLDER, INPUT_PREFIX
 from creditml.engine.upload import as_uploaded
 from creditml.errors import OutputMissing
@@ -23,6 +24,7 @@ from creditml.workspace.data import DEFAULT_ARTIFACTS, is_url
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from creditml.engine.seen_data import SeenData
     from creditml.model import JobOutput
     from creditml.plan import Plan, PlannedStep
     from creditml.seams.executor import StepState
@@ -265,7 +267,9 @@ def _without_quotes(target: Target, name: str, root: Path, see: str) -> str:
     return f"{see}/{link}/{last}"
 
 
-def take_outputs(found: dict[str, Target], root: Path, tell: Callable[[str], None]) -> dict[str, str]:
+def take_outputs(
+    found: dict[str, Target], root: Path, tell: Callable[[str], None], seen: SeenData | None = None
+) -> dict[str, str]:
     """Put complete outputs where they are kept; returns where. They count once they are flushed and recorded.
 
     An output that was not written is left out. Links become copies of what they lead to, as in an upload.
@@ -274,16 +278,11 @@ def take_outputs(found: dict[str, Target], root: Path, tell: Callable[[str], Non
         found: the outputs.
         root: the step's folder.
         tell: called with a line about each link that leads nowhere, which is dropped.
+        seen: the data of an isolated step; see `as_uploaded`.
     """
     taken = {}
-    for name, target in found.items():
-        source = os.path.join(root, DATA_FOLDER, target.written)
-        if not os.path.lexists(source):
-            continue
-        for link in as_uploaded(source):
-            tell(f"creditml: the output '{name}' is kept without a link that leads nowhere: {link}")
-        if not os.path.lexists(source):
-            continue
+    for name, source in tidy_outputs(found, root, tell, seen).items():
+        target = found[name]
         if name in DEFAULT_ARTIFACTS and not target.fixed:
             copy_tree(source, target.final)  # logs and MLflow's artifacts are there already
         elif not target.fixed:
@@ -293,6 +292,30 @@ def take_outputs(found: dict[str, Target], root: Path, tell: Callable[[str], Non
             os.rename(source, target.final)
         taken[name] = target.final
     return taken
+
+
+def tidy_outputs(
+    found: dict[str, Target], root: Path, tell: Callable[[str], None], seen: SeenData | None = None
+) -> dict[str, str]:
+    """Make outputs self-contained where the step wrote them; returns where those are that are there."""
+    there = {}
+    for name, target in found.items():
+        source = os.path.join(root, DATA_FOLDER, target.written)
+        if not os.path.lexists(source):
+            continue
+        if seen is not None and not target.fixed and not is_real(root, f"{DATA_FOLDER}/{target.written}"):
+            tell(f"creditml: the output '{name}' is not kept: the step has put a link in place of a folder above it")
+            continue
+        for left_out in as_uploaded(source, seen):
+            tell(f"creditml: the output '{name}' is kept without {_what(seen)}: {left_out}")
+        if os.path.lexists(source):
+            there[name] = source
+    return there
+
+
+def _what(seen: SeenData | None) -> str:
+    """What is left out of an upload, in words."""
+    return "a link that leads nowhere" if seen is None else "what is not data of the step's own"
 
 
 def left_outputs(found: dict[str, Target], root: Path) -> dict[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from creditml.engine.seen_data import SeenData, is_real
 from creditml.engine.stage import (
     Inputs,
     Supply,
@@ -17,6 +19,7 @@ from creditml.engine.stage import (
     stage_inputs,
     take_outputs,
     targets,
+    tidy_outputs,
 )
 from creditml.engine.step_view import DATA_FOLDER, INPUT_PREFIX, WORKING_FOLDER, Values
 from creditml.engine.upload import MANY, as_uploaded, is_much
@@ -52,6 +55,8 @@ class StepData:
         self._inputs = Inputs({}, (), {})
         self._targets: dict[str, Target] = {}
         self._outputs: dict[str, str] | None = None  # where the step sees each
+        self._isolated = context.launcher.isolated
+        self._left: dict[str, str] = {}  # what an isolated step left, self-contained
 
     # -- before the command starts
 
@@ -126,8 +131,8 @@ class StepData:
             name: supply._replace(path=str(fetch(supply.path))) if supply.remote else supply
             for name, supply in self._supplies.items()
         }
-        isolated, workspace = self._context.launcher.isolated, str(self._context.workspace.root)
-        self._inputs = stage_inputs(supplies, self.path, self.see, workspace, isolated=isolated)
+        workspace = str(self._context.workspace.root)
+        self._inputs = stage_inputs(supplies, self.path, self.see, workspace, isolated=self._isolated)
 
     @property
     def mounts(self) -> tuple[Mount, ...]:
@@ -169,8 +174,12 @@ class StepData:
         return is_much([*written, *(os.path.join(self.path, WORKING_FOLDER, name) for name in artifacts)])
 
     def link_again(self) -> None:
-        """Have links to inputs lead to them where the step can't see them mounted any more."""
-        link_again(self._inputs.mounts, self.path)
+        """Have links to inputs lead to them where the step can't see them mounted any more.
+
+        Links of an isolated step are never followed by this machine.
+        """
+        if not self._isolated:
+            link_again(self._inputs.mounts, self.path)
 
     def changed(self) -> list[str]:
         """The files of inputs that the step has changed."""
@@ -186,11 +195,15 @@ class StepData:
         Raises:
             OSError: something can't be kept.
         """
+        seen = self._own_data()
+        if seen is not None and not is_real(self.path, f"{WORKING_FOLDER}/any"):
+            tell("creditml: the artifacts are not kept: the step has put a link in place of its working folder")
+            return
         for name in KEPT_FOLDERS if artifacts is None else artifacts:
             source = os.path.join(self.path, WORKING_FOLDER, name)
             if os.path.isdir(source) and not os.path.islink(source) and os.listdir(source):
-                for link in as_uploaded(source):
-                    tell(f"creditml: the artifacts are kept without a link that leads nowhere: {name}/{link}")
+                for left_out in as_uploaded(source, seen):
+                    tell(f"creditml: the artifacts are kept without a link that leads nowhere: {name}/{left_out}")
                 target = self._folder / ARTIFACTS / name
                 if target.exists():
                     copy_tree(source, target)
@@ -199,7 +212,13 @@ class StepData:
 
     def take_outputs(self, tell: Callable[[str], None]) -> dict[str, str]:
         """Put the outputs where they are kept; see `creditml.engine.stage.take_outputs`."""
-        return take_outputs(self._targets, self.path, tell)
+        return take_outputs(self._targets, self.path, tell, self._own_data())
+
+    def tidy_left(self, tell: Callable[[str], None]) -> None:
+        """Make what an isolated step that failed has left self-contained, since it can be downloaded."""
+        if self._isolated:
+            with suppress(OSError):  # what can't be made so is not offered
+                self._left = tidy_outputs(self._targets, self.path, tell, self._own_data())
 
     def register(self, taken: Mapping[str, str]) -> None:
         """Register the outputs that the job gives a name to as assets; `taken` says where those are that were written.
@@ -220,7 +239,18 @@ class StepData:
 
     def left(self) -> dict[str, str]:
         """Where the step has written outputs that are not kept."""
+        if self._isolated:
+            return {name: place for name, place in self._left.items() if os.path.lexists(place)}
         return left_outputs(self._targets, self.path)
+
+    def _own_data(self) -> SeenData | None:
+        """What the links of an isolated step may lead to; None for a step that is not isolated."""
+        if not self._isolated:
+            return None
+        root = str(self.path)
+        mounts = {os.path.normpath(os.path.join(self.see, mount.target)): mount.source for mount in self._inputs.mounts}
+        fixed = {os.path.abspath(place): place for place in self.writable}
+        return SeenData({self.see: root, **fixed, **mounts})
 
     @property
     def path(self) -> Path:

@@ -160,3 +160,67 @@ def test_flags_of_containers_are_for_containers(project: Project) -> None:
     assert "--backend docker" in done.err
     done = project.creditml("run", "job.yml", "--env", "uv", code=2)
     assert "--env uv" in done.err
+
+
+SECRET = "nobody but the owner of this machine reads this"
+LINKS = {
+    "a file": ("ln -s {secret} ${{{{outputs.out}}}}/words.txt", "words.txt"),
+    "a folder": ("ln -s {folder} ${{{{outputs.out}}}}/all", "all"),
+    "a way round": ("cd ${{{{outputs.out}}}}; ln -s ../../../../../../../../../../..{secret} words.txt", "words.txt"),
+    "a link to a link": ("cd ${{{{outputs.out}}}}; ln -s {secret} one; ln -s one two", "one"),
+    "the output itself": ("rmdir ${{{{outputs.out}}}}; ln -s {folder} ${{{{outputs.out}}}}", ""),
+    "a folder above": (
+        "cd ${{{{outputs.out}}}}/..; n=$(basename ${{{{outputs.out}}}}); d=$PWD; cd ..; mv wd old; ln -s {folder} wd",
+        "above",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", [0, 1], ids=["completed", "failed"])
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_leads_a_container_step_to_none_of_this_machines_files(
+    project: Project, tmp_path: Path, link: str, code: int
+) -> None:
+    folder = tmp_path / "private"
+    (folder / "out").mkdir(parents=True)
+    for place in (folder / "words.txt", folder / "out" / "words.txt"):
+        place.write_text(SECRET)
+    command = LINKS[link][0].format(secret=folder / "words.txt", folder=folder)
+    job = project.run(pipeline({"a": inside(f"{command}; exit {code}", outputs={"out": {}})}), code=code)
+    project.creditml("job", "download", "-n", job.name, "--all", "-p", "got")
+
+    assert SECRET not in "".join(
+        path.read_text(errors="replace")
+        for place in (project.workspace / "jobs", project.folder / "got")
+        for path in place.rglob("*")
+        if path.is_file()
+    )
+    assert not [path for path in job.folder().rglob("*") if path.is_symlink() and "cr" not in path.parts]
+    assert (folder / "out" / "words.txt").read_text() == SECRET  # nothing was moved away
+
+
+def test_links_of_a_container_step_to_its_own_data_are_kept_as_files(project: Project) -> None:
+    project.write("data/one.txt", "1\n")
+    command = (
+        "cd ${{outputs.out}}; ln -s ${{inputs.data}} data; ln -s ${{inputs.data}}/one.txt .; mkdir v1; echo 2 > v1/w; "
+        "ln -s v1 latest; echo 3 > $OLDPWD/deep; ln -s $OLDPWD/deep $OLDPWD/outputs; ln -s /etc/hostname name; mkfifo p"
+    )
+    given = {"data": {"type": "uri_folder", "path": "data"}}
+    job = project.run(pipeline({"a": inside(command, inputs=given, outputs={"out": {}})}))
+    out = job.folder("a") / "outputs/out"
+
+    assert (out / "data/one.txt").read_text() == (out / "one.txt").read_text() == "1\n"
+    assert (out / "latest/w").read_text() == "2\n"
+    assert (job.folder("a") / "artifacts/outputs/deep").read_text() == "3\n"
+    assert not [path for path in out.rglob("*") if path.is_symlink() and path.name != "latest"]
+    assert sorted(path.name for path in out.iterdir()) == ["data", "latest", "one.txt", "v1"]
+    assert "kept without what is not data of the step's own: name" in job.log("a")
+
+
+def test_what_lies_where_a_container_step_put_a_link_is_not_cleared_away(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "private" / "wd").mkdir(parents=True)
+    (tmp_path / "private" / "wd" / "words.txt").write_text(SECRET)
+    project.write("src/one.py", "")
+    project.run(pipeline({"a": inside(f"cd ../..; mv exe old; ln -s {tmp_path / 'private'} exe", code="src")}))
+
+    assert (tmp_path / "private" / "wd" / "words.txt").read_text() == SECRET

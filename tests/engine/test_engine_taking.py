@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
     from creditml.engine.runner import Runner
+    from creditml.engine.seen_data import SeenData
     from creditml.engine.stage import Target
 
 LINK = "echo deep > deep.txt; ln -s $PWD/deep.txt ${{outputs.out}}/words.txt"
@@ -34,10 +35,12 @@ def slow(mocker: MockerFixture) -> Iterator[threading.Event]:
     go = threading.Event()
     real = step_data.take_outputs
 
-    def take(found: dict[str, Target], root: Path, tell: Callable[[str], None]) -> dict[str, str]:
+    def take(
+        found: dict[str, Target], root: Path, tell: Callable[[str], None], seen: SeenData | None
+    ) -> dict[str, str]:
         if "/a/" in found["out"].final:
             go.wait(PATIENCE)
-        return real(found, root, tell)
+        return real(found, root, tell, seen)
 
     mocker.patch.object(step_data, "take_outputs", take)
     yield go

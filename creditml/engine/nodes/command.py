@@ -259,6 +259,8 @@ class CommandRun:
             metrics = self._metrics()
         except (CreditMLError, OSError) as error:
             problem = problem or not_kept(error, self.folder)
+        if problem is not None:
+            self._data.tidy_left(self._say)
         outcome = problem or Outcome(COMPLETED, exit_code=0)
         return outcome._replace(outputs=places, metrics=metrics)
 
