@@ -1,4 +1,4 @@
-"""What all tests share: how many run at a time, in which order, and what generated tests are made from."""
+"""Settings for all tests: the number of worker processes, the order of files, and the seed of generated tests."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from typing import Any
 
-# Few examples, and others in every run: `--hypothesis-seed=N`, told at the end of a run, makes the same ones again.
-# `--hypothesis-profile=thorough` looks further.
+# Few examples, and different ones in every run. `--hypothesis-seed=N`, printed at the end of a run, repeats them.
+# `--hypothesis-profile=thorough` tries many more examples.
 settings.register_profile("creditml", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("creditml"), max_examples=2000, database=None)
 settings.load_profile("creditml")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """A worker per processor; none for a single file, whose tests would all be one worker's."""
+    """One worker per processor; none for a single file, since all its tests would run in one worker."""
     if len(config.args) == 1 and os.path.isfile(config.args[0].partition("::")[0]):
         return 0
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -29,9 +29,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(tryfirst=True)  # hypothesis reads the seed
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed, and let the processes that tests start be interrupted.
+    """Choose the seed, and make sure that the processes that tests start can be interrupted.
 
-    Whoever started the tests (nohup, `&`) may ignore interruptions.
+    If the tests were started with nohup or `&`, SIGINT may be ignored, and child processes would inherit that.
     """
     if config.option.hypothesis_seed is None:
         given = getattr(config, "workerinput", {}).get("hypothesis_seed")
@@ -42,17 +42,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_configure_node(node: Any) -> None:
-    """Every worker has the same seed."""
+    """Hand the seed on to each worker, so that all use the same one."""
     node.workerinput["hypothesis_seed"] = node.config.option.hypothesis_seed
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Tell the seed before the tests,"""
+    """Print the seed before the tests."""
     return told_seed(config)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """and after them, since `-q` hides what is said before."""
+    """Print the seed after the tests too, since `-q` hides the header."""
     if terminalreporter.verbosity < 0 or terminalreporter.stats.get("failed"):
         terminalreporter.write_line(told_seed(config))
 
@@ -62,7 +62,7 @@ def told_seed(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest come first, or a worker would begin one when the others have ended."""
+    """Run the slowest files first, so that no worker starts one of them when the others have nothing left to do."""
     seconds: dict[Any, float] = {}
     for item in items:
         mark = item.get_closest_marker("takes")

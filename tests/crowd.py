@@ -1,4 +1,4 @@
-"""Many clients of one service at once, each a process with the genuine SDK, and what must have come of it.
+"""Lets many clients, each a process with the genuine SDK, use one service at the same time, and checks the results.
 
 python tests/crowd.py CLIENTS JOBS    in a new folder; prints seconds as JSON, or fails
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CLIENT = Path(__file__).with_name("crowd_client.py")
-PATIENCE = 1800.0  # seconds; a machine may be small and busy
+PATIENCE = 1800.0  # seconds; enough for a small and busy machine
 
 
 class Took(NamedTuple):
@@ -32,7 +32,7 @@ class Took(NamedTuple):
 
 
 def run(project: Project, clients: int, jobs: int) -> Took:
-    """Let clients submit jobs to a service of the project, and look at what came of it."""
+    """Let clients submit jobs to the project's service, and check the results."""
     project.creditml("up")
     try:
         start, submitted, said = _submit(project, clients, jobs)
@@ -46,7 +46,7 @@ def run(project: Project, clients: int, jobs: int) -> Took:
 
 
 def check_jobs(project: Project, said: Sequence[dict[str, Any]], listed: Sequence[dict[str, Any]]) -> None:
-    """Each job that a client was told of is there once, has run once, and did what it was to do."""
+    """Each job whose name a client got was recorded once, has run once, and has the expected output."""
     assert sorted(job["name"] for job in listed) == sorted(given["job"] for given in said)
     assert {job["status"] for job in listed} == {"Completed"}
     for given in said:
@@ -55,7 +55,7 @@ def check_jobs(project: Project, said: Sequence[dict[str, Any]], listed: Sequenc
 
 
 def check_versions(said: Sequence[dict[str, Any]]) -> None:
-    """Of each name the versions that the clients were told are 1 to their number."""
+    """For each asset name, the clients got the versions 1 to N, each exactly once."""
     for what in said[0]["versions"]:
         told = sorted(int(given["versions"][what]) for given in said)
         assert told == list(range(1, len(said) + 1)), f"{what}: {told}"
@@ -88,7 +88,7 @@ class _Client:
 
 
 def _submit(project: Project, clients: int, jobs: int) -> tuple[float, float, list[dict[str, Any]]]:
-    """Start all, let them begin at once; when they began, when all had submitted, and what they were told."""
+    """Start all clients together; returns when they began, when all had submitted, and what they printed."""
     environment = _environment(project)
     started = [_Client(project.folder / f"c{number}", jobs, environment) for number in range(clients)]
     try:
@@ -107,7 +107,7 @@ def _submit(project: Project, clients: int, jobs: int) -> tuple[float, float, li
 
 
 def _environment(project: Project) -> dict[str, str]:
-    """What `creditml exec --print-env` leads a shell to."""
+    """The environment variables that `creditml exec --print-env` prints."""
     environment = project.environment()
     for line in project.creditml("exec", "--print-env").out.splitlines():
         word, *rest = shlex.split(line)

@@ -1,7 +1,7 @@
-"""One of the clients of a crowd, as a user would write it: `CLIENT JOBS`, begins when told to, prints what it got.
+"""One client of `crowd.py`: arguments `CLIENT JOBS`; it starts when it gets a line, and prints what it got.
 
-Between its jobs it registers assets without saying their versions, under names that all the clients use. Of each kind
-there is a name whose content is every client's own, and one whose content is always the same.
+Between its jobs it registers assets without a version, under names that all clients use. For each kind of asset there
+is one name for which each client has its own content, and one for which all clients have the same content.
 """
 
 from __future__ import annotations

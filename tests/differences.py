@@ -1,4 +1,4 @@
-"""What the tests of the reader and writer share."""
+"""Helpers for the tests of the reader and the writer of YAML."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def differences(one: Any, other: Any, *, ordered: bool = True, path: str = "") -> Iterator[str]:
-    """Where two jobs differ, as `path: this is not that`."""
+    """The differences between two jobs, as lines `path: this is not that`."""
     if hasattr(one, "_asdict") and type(one) is type(other):
         one, other = one._asdict(), other._asdict()
     if hasattr(one, "items") and hasattr(other, "items"):
@@ -26,7 +26,7 @@ def differences(one: Any, other: Any, *, ordered: bool = True, path: str = "") -
 
 
 def with_files_made(file: Path, folder: Path) -> Path:
-    """A job's file; in a copy of its folder if files have to be made first."""
+    """The path of a job's file; if the job needs generated files, the path in a copy of its folder with these files."""
     expectation = file.parent / "expected.json"
     make = json.loads(expectation.read_text(encoding="utf-8")).get("make") if expectation.exists() else None
     if not make:

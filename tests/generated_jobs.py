@@ -1,4 +1,4 @@
-"""Random valid jobs, for property tests: what the reader can make of a file, and the check finds no error in."""
+"""Random valid jobs for property tests: jobs that the reader could have read, and in which the check finds no error."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 
 class Source(NamedTuple):
-    """Something that an input can be bound to: the binding, the type of what comes, and whether it always comes."""
+    """Something that an input can be bound to: the binding, its type, and whether it always has a value."""
 
     binding: str
     type: str
@@ -84,7 +84,7 @@ def data(draw: st.DrawFn, kind: str) -> Data:
 
 @st.composite
 def bound(draw: st.DrawFn, spec: ComponentInput, sources: list[Source]) -> JobInput | None:
-    """A binding for an input, if there is something that fits."""
+    """A binding for an input, or None if no source has the right type."""
     literal = spec.type in LITERAL_TYPES
     needed = not spec.optional and spec.default is None
     whole = [
@@ -117,7 +117,7 @@ def given_inputs(
 ) -> dict[str, JobInput]:
     """A value for every input that needs one, and for some of the others.
 
-    `implied`: the values are all that says of which types the inputs are.
+    `implied`: whether the types of the inputs are given only by their values.
     """
     values: dict[str, JobInput] = {}
     for name, spec in declared.items():
@@ -147,7 +147,7 @@ def job_outputs(draw: st.DrawFn) -> JobOutput:
 
 @st.composite
 def inline_nodes(draw: st.DrawFn, name: str, sources: list[Source]) -> Node:
-    """A command written in place: what it declares is what its values imply."""
+    """A command that is defined inline in a node: its inputs and outputs have the types of their values."""
     inputs: dict[str, JobInput] = {}
     declared: dict[str, ComponentInput] = {}
     certain = [source for source in sources if source.certain]
@@ -193,7 +193,7 @@ def parent_sources(inputs: Mapping[str, ComponentInput]) -> list[Source]:
 
 @st.composite
 def graphs(draw: st.DrawFn, inputs: Mapping[str, ComponentInput], library: list[Component]) -> dict[str, Node]:
-    """Nodes bound to each other and to the pipeline, in an order that need not be that of running."""
+    """Nodes bound to each other and to the pipeline, in an order that may differ from that of execution."""
     sources, nodes = parent_sources(inputs), []
     for name in draw(st.lists(st.sampled_from(NODE_NAMES), min_size=1, max_size=4, unique=True)):
         node = draw(
@@ -208,7 +208,7 @@ def graphs(draw: st.DrawFn, inputs: Mapping[str, ComponentInput], library: list[
 
 @st.composite
 def promoted(draw: st.DrawFn, nodes: dict[str, Node]) -> tuple[dict[str, Node], dict[str, ComponentOutput]]:
-    """Some of the nodes' outputs made the pipeline's."""
+    """Some of the nodes' outputs as outputs of the pipeline."""
     outputs: dict[str, ComponentOutput] = {}
     changed = dict(nodes)
     for name, node in nodes.items():
@@ -225,7 +225,7 @@ def promoted(draw: st.DrawFn, nodes: dict[str, Node]) -> tuple[dict[str, Node], 
                     name=draw(some(st.just("step-asset"), 3)),
                     binding=f"${{{{parent.outputs.{label}}}}}",
                 )
-                node = node._replace(outputs={**node.outputs, key: binding})  # noqa: PLW2901  one after the other
+                node = node._replace(outputs={**node.outputs, key: binding})  # noqa: PLW2901  the nodes are changed one after the other
         changed[name] = node
     return changed, outputs
 
@@ -296,7 +296,7 @@ def pipeline_jobs(draw: st.DrawFn) -> Job:
 
 @st.composite
 def roots(draw: st.DrawFn, library: list[Component]) -> tuple[Pipeline, dict[str, JobInput], dict[str, JobOutput]]:
-    """A pipeline written in the job itself, which declares what the job's values imply."""
+    """A pipeline that is defined in the job itself: its inputs and outputs have the types of the job's values."""
     names = draw(st.sets(st.sampled_from(INPUT_NAMES)))
     declared = {name: ComponentInput(draw(st.sampled_from([*LITERAL_TYPES, *ASSET_TYPES]))) for name in sorted(names)}
     inputs = draw(given_inputs(declared, [], implied=True))
@@ -320,7 +320,7 @@ def command_jobs(draw: st.DrawFn) -> Job:
     component = node.component._replace(inputs=declared, command=draw(commands(declared, node.component.outputs)))
     head = draw(heads())
     if head.get("name"):
-        head["name"] = head["name"].lower()  # Azure ML's clients change the names of command jobs so
+        head["name"] = head["name"].lower()  # Azure ML's clients change the names of command jobs in the same way
     return Job(node._replace(inputs=inputs, component=component), **head)
 
 

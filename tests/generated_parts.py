@@ -1,6 +1,6 @@
 """Random parts of jobs: texts, settings, environments, declarations and command components.
 
-Local paths are those of this folder, so that they exist wherever the tests run.
+Local paths are in this folder, so that they exist wherever the tests run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FOLDER = str(Path(__file__).parent)
 FILE = str(Path(__file__))
 
-# PyYAML itself doesn't read what it writes of NEL; surrogates and zeros are no text.
+# PyYAML can't read what it writes for NEL; surrogates and zeros are not valid text.
 CHARACTERS = st.characters(blacklist_categories=["Cs"], blacklist_characters="\0\x85")
 TRICKY = [
     "",
@@ -70,7 +70,7 @@ LITERAL_TEXTS: Mapping[str, st.SearchStrategy[str]] = {
     "number": NUMBERS.map(str),
     "boolean": st.booleans().map(str),
 }
-# Texts that mean a value of the type as well, and must stay as they are.
+# Texts that are also a value of another type in YAML, and must stay texts.
 OTHER_TEXTS = {
     "string": ("5", "True"),
     "integer": ("007", "+5", "3.0"),
@@ -83,7 +83,7 @@ NODE_NAMES = ("prep", "train", "score", "a", "b1", "_c", "class", "jobs", "paren
 
 
 def some(strategy: st.SearchStrategy[Any], often: int = 1) -> st.SearchStrategy[Any]:
-    """What the strategy gives, or None; the more `often`, the more likely None."""
+    """A value of the strategy or None; the larger `often`, the more likely is None."""
     return st.one_of(*[st.none()] * often, strategy)
 
 
@@ -152,7 +152,7 @@ QUEUES = st.fixed_dictionaries(
 
 @st.composite
 def run_settings(draw: st.DrawFn) -> dict[str, Any]:
-    """What a command node, or a command job, may set."""
+    """The settings that a command node or a command job can have."""
     return {
         **present(
             compute=draw(some(st.sampled_from(["azureml:cpu", "cpu", "serverless"]))),
@@ -169,7 +169,7 @@ def run_settings(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def labels(draw: st.DrawFn) -> dict[str, Any]:
-    """What describes a job, node or component."""
+    """The descriptive fields of a job, node or component."""
     return present(display_name=draw(MAYBE), description=draw(MAYBE)) | {"tags": draw(TAGS), "properties": draw(TAGS)}
 
 
@@ -209,7 +209,7 @@ COMPONENT_NAMES = st.sampled_from(
 
 @st.composite
 def commands(draw: st.DrawFn, inputs: Mapping[str, ComponentInput], outputs: Mapping[str, ComponentOutput]) -> str:
-    """A command that uses what is declared."""
+    """A command that uses the declared inputs and outputs."""
     pieces = draw(st.lists(st.one_of(TEXT, st.sampled_from(["echo", "&&", "\n", "$HOME"])), max_size=3))
     for name, spec in inputs.items():
         reference = f"${{{{inputs.{name}}}}}"
@@ -221,7 +221,7 @@ def commands(draw: st.DrawFn, inputs: Mapping[str, ComponentInput], outputs: Map
 
 @st.composite
 def bodies(draw: st.DrawFn) -> dict[str, Any]:
-    """What inline nodes and component files have in common."""
+    """The fields that inline nodes and component files have in common."""
     return present(environment=draw(environments()), code=draw(some(st.sampled_from([FOLDER, "azureml:code:1"]))))
 
 

@@ -1,4 +1,4 @@
-"""Somebody who listens to what makes environments, and what a program prints."""
+"""Helpers for tests of environments: a listener for messages, and the output of a program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 
 
 class Listener:
-    """Takes what is said, and says whether all was canceled."""
+    """Collects the messages of a provider, and can cancel its work."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -24,7 +24,7 @@ class Listener:
 
 
 def printed(*command: str, **variables: str) -> str:
-    """What a program prints, both ways; it must not fail."""
+    """The output of a program, stdout and stderr; the program must not fail."""
     env = {"PATH": "/usr/bin:/bin", **variables}
     done = subprocess.run(command, env=env, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0, done.stdout

@@ -1,4 +1,4 @@
-"""A conda channel in a folder, with packages that are made on the spot; among them a Python that is this machine's."""
+"""A conda channel in a folder, with generated packages; its package `python` runs this machine's Python."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLATFORM = str(Subdir.current())
 
 
 class Channel:
-    """A channel that is written package by package."""
+    """A channel to which packages are added one by one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -32,8 +32,8 @@ class Channel:
             self._write(subdir, {})
 
     def add_python(self) -> None:
-        """Add `python`, which runs this machine's, and the pip that it brings."""
-        base = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]  there is one in CPython
+        """Add a package `python` that runs this machine's Python, and the package `pip`."""
+        base = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]  CPython has this attribute
         version = ".".join(map(str, sys.version_info[:3]))
         config = f"home = {os.path.dirname(base)}\ninclude-system-site-packages = false\nversion = {version}\n"
         links = {f"bin/{name}": base for name in ("python", "python3", f"python{VERSION}")}
@@ -45,7 +45,7 @@ class Channel:
         self.add("pip", wheel.name.split("-")[1], files, depends=["python"], entry_points=entry)
 
     def add_module(self, name: str, version: str, depends: Sequence[str] = ("python",)) -> None:
-        """Add a package of Python with a module that has only its version."""
+        """Add a Python package with a module that contains only its version."""
         metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         files = {
             f"site-packages/{name}.py": f"__version__ = {version!r}\n".encode(),
@@ -64,7 +64,7 @@ class Channel:
         links: Mapping[str, str] | None = None,
         entry_points: Sequence[str] | None = None,
     ) -> None:
-        """Add a package; with entry points (maybe none) it is one for any Python."""
+        """Add a package; if `entry_points` is given (even empty), it is a package for any Python."""
         noarch = entry_points is not None
         subdir = "noarch" if noarch else PLATFORM
         index: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""A folder of wheels and source distributions that are made on the spot, for pip and uv to find."""
+"""A folder of generated wheels and source distributions in which pip and uv find packages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Wheels:
     """Distributions of packages with one module each."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder, with what a virtual environment begins with."""
+        """Make the folder with the packages that every virtual environment gets."""
         self.folder = folder
         folder.mkdir()
         self.add("pip", "20.0", script="pip")
@@ -40,19 +40,19 @@ class Wheels:
             self.add(name, "80.0")
 
     def add_pip(self) -> None:
-        """Add the real pip, which takes a second or two to install."""
+        """Add the real pip; installing it takes a second or two."""
         installed = metadata.distribution("pip")
         paths = [file for file in installed.files or () if str(file).startswith("pip/") and file.suffix != ".pyc"]
         scripts = "[console_scripts]\npip = pip._internal.cli.main:main\n"
         self._wheel("pip", installed.version, {str(file): file.read_binary() for file in paths}, scripts=scripts)
 
     def add(self, name: str, version: str, *, requires: Sequence[str] = (), python: str = "", script: str = "") -> None:
-        """Add a wheel; with a script that prints where the module lies, if one is named."""
+        """Add a wheel; if `script` is given, with a script of that name that prints the module's path."""
         scripts = f"[console_scripts]\n{script} = {name}:main\n" if script else ""
         self._wheel(name, version, _module(name, version), requires, python, scripts)
 
     def add_source(self, name: str, version: str, *, before: str = "") -> None:
-        """Add a source distribution; `before` are lines of Python that run before it is built."""
+        """Add a source distribution; `before` is Python code that runs before it is built."""
         files = {f"files/{path}": data for path, data in _content(name, version, _module(name, version)).items()}
         files["pyproject.toml"] = PYPROJECT.encode()
         files["backend.py"] = BACKEND.format(name=name, version=version, before=before).encode()

@@ -1,4 +1,4 @@
-"""How often those who watch a job ask for its state."""
+"""Sets how often the watchers of a job ask for its state."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Json: TypeAlias = Any
 
 PATIENCE = 300.0
-"""Seconds after which what never happens fails a test: several times what anything takes on a machine that is busy."""
+"""Seconds after which a test fails that waits for an event: several times what any event takes on a busy machine."""
 ENVIRONMENT: Json = {"image": "python:3.11"}
 STARTING = (
     ("run",),
@@ -54,12 +54,12 @@ class Done(NamedTuple):
 
 
 class Project:
-    """A folder with a workspace of its own."""
+    """A project's folder with its own workspace."""
 
     def __init__(self, folder: Path, **variables: str) -> None:
-        """`variables` are set for every command, besides what this process has."""
+        """Use `folder`; `variables` are set for every command, in addition to this process's environment."""
         self.folder, self.variables = folder, variables
-        self.prefix: tuple[str, ...] = ()  # what starts every command, as `setpriv …`
+        self.prefix: tuple[str, ...] = ()  # a program that starts every command, such as `setpriv …`
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -68,7 +68,7 @@ class Project:
         return self.folder / ".creditml"
 
     def write(self, path: str, content: str | bytes | Mapping[str, Any]) -> Path:
-        """A file; a mapping becomes YAML (in the form of JSON)."""
+        """Write a file; a mapping becomes YAML (in the form of JSON)."""
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, bytes):
@@ -83,7 +83,7 @@ class Project:
         return file
 
     def environment(self) -> dict[str, str]:
-        """What a command's process gets: nothing of creditml's own settings."""
+        """The environment variables of a command's process, without this process's settings for creditml."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CREDITML_", "MLFLOW_"))}
         return {**kept, "XDG_CACHE_HOME": str(self.folder / ".cache"), **self.variables}
 
@@ -94,9 +94,9 @@ class Project:
         return subprocess.Popen(command, cwd=self.folder, env=self.environment(), text=True, **options)
 
     def creditml(self, *words: str, code: int | None = 0, **options: Json) -> Done:
-        """Run a command; whatever it is given, it never shows a traceback or calls itself defective.
+        """Run a command, and check that it neither shows a traceback nor reports a defect of creditml.
 
-        It runs in this process if its output is all that there is to it (`needs_a_process`).
+        It runs in this process unless it needs a process of its own (`needs_a_process`).
 
         Args:
             words: the command.
@@ -110,7 +110,7 @@ class Project:
         return done
 
     def needs_a_process(self, words: Sequence[str]) -> bool:
-        """Whether a command starts steps or servers, or runs where threads share what it would change."""
+        """Whether a command starts steps or servers, or would change what other threads of this process use."""
         if self.prefix or threading.current_thread() is not threading.main_thread():
             return True
         return not {"-h", "--help"} & {*words} and any(words[: len(start)] == start for start in STARTING)
@@ -127,12 +127,12 @@ class Project:
         return Done(process.returncode, out or "", err or "")
 
     def inside(self, words: Sequence[str]) -> Done:
-        """Run a command in this process, in the surroundings that its own would have."""
+        """Run a command in this process, with the folder and variables that its own process would have."""
         out, err = io.StringIO(), io.StringIO()
         wanted = self.environment()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             for name in {*os.environ, *UNSET} - wanted.keys():
-                patch.setenv(name, "")  # or what the SDK makes of it (AZUREML_CURRENT_CLOUD) would stay afterwards
+                patch.setenv(name, "")  # otherwise the SDK's own changes (AZUREML_CURRENT_CLOUD) would remain
                 patch.delenv(name)
             for name, value in wanted.items():
                 patch.setenv(name, value)
@@ -144,7 +144,7 @@ class Project:
         return Done(ended, out.getvalue(), err.getvalue())
 
     def json(self, *words: str, code: int = 0) -> Json:
-        """What a command prints, as the values that it means."""
+        """The JSON that a command prints, as values."""
         return json.loads(self.creditml(*words, code=code).out)
 
     def run(self, spec: Mapping[str, Any], *flags: str, name: str = "", code: int | None = 0) -> Job:
@@ -155,7 +155,7 @@ class Project:
         return Job(self, name, done)
 
     def submit(self, spec: Mapping[str, Any], *flags: str) -> Job:
-        """Create a job, whose runner goes on by itself."""
+        """Submit a job; its runner is a process of its own."""
         self.write("job.yml", spec)
         done = self.creditml("job", "create", "-f", "job.yml", "--query", "name", "-o", "tsv", *flags)
         return Job(self, done.out.strip(), done)
@@ -169,7 +169,7 @@ class Job:
         self.project, self.name, self.done = project, name, done
 
     def show(self, query: str = "@") -> Json:
-        """What `job show` says."""
+        """The output of `job show`, as values."""
         return self.project.json("job", "show", "-n", self.name, "--query", query)
 
     @property
@@ -178,29 +178,29 @@ class Job:
         return str(self.show("status"))
 
     def steps(self) -> dict[str, dict[str, Any]]:
-        """Its children by the node's name."""
+        """The job's children, by the names of their nodes."""
         listed = self.project.json("job", "list", "-p", self.name)
         return {step["node"]: step for step in listed}
 
     def statuses(self) -> dict[str, str]:
-        """The statuses of its children."""
+        """The statuses of the job's children, by the names of their nodes."""
         return {node: step["status"] for node, step in self.steps().items()}
 
     def step(self, node: str) -> Json:
-        """What `job show` says of a child."""
+        """The output of `job show` for a child, as values."""
         return self.project.json("job", "show", "-n", self.steps()[node]["name"])
 
     def folder(self, node: str = "") -> Path:
-        """Its folder, or that of a step."""
+        """The folder of the job or of a step."""
         top = self.project.workspace / "jobs" / self.name
         return top / "steps" / node if node else top
 
     def log(self, node: str = "") -> str:
-        """What a step printed."""
+        """The log of a step."""
         return (self.folder(node) / "artifacts/user_logs/std_log.txt").read_text(encoding="utf-8")
 
     def wait(self) -> Self:
-        """Come back when it has ended."""
+        """Wait until the job has ended."""
         eventually(lambda: self.status in ("Completed", "Failed", "Canceled"))
         return self
 
@@ -211,14 +211,14 @@ def step(command: str, **keys: Json) -> dict[str, Any]:
 
 
 def python(code: str, **keys: Json) -> dict[str, Any]:
-    """A command that runs a piece of Python; it must not hold single quotes."""
+    """A command that runs Python code, which must not contain single quotes."""
     code = textwrap.dedent(code)
     assert "'" not in code
     return step(f"python -c '{code}'", **keys)
 
 
 def single(command: str, **keys: Json) -> dict[str, Any]:
-    """A command job of its own."""
+    """A command job that is not part of a pipeline."""
     return step(command, compute="azureml:cluster", **keys)
 
 
@@ -229,7 +229,7 @@ def pipeline(jobs: Mapping[str, Any], **keys: Json) -> dict[str, Any]:
 
 
 def eventually(what: Callable[[], object]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + PATIENCE
     while not what():
         assert time.monotonic() < deadline, "it never came to be"
@@ -237,7 +237,7 @@ def eventually(what: Callable[[], object]) -> None:
 
 
 def processes(marker: str) -> dict[int, int]:
-    """The processes whose command line holds a marker, this one aside, with their parents."""
+    """The processes (except this one) whose command line contains a marker, with their parents."""
     listing = subprocess.run(
         ["ps", "-axww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     ).stdout

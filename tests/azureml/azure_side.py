@@ -1,4 +1,4 @@
-"""The two sides of a test: the folder of the service that stands for Azure, and a user's project before it."""
+"""The two sides of a test: the folder of the service that takes the place of Azure, and a user's project."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Served(Project):
-    """The folder of the service; `given` are the variables that lead the SDK to it."""
+    """The folder of the service; `given` are the environment variables with which the SDK finds it."""
 
     @cached_property
     def given(self) -> dict[str, str]:
-        """Of certificates the service's own alone: all others would take each of the SDK's many sessions 25 ms."""
+        """The variables, with only the certificate of the service: loading all takes each SDK session 25 ms."""
         self.variables["REQUESTS_CA_BUNDLE"] = str(certificates(self.workspace).authority)
         lines = self.creditml("exec", "--print-env").out.splitlines()
         pairs = (shlex.split(line)[1].partition("=") for line in lines if line.startswith("export "))
@@ -27,7 +27,7 @@ class Served(Project):
 
 
 class Inside(Project):
-    """A project whose commands run in this process, where the SDK is imported once."""
+    """A project whose commands run in this process, so that the SDK is imported only once."""
 
     def needs_a_process(self, _words: Sequence[str]) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""What the tests of the check for Azure ML share: small jobs, and what is found of them."""
+"""Helpers for the tests of the check for Azure ML: small jobs, and the problems found in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pipeline(step: Json = STEP, **fields: Json) -> Json:
 
 
 def problems(folder: Project, job: Json) -> tuple[Problem, ...]:
-    """What is found of a job without a connection."""
+    """The problems that are found in a job without a connection to Azure."""
     folder.write("job.yml", job)
     executor = AzureMLExecutor(Workspace(folder.folder / "home"), Options())
     reading = read_job("job.yml")

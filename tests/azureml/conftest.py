@@ -1,4 +1,4 @@
-"""A workspace 'in Azure' for tests: our service over TLS as a process of its own, before the genuine SDK."""
+"""Fixtures for tests of the azureml backend: our own service, as a process with TLS, takes the place of Azure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The service, for all tests."""
+    """The service, shared by all tests of a session."""
     folder = tmp_path_factory.mktemp("azure")
     served = Served(folder / "cloud", HOME=str(folder))
     served.creditml("up")
@@ -39,11 +39,11 @@ def _asking_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def signed_in(azure: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """This process as a user of that workspace in Azure, in a folder of its own, which is returned."""
+    """Make this process a user of the workspace in Azure, in a folder of its own; returns the folder."""
     logging.getLogger("azure").setLevel(logging.ERROR)
     own = [name for name in os.environ if name.startswith(("CREDITML_", "AZURE", "ARM_", "MLFLOW_"))]
     for name in {*own, *UNSET}:
-        monkeypatch.setenv(name, "")  # or what the SDK makes of it (AZUREML_CURRENT_CLOUD) would stay afterwards
+        monkeypatch.setenv(name, "")  # otherwise the SDK's own changes (AZUREML_CURRENT_CLOUD) would remain
         monkeypatch.delenv(name)
     for name, value in azure.given.items():
         monkeypatch.setenv(name, value)
@@ -56,8 +56,8 @@ def signed_in(azure: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def wire(signed_in: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:  # noqa: ARG001  its variables
-    """What stands between that user and Azure, and can be cut."""
+def wire(signed_in: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:  # noqa: ARG001  the fixture sets variables
+    """The connection between the user and the service, which tests can cut."""
     with Wire() as made:
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, made.url)
@@ -68,7 +68,7 @@ def wire(signed_in: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:  #
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK tries again as often as ever, but waits less before it does."""
+    """Let the SDK retry as often as usual, but with shorter waits."""
     from azure.core.pipeline.transport import HttpTransport
 
     monkeypatch.setattr(HttpTransport, "sleep", lambda _, duration: time.sleep(min(duration, 0.2)))
@@ -76,5 +76,5 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder(signed_in: Path) -> Project:
-    """The user's folder."""
+    """The user's project in its folder."""
     return Project(signed_in, CREDITML_HOME=str(signed_in / "home"))

@@ -1,4 +1,4 @@
-"""A wire that can be cut: an HTTPS proxy (CONNECT) between this process and the service, which sees ciphertext only."""
+"""A connection that tests can cut: an HTTPS proxy (CONNECT) between this process and the service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHUNK = 16384
 
 
 class Wire:
-    """Connections go through until it is cut; from then on none do, until it is mended."""
+    """A proxy that forwards connections; between `cut` and `mend` it forwards nothing."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -28,10 +28,10 @@ class Wire:
         self._when: Callable[[], bool] = lambda: False
         self._left: float = float("inf")
         self.received = 0
-        """Bytes that have come from the service."""
+        """How many bytes the service has sent."""
 
     def cut(self) -> None:
-        """Now."""
+        """Cut all connections now."""
         with self._lock:
             self._cut, self._when, self._left = True, lambda: False, float("inf")
             ends, self._open = self._open, set()
@@ -41,15 +41,15 @@ class Wire:
             end.close()
 
     def cut_when(self, condition: Callable[[], bool]) -> None:
-        """As soon as something from the service is to go through while the condition holds: it doesn't get through."""
+        """Cut all connections before the next data from the service that arrive while the condition is true."""
         self._when = condition
 
     def cut_after(self, size: int) -> None:
-        """When so many more bytes have come from the service."""
+        """Cut all connections when the service has sent so many more bytes."""
         self._left = size
 
     def mend(self) -> None:
-        """Connections go through again."""
+        """Forward connections again."""
         self._cut = False
 
     @property

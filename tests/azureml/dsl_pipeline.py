@@ -1,6 +1,6 @@
-"""A pipeline of the SDK with code, data, environments and a nested pipeline in it."""
+"""A pipeline of the SDK with code, data, environments and a nested pipeline."""
 
-# no `from __future__ import annotations`: the SDK reads annotations as types of inputs
+# without `from __future__ import annotations`, because the SDK reads annotations as the types of inputs
 from pathlib import Path
 
 from azure.ai.ml import Input, Output, command, dsl
@@ -8,7 +8,7 @@ from azure.ai.ml.entities import Environment, PipelineJob
 
 
 def make(folder: Path) -> PipelineJob:
-    """A pipeline whose code and data are in a folder."""
+    """Make the pipeline; its code and data are in `folder`."""
     (folder / "src").mkdir()
     (folder / "src" / "a.py").write_text("print(1)\n")
     (folder / "words.txt").write_text("one\n")
@@ -32,7 +32,7 @@ def make(folder: Path) -> PipelineJob:
         return {"out": first.outputs.out}
 
     @dsl.pipeline(compute="serverless", experiment_name="both")
-    def outer(words: Input(type="uri_file")):  # type: ignore[no-untyped-def, valid-type]  # noqa: ANN202  as above
+    def outer(words: Input(type="uri_file")):  # type: ignore[no-untyped-def, valid-type]  # noqa: ANN202  the SDK's way
         nested = inner(words=words)
         beside = copy(words=words)
         last = show(folder=nested.outputs.out)

@@ -1,4 +1,4 @@
-"""A workspace in Azure that is nowhere: what the SDK's client does with jobs is what a test says."""
+"""A fake of the SDK's client: a test decides what it does with jobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Jobs:
-    """The SDK's operations on jobs, as far as tests need them: `send` and `cancel` are what happens then."""
+    """A fake of the SDK's operations on jobs; the test gives the functions `send` and `cancel`."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -48,7 +48,7 @@ def raising(error: BaseException) -> Callable[..., NoReturn]:
 
 
 def fake_cloud(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """A workspace whose run history knows no job, asked without a pause."""
+    """A workspace in Azure whose run history has no jobs, polled without a pause."""
     client: Any = SimpleNamespace(jobs=jobs)
     monkeypatch.setattr(CloudJobs, "get_run", raising(NotFound("no such job")))
     monkeypatch.setenv("AZUREML_RUN_POLLING_INTERVAL_MIN", "0")

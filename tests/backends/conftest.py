@@ -1,4 +1,4 @@
-"""What the tests of backends share."""
+"""Fixtures for the tests of backends."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def in_child() -> InChild:
     If the process is killed, the answer is the negative number of the signal.
     """
 
-    def call(work: Callable[[], Any]) -> Any:  # what JSON makes of it
+    def call(work: Callable[[], Any]) -> Any:  # the value that JSON gives back
         answer, end = os.pipe()
         process = os.fork()
         if process == 0:
             try:
                 os.close(answer)
                 os.write(end, json.dumps(work()).encode())
-            except BaseException:  # noqa: BLE001  nothing may return into the test runner twice
+            except BaseException:  # noqa: BLE001  the forked process must never return into the test runner
                 traceback.print_exc()
             finally:
                 os._exit(0)

@@ -1,8 +1,8 @@
-"""What the tests with containers share."""
+"""The image for the tests with containers."""
 
 from __future__ import annotations
 
 import os
 
 IMAGE = os.environ.get("CREDITML_TEST_IMAGE", "python-test:base")
-"""Their image: any with bash, coreutils and python3."""
+"""The image: any image with bash, coreutils and python3."""

@@ -1,4 +1,4 @@
-"""A node type of the tests' own: `type: echo`, which says a message and writes it to its output `said`."""
+"""A node type for tests: `type: echo` prints a message and writes it to its output `said`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUTPUTS = {"said": ComponentOutput()}
 
 
 class Echo(NamedTuple):
-    """A component that says a message."""
+    """A component that prints a message."""
 
     message: str
     name: str | None = None

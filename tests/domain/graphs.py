@@ -1,4 +1,4 @@
-"""Random graphs of a few small components, some with mistakes: bare of all that graphs don't depend on."""
+"""Random graphs of a few small components, some of them with mistakes, and with only the fields that graphs need."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def reference(*words: str) -> str:
 
 @st.composite
 def values(draw: st.DrawFn, kind: str, jobs: Mapping[str, Node], inputs: Mapping[str, ComponentInput]) -> JobInput:
-    """A value of a type: a binding to what is there, a part of one, or a value of its own."""
+    """A value of a type: a binding to an existing output, a text with such a binding, or a literal."""
     bindings = [reference("inputs", name) for name, spec in inputs.items() if spec.type == kind]
     for name, node in jobs.items():
         assert not isinstance(node.component, str)
@@ -72,7 +72,7 @@ def values(draw: st.DrawFn, kind: str, jobs: Mapping[str, Node], inputs: Mapping
 
 @st.composite
 def stray_values(draw: st.DrawFn, jobs: Mapping[str, Node], inputs: Mapping[str, ComponentInput]) -> JobInput:
-    """A value that may be of the wrong type or refer to what isn't there."""
+    """A value that may have the wrong type or refer to something that doesn't exist."""
     wrong = [
         "inputs.nope",
         "jobs.nope.outputs.x",
@@ -131,7 +131,7 @@ def given(
 
 @st.composite
 def promoted(draw: st.DrawFn, node: Node, outputs: dict[str, ComponentOutput], *, wild: bool) -> Node:
-    """A node some of whose outputs are the pipeline's; notes those in `outputs`."""
+    """A node, some of whose outputs become outputs of the pipeline, and are added to `outputs`."""
     assert not isinstance(node.component, str)
     settings: dict[str, JobOutput] = {}
     for key in [*node.component.outputs, *(["stray"] if wild and draw(st.integers(0, 5)) == 0 else [])]:

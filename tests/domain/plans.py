@@ -1,4 +1,4 @@
-"""What must hold of any plan."""
+"""Properties that every plan must have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def holds(planned: Plan) -> None:
-    """Steps come after those whose outputs they take, their inputs are there and no binding is left."""
+    """Each step comes after the steps whose outputs it uses, has its inputs, and has no unresolved binding."""
     seen: set[str] = set()
     for path, step in planned.steps.items():
         assert step.path == path
@@ -38,7 +38,7 @@ def holds(planned: Plan) -> None:
 
 
 def at(node: Any, origin: tuple[str, ...]) -> Any:
-    """What stands at a key path; `jobs` of a pipeline job stand in its component."""
+    """The value at a key path; the `jobs` of a pipeline job are in its component."""
     for key in origin:
         value = node
         if isinstance(value, Node) and not value.name and key == "jobs":

@@ -1,4 +1,4 @@
-"""Small jobs of a few components, to be checked."""
+"""Small jobs of a few components, for tests of the check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs that run in this process, so that a test can look on."""
+"""Runs jobs in this process, so that a test can observe them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run(
     job: Job, workspace: Workspace, look: Callable[[Watched], object] = lambda _: None, *, max_parallel: int = 2
 ) -> JobRecord:
-    """Run a job to its end; `look` is called again and again meanwhile."""
+    """Run a job to its end; `look` is called again and again while it runs."""
     with LocalExecutor(workspace, Options(max_parallel=max_parallel)).run(prepare(job, workspace)) as runner:
         while runner.advance(0.02):
             look(runner)
@@ -28,5 +28,5 @@ def run(
 
 
 def steps(workspace: Workspace, job: JobRecord) -> dict[str, JobRecord]:
-    """What is recorded of everything below a job, by its path."""
+    """The records of all steps of a job, by their paths."""
     return {step.path: step for step in workspace.jobs.steps(job.name)}

@@ -1,4 +1,4 @@
-"""What the tests of environments share: a cache of their own, packages of their own, and somebody who listens."""
+"""Fixtures for the tests of environments: a cache, a package index in a folder, and a listener for messages."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def listener() -> Listener:
 
 @pytest.fixture(autouse=True)
 def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own."""
+    """The test's own cache of environments."""
     monkeypatch.setenv("CREDITML_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def unconfigured(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither pip nor uv is configured to anything, and uv's cache has only what tests put there."""
+    """Hide the user's configuration of pip and uv, and give uv a cache that only tests use."""
     for name in list(os.environ):
         if name.startswith(("PIP_", "UV_")):
             monkeypatch.delenv(name)
@@ -39,7 +39,7 @@ def unconfigured(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unconfigured: None) -> Iterator[Wheels]:  # noqa: ARG001
-    """All the packages that there are."""
+    """The package index, which has all packages that a test can install."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
     return Wheels(tmp_path / "wheels")

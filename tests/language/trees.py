@@ -1,4 +1,4 @@
-"""What several tests do with the trees of YAML documents."""
+"""Helpers for the trees of YAML documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Every node of a tree, a shared one once."""
+    """Every distinct node of a tree once."""
     seen: set[int] = set()
     todo = [node]
     while todo:

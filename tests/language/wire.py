@@ -1,7 +1,7 @@
 """Jobs in the terms of the SDK's requests, so that ours and the SDK's can be compared.
 
-`sent` is our job as the SDK would send it; `received` is the SDK's, by its own conversion, without what says
-nothing; `acceptable` is a random job without what the SDK refuses.
+`sent` turns our job into the SDK's request; `received` turns the SDK's job into its request, without empty fields;
+`acceptable` is a random job without the features that the SDK refuses.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ MODES = {
 
 
 def present(**values: Any) -> dict[str, Any]:
-    """What is not empty."""
+    """The fields that are not empty."""
     return {key: value for key, value in values.items() if value is not None and value not in ({}, [])}
 
 
 def first(*texts: str | None) -> str | None:
-    """The first that is there, if it says anything."""
+    """The first value that is set, or None if it is empty."""
     return next((text for text in texts if text is not None), None) or None
 
 
 def telling(outputs: Mapping[str, dict[str, Any]], declared: Mapping[str, str]) -> dict[str, Any]:
-    """A node's outputs without those of which nothing is said but the type that they have anyway."""
+    """A node's outputs, without those that have only the default type."""
     return {key: value for key, value in outputs.items() if value != {"type": declared.get(key)}}
 
 
 def acceptable(job: Job) -> Job:
-    """A random job without what the SDK refuses or, for reasons of its own, drops."""
+    """A random job without the features that the SDK refuses or drops."""
     known: dict[int, tuple[Component, Component]] = {}
 
     def environment(value: Environment | str | None) -> Environment | str:
@@ -84,11 +84,11 @@ def acceptable(job: Job) -> Job:
     return job._replace(root=node(job.root), name=name)
 
 
-# Ours
+# Our jobs
 
 
 def sent(job: Job) -> dict[str, Any]:
-    """Our job, in the terms of what the SDK sends."""
+    """Our job, in the form in which the SDK would send it."""
     root = job.root
     settings = {**job.settings._asdict(), **job.settings.others}
     settings.pop("others")
@@ -105,7 +105,7 @@ def our_node(node: Node) -> dict[str, Any]:
     else:
         values = our_component(component, node)
         inputs = {key: value for key, value in node.inputs.items() if key in component.inputs}
-        if not node.name:  # a job of a component has the component's defaults
+        if not node.name:  # a job that runs a component gets the component's defaults
             defaults = {key: spec.default for key, spec in component.inputs.items() if spec.default is not None}
             inputs = {**{key: Literal(text) for key, text in defaults.items()}, **inputs}
         kinds = {key: spec.type for key, spec in component.outputs.items()}
@@ -138,14 +138,14 @@ def our_node(node: Node) -> dict[str, Any]:
 
 
 def our_resources(resources: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Without what the SDK takes and does not send."""
+    """Our resources, without the fields that the SDK accepts but does not send."""
     return present(
         **{key: value for key, value in (resources or {}).items() if key not in ("locations", "max_instance_count")}
     )
 
 
 def our_distribution(distribution: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The SDK adds defaults to the rest."""
+    """Our distribution, only the fields to which the SDK adds no defaults."""
     return present(
         **{key: (distribution or {}).get(key) for key in ("type", "process_count_per_instance", "worker_count")}
     )
@@ -160,7 +160,7 @@ def our_input(value: JobInput) -> dict[str, Any]:
 
 def our_output(value: JobOutput, kind: str | None) -> dict[str, Any]:
     mode = MODES[value.mode] if value.mode else None
-    if kind != "uri_file":  # the SDK: a file stays one, whatever the node says; else it looks at the node alone
+    if kind != "uri_file":  # the SDK: a file stays a file, whatever the node says; otherwise only the node counts
         kind = value.type or "uri_folder"
     kind = None if value.binding else kind
     return present(type=kind, path=value.path, mode=mode, name=value.name, version=value.version, binding=value.binding)
@@ -200,7 +200,7 @@ def our_environment(environment: Environment | str | None) -> Any:  # dict, str 
 
 
 def definition(spec: Mapping[str, Any], given: Any) -> dict[str, Any]:  # JobInput or dict
-    """A declared input or output. What an inline node's says that is given anyway (default, mode) is left out."""
+    """A declared input or output; for an inline node, without fields that its values give already (default, mode)."""
     values = {key: list(value) if isinstance(value, tuple) else value for key, value in spec.items()}
     if values.get("optional") is False:
         values.pop("optional")
@@ -214,7 +214,7 @@ def reference(text: str | None) -> str | None:
     return text.removeprefix("azureml:") if text and not text.startswith("azureml://") else text
 
 
-# Theirs
+# The SDK's jobs
 
 
 def received(job: Any) -> dict[str, Any]:
@@ -307,7 +307,7 @@ def their_component(component: Any, rest: Mapping[str, Any]) -> dict[str, Any]:
             additional_includes=[os.path.normpath(os.path.join(base, path)) for path in component.additional_includes],
             is_deterministic=component.is_deterministic,
         )
-    if component._source == "BUILDER":  # a command job: what it declares is what it is given
+    if component._source == "BUILDER":  # a command job declares exactly the inputs and outputs that it is given
         return values
     spec = component._to_rest_object().as_dict()["properties"]["componentSpec"]
     given = rest.get("inputs", {})

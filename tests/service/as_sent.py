@@ -1,7 +1,7 @@
-"""What becomes of a job that is read from a file when the genuine SDK sends the same file: all that must differ.
+"""The differences between a job that we read from a file and the job that the genuine SDK sends for the same file.
 
-Each rule changes our job into what the service gets; its reason stands beside it. `moot` is done to both jobs. What was
-seen is that of azure-ai-ml 1.35.2.
+Each rule changes our job into the one that the service gets; its reason is beside it. `moot` is applied to both jobs.
+The differences are those of azure-ai-ml 1.35.2.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Rule(NamedTuple):
-    """Something that must differ, and why."""
+    """A difference that must exist, and the reason."""
 
     change: Callable[..., Any]
     why: str
 
 
 def as_sent(job: Job, workspace: Workspace, name: str) -> Job:
-    """Our job as the service gets it, `name` being what the SDK called it."""
+    """Our job in the form in which the service gets it; `name` is the name that the SDK gave it."""
     job = job._replace(source=None, root=_node(job.root, workspace))
     for rule in JOB_RULES:
         job = rule.change(job, workspace, name)
@@ -33,10 +33,10 @@ def as_sent(job: Job, workspace: Workspace, name: str) -> Job:
 
 
 def moot(job: Job) -> Job:
-    """A job without what its components say and its nodes say otherwise, or again.
+    """A job whose components lack the fields that its nodes override or repeat.
 
-    The SDK makes a component of each node that is written in place, with what the node says as its defaults. And it
-    sends `output: {}`, though not `output:`, as a folder.
+    The SDK makes a component of each inline node, with the node's values as defaults. And it sends `output: {}`, but
+    not `output:`, as a folder.
     """
 
     def component(value: Component, node: Node) -> Component:
@@ -108,7 +108,7 @@ def _with_defaults(job: Job, _workspace: Workspace, _name: str) -> Job:
 def _texts(job: Job, _workspace: Workspace, _name: str) -> Job:
     own = job.root.component
     assert not isinstance(own, str)
-    if own.name or own.display_name:  # a component's own, which declares them
+    if own.name or own.display_name:  # of the component, which declares them
         return job
     inputs = {
         key: spec._replace(type="string") if spec.type in LITERAL_TYPES else spec for key, spec in own.inputs.items()
@@ -136,7 +136,7 @@ JOB_RULES = (
 )
 
 
-# -- nodes, and the job itself as one
+# -- nodes; the job itself counts as one
 
 
 def _prefixed(compute: str | None) -> str | None:
@@ -159,7 +159,7 @@ def _description(node: Node, _workspace: Workspace) -> Node:
     assert not isinstance(own, str)
     if not node.name or not node.description:
         return node
-    if isinstance(own, Command) and not own.name and not own.description:  # written in place
+    if isinstance(own, Command) and not own.name and not own.description:  # an inline component
         own = own._replace(description=node.description)
     return node._replace(description=None, component=own)
 
@@ -226,7 +226,7 @@ def _registered(component: Component, workspace: Workspace) -> bool:
 
 
 def _version(reference: str, kind: str, workspace: Workspace) -> str:
-    """A reference by label, by version."""
+    """A reference with a label, as a reference with a version."""
     if "@" not in reference or not reference.startswith("azureml:"):
         return reference
     asset = workspace.assets.resolve(kind, reference)

@@ -1,4 +1,4 @@
-"""A backend that runs nothing: jobs are recorded, and kept for the tests to look at."""
+"""A backend for tests that runs nothing: it records jobs and keeps them for inspection."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 ENTRY_POINT = "[creditml.executors]\ncapturing = capturing:Capturing\n"
 JOBS: dict[str, Job] = {}
-"""Every job that was submitted, as it would have been run."""
+"""All submitted jobs, in the form in which they would have run."""
 
 
 class Capturing:
-    """As the service makes and uses an executor."""
+    """An executor with the methods that the service uses."""
 
     def __init__(self, workspace: Workspace, _options: Any = None) -> None:
         self.workspace = workspace
@@ -28,7 +28,7 @@ class Capturing:
         return prepare(job, self.workspace)
 
     def detach(self, prepared: Prepared) -> JobRecord:
-        """Record the job, and let it be."""
+        """Record the job without starting it."""
         record, hold, job = submit(prepared, self.workspace, "capturing")
         hold.release()
         JOBS[record.name] = job

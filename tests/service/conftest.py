@@ -1,4 +1,4 @@
-"""What the tests of the service share."""
+"""Fixtures for the tests of the service."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The workspace's folder, named by the environment as a user would."""
+    """The workspace's folder, which CREDITML_HOME names as a user would."""
     folder = tmp_path_factory.mktemp("workspace")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("CREDITML_", "AZURE", "ARM_", "MLFLOW_"))]:
@@ -37,8 +37,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def ml(home: Path) -> MLClient:  # noqa: ARG001  the workspace is in the environment
-    """`creditml.connect()`."""
+def ml(home: Path) -> MLClient:  # noqa: ARG001  the fixture sets CREDITML_HOME
+    """A client of the local workspace, from `creditml.connect()`."""
     logging.getLogger("azure").setLevel(logging.ERROR)
     return creditml.connect(show_progress=False)
 
@@ -66,7 +66,7 @@ ASSETS = (("environment", "environment.yml"), ("data", "words.yml"), ("component
 
 @pytest.fixture(scope="module")
 def jobs(sides: Sides, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Jobs in a folder that is in no git repository, since the SDK tells of that; what they need is registered."""
+    """A folder with jobs, outside of git (the SDK would record that); the assets that they need are registered."""
     folder = Path(shutil.copytree(Path(__file__).parent / "jobs", tmp_path_factory.mktemp("jobs") / "jobs"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -1,4 +1,4 @@
-"""The two sides of the service's oracle: our reader, and the genuine SDK before the service."""
+"""The two sides of the service's oracle tests: our reader, and the genuine SDK with the service."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Sides(NamedTuple):
-    """Two workspaces: ours, and the one that the genuine SDK's client is bound to."""
+    """Two workspaces: one for our reader, and one for the genuine SDK's client."""
 
     ours: Workspace
     theirs: Workspace
     client: Any
 
     def read(self, file: Path, overrides: tuple[str, ...] = ()) -> Job:
-        """The job that our reader makes of a file, as it is recorded."""
+        """The job that our reader makes of a file, in its recorded form."""
         reading = read_job(file, overrides)
         assert reading.job
         record = Capturing(self.ours).detach(prepare(reading.job, self.ours, reading.problems))
@@ -40,5 +40,5 @@ class Sides(NamedTuple):
 
 
 def recorded(spec: Any) -> Job:
-    """The job that is run: a runner reads the record."""
+    """The job that would run: the one that a runner reads from the record."""
     return read_job_dict(spec)

@@ -1,4 +1,4 @@
-"""What the tests of MLflow's tracking share: their surroundings, a server for all, and a workspace for each."""
+"""Fixtures for the tests of tracking: environment variables, a server for all tests, and a workspace for each."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 AWKWARD = "prüfung mit leer %41#?&"
-"""A folder name in which a URI gives several characters a meaning."""
+"""A folder name with characters that have a meaning in URIs."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No cache of the user's; this creditml for the server; settings of the user's that must not reach the server."""
-    # pytest's own temporary folder may have too long a path for a control socket
+    """Hide the user's cache, let the server import this creditml, and set variables that must not reach the server."""
+    # the path of pytest's temporary folder may be too long for a control socket
     with TemporaryDirectory(dir="/tmp") as short, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", short)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
@@ -45,7 +45,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Space, tra
 
 @pytest.fixture
 def space(tmp_path: Path) -> Iterator[Space]:
-    """A new workspace; no server may be left behind."""
+    """A new workspace; checks at the end that no server is left."""
     space = Space(tmp_path / ".creditml")
     yield space
     space.db.close()

@@ -1,4 +1,4 @@
-"""A workspace as the runner keeps it, and real steps that log to MLflow."""
+"""A workspace with real steps that log to MLflow."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE = 60.0
-"""Seconds after which what never happens fails a test."""
+"""Seconds after which a test fails that waits for an event."""
 
 
 class Space:
-    """A workspace folder, and what the engine does with it as far as MLflow is concerned."""
+    """A workspace folder, and the engine's actions on it that concern MLflow."""
 
     def __init__(self, root: Path) -> None:
         """Make the folder and its database."""
@@ -65,11 +65,11 @@ class Space:
         return self.root / "jobs" / "job" / "steps" / run_id / "artifacts"
 
     def outbox(self) -> list[str]:
-        """What is still to be drained."""
+        """The rows that have not been drained yet."""
         return [op for (op,) in self.db.execute("SELECT op FROM outbox ORDER BY seq")]
 
     def mlflow(self, query: str, *parameters: object) -> list[Any]:
-        """What MLflow's database holds; single columns as they are, several as tuples."""
+        """The rows of a query on MLflow's database: plain values for one column, tuples for several."""
         with closing(sqlite3.connect(self.root / "mlflow" / "mlflow.db")) as db:
             rows = db.execute(query, parameters).fetchall()
         return [row[0] if len(row) == 1 else row for row in rows]
@@ -93,18 +93,18 @@ class Space:
 
     @staticmethod
     def alive(pid: int) -> bool:
-        """Whether there is such a process, and it isn't just waiting for init to take notice of its end."""
+        """Whether a process exists and is not a zombie."""
         try:
             return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
 
     def log(self) -> str:
-        """What the server has printed."""
+        """The server's log."""
         return (self.root / "mlflow" / "server.log").read_text()
 
     def environment(self, run_id: str, uri: str) -> dict[str, str]:
-        """What a step is told of MLflow."""
+        """The environment variables for MLflow that a step gets."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
         (root,) = self.mlflow_root(run_id)
         return {
@@ -119,7 +119,7 @@ class Space:
         }
 
     def mlflow_root(self, run_id: str) -> tuple[str]:
-        """The root of a run, as the outbox or MLflow has it."""
+        """The root of a run, according to the outbox or MLflow."""
         for (payload,) in self.db.execute("SELECT payload FROM outbox WHERE op = 'begin'"):
             if json.loads(payload)["run_id"] == run_id:
                 return (json.loads(payload)["root"],)
@@ -138,7 +138,7 @@ class Space:
 
     @staticmethod
     def until(condition: Callable[[], Any], *clients: tracking.Tracking) -> Any:
-        """Attend to the clients, as a runner does, until something is so."""
+        """Call `attend` of the clients, as a runner does, until a condition is true."""
         deadline = time.monotonic() + PATIENCE
         while not (value := condition()):
             assert time.monotonic() < deadline, "it never came to be"
@@ -148,13 +148,13 @@ class Space:
         return value
 
     def finish(self, process: subprocess.Popen[bytes], *clients: tracking.Tracking) -> int:
-        """Attend to the clients until a step has ended; its exit code."""
+        """Call `attend` of the clients until a step has ended; returns its exit code."""
         self.until(lambda: process.poll() is not None, *clients)
         return int(process.returncode)
 
     @staticmethod
     def ask(uri: str, path: str, *, body: Any = None, host: str | None = None) -> Any:
-        """Ask a server (by POST if there is a body); what it answers, taken as JSON if it is that."""
+        """Send a request to a server (POST if there is a body); returns the answer, parsed if it is JSON."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} | ({"Host": host} if host else {})
         request = urllib.request.Request(uri + path, data, headers)
@@ -163,10 +163,10 @@ class Space:
         return json.loads(text) if text.startswith("{") else text
 
     def create(self, uri: str, **fields: Any) -> str:
-        """Create a run as MLflow's clients do; its id."""
+        """Create a run as MLflow's clients do; returns its id."""
         body = {"experiment_id": "0", "start_time": 1, **fields}
         return str(self.ask(uri, "/api/2.0/mlflow/runs/create", body=body)["run"]["info"]["run_id"])
 
     def run(self, uri: str, run_id: str) -> Any:
-        """A run's info, as the server tells it."""
+        """A run's info from the server."""
         return self.ask(uri, f"/api/2.0/mlflow/runs/get?run_id={run_id}")["run"]["info"]
