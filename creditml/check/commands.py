@@ -34,6 +34,7 @@ def _reference(
     findings: Findings, reference: Reference, component: Command, path: tuple[str, ...], *, optional: bool
 ) -> None:
     known = component.inputs if reference.kind == "inputs" else component.outputs
+    spec = component.inputs.get(reference.name)  # none for a member of a parameter group
     if reference.parent or reference.kind not in ("inputs", "outputs"):
         findings.error(
             path,
@@ -47,17 +48,12 @@ def _reference(
         message = f"The command uses {reference.text}, but its component declares no {what} '{reference.name}'.{hint}"
         findings.error(path, message)
     elif optional and reference.kind == "inputs":
-        spec = component.inputs.get(reference.name)
         if spec and not spec.optional:
             findings.warn(
                 path,
                 f"{reference.text} is in an optional block $[[ ]], but the input '{reference.name}' is not optional.",
             )
-    elif (
-        reference.kind == "inputs"
-        and component.inputs[reference.name].optional
-        and component.inputs[reference.name].default is None
-    ):
+    elif reference.kind == "inputs" and spec and spec.optional and spec.default is None:
         findings.warn(
             path,
             f"'{reference.name}' is optional; without a value, {reference.text} becomes the empty text. "

@@ -84,6 +84,13 @@ def test_an_optional_input_with_a_default_needs_no_block() -> None:
     assert found(job(node("a", bare._replace(command=f"echo $[[{command}]]")))) == []
 
 
+def test_a_group_is_given_by_its_members() -> None:
+    component = Command("echo ${{inputs.g.x}}", name="c", inputs={"g": TEXT})
+
+    assert errors(job(node("a", component))) == ["jobs.a.inputs"]
+    assert errors(job(node("a", component, **{"g.x": "1"}))) == []
+
+
 # -- values and types
 
 
