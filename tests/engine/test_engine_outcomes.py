@@ -148,6 +148,29 @@ def test_what_a_step_closed_is_open_to_its_owner_afterwards(workspace: Workspace
     assert modes == {"sub": 0o700, "closed": 0o600, "open": 0o640, "other": 0, "linked": 0}
 
 
+def test_links_within_an_output_lead_to_the_same_wherever_it_lies(workspace: Workspace) -> None:
+    """A relative one goes with it; an absolute one would lead to where it was written, and is replaced by a copy."""
+    command = (
+        "cd ${{outputs.out}}; mkdir sub; echo a > sub/a; ln -s sub/a relative; ln -s $PWD/sub/a absolute; "
+        "ln -s $PWD/sub folder; ln -s ../sub/a sub/up"
+    )
+    job = run(pipeline(node("a", command)), workspace)
+
+    place = workspace.jobs.folder(steps(workspace, job)["a"]) / "outputs/out"
+    links = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_symlink()}
+    assert links == {"relative", "sub/up"}
+    files = ("relative", "absolute", "folder/a", "sub/up")
+    assert [(place / name).read_text(encoding="utf-8") for name in files] == ["a\n"] * len(files)
+
+
+def test_a_job_whose_only_trouble_is_a_limit_says_which(workspace: Workspace) -> None:
+    job = run(pipeline(node("slow", "sleep 60")._replace(limits={"timeout": 0.05}), node("well", "true")), workspace)
+
+    assert statuses(workspace, job) == {"slow": "Canceled", "well": "Completed"}
+    assert (job.status, (job.error or {})["code"]) == ("Failed", "UserError")
+    assert "longer than its limits.timeout of 0.05 s" in (job.error or {})["message"]
+
+
 # -- what needs it
 
 

@@ -169,6 +169,23 @@ def test_its_description_and_tags_may_change_and_stay_if_nothing_is_said_of_them
     assert [asset.version for asset in assets.entries("data", "d")] == ["1"]
 
 
+def test_latest_is_the_last_created_that_is_not_archived(assets: Assets) -> None:
+    for version in ("1", "3", "2"):
+        assets.create("data", "d", version, {"path": version})
+
+    latest = []
+    for version in ("2", "3", "1"):
+        latest.append(assets.get("data", "d", None, "latest").version)
+        assets.archive("data", "d", version, archived=True)
+
+    assert latest == ["2", "3", "1"]
+    assert assets.get("data", "d", "3").archived  # by its version it is still there
+    with pytest.raises(NotFound, match="All versions of the data asset 'd' are archived; `creditml data restore -n d`"):
+        assets.get("data", "d")
+    assets.archive("data", "d", "3", archived=False)
+    assert assets.resolve("data", "azureml:d@latest").version == "3"
+
+
 def test_kinds_do_not_meet(assets: Assets) -> None:
     assets.create("data", "x", None, {"path": "data"})
     assets.create("model", "x", None, {"path": "model"})

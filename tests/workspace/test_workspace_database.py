@@ -223,6 +223,28 @@ def test_one_that_may_not_be_written_is_named(workspace: Workspace) -> None:
         Workspace(workspace.root).jobs.add(record("b"))
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("database or disk is full", "There is no space left"),
+        ("unable to open database file", "can't be opened for writing"),
+        ("attempt to write a readonly database", "can't be opened for writing"),
+        ("database is locked", "has been locked by another process"),
+        ("file is not a database", "can't be used as a workspace database"),
+    ],
+)
+def test_it_is_said_what_is_wrong_with_it(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, said: str, words: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError(said)
+
+    monkeypatch.setattr(sqlite3, "connect", fail)
+
+    with pytest.raises(CreditMLError, match=rf"{words}.*(try again|Try again|CREDITML_HOME)"):
+        workspace.jobs.entries()
+
+
 # -- what it keeps
 
 
