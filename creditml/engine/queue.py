@@ -47,7 +47,7 @@ class Queue:
 
     def enter(self) -> int | None:
         """Take a place, if one is free and nobody waits for it; returns the descriptor that holds it."""
-        self._folder.mkdir(exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         return self._take() if self._head() is None else None
 
     def line_up(self, job: str) -> Position:

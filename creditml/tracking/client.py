@@ -115,7 +115,7 @@ class Tracking:
             return
         self._attempts += 1
         try:
-            lease.folder(self._root).mkdir(parents=True, exist_ok=True)
+            lease.folder(self._root).mkdir(mode=0o700, parents=True, exist_ok=True)
             with lease.mutex(self._root):
                 channel = lease.connect(self._root) or self._spawn()
         except OSError as error:

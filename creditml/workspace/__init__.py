@@ -11,7 +11,9 @@ reserve             a file that is deleted when the disk is full, so that the fa
 from __future__ import annotations
 
 import os
+import stat
 import sys
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from creditml.workspace.records import JobRecord
 
 FOLDER = ".creditml"
+_IGNORE_ALL = "*\n"
+_CONTENTS = ("content", "datastores", "jobs", "mlflow", "queue", "service")
+"""The folders of a workspace whose files other users of the machine must not read."""
 UI_PORT = 5000
 
 
@@ -57,7 +62,8 @@ class Workspace:
             return cls(Path(home).expanduser())
         here = Path.cwd()
         for folder in (here, *here.parents):
-            if (folder / FOLDER / "workspace.db").is_file():
+            # of another user's workspace, which is closed, `Path.is_file` would raise an error
+            if os.path.isfile(folder / FOLDER / "workspace.db"):
                 return cls(folder / FOLDER)
         return cls(here / FOLDER)
 
@@ -80,10 +86,15 @@ class Workspace:
     @property
     def exists(self) -> bool:
         """Whether the workspace has a database: anything that is written creates one."""
-        return self._database.is_open or (self.root / "workspace.db").is_file()
+        return self._database.is_open or os.path.isfile(self.root / "workspace.db")
 
     def create(self) -> Workspace:
-        """Make the workspace's folder if it doesn't exist, with a `.gitignore` that keeps it out of git."""
+        """Make the workspace's folder if it doesn't exist, with a `.gitignore` that keeps it out of git.
+
+        The workspace is closed to other users, also one that an earlier version of creditml left open.
+        """
+        if self._database.is_open:
+            return self
         if not self.exists:
             if self.root.exists() and not self.root.is_dir():
                 message = (
@@ -93,11 +104,15 @@ class Workspace:
                 raise CreditMLError(message)
             try:
                 if not self.root.is_dir():  # a folder that the user made gets no .gitignore
-                    self.root.mkdir(parents=True, exist_ok=True)
-                    (self.root / ".gitignore").write_text("*\n", encoding="utf-8")
+                    self.root.parent.mkdir(parents=True, exist_ok=True)
+                    self.root.mkdir(mode=0o700, exist_ok=True)
+                    (self.root / ".gitignore").write_text(_IGNORE_ALL, encoding="utf-8")
+                (self.root / "datastores").mkdir(mode=0o700, exist_ok=True)
                 jobs = self.root / "jobs"
                 if not jobs.is_dir():
-                    jobs.mkdir(exist_ok=True)  # another process may be creating the workspace at the same time
+                    jobs.mkdir(
+                        mode=0o700, exist_ok=True
+                    )  # another process may be creating the workspace at the same time
                     if sys.platform == "linux":
                         spread(jobs)
             except OSError as error:
@@ -106,7 +121,21 @@ class Workspace:
                     "Set CREDITML_HOME to a folder that you can write to."
                 )
                 raise CreditMLError(message) from error
+        self._close_to_others()
         return self
+
+    def _close_to_others(self) -> None:
+        """Take all rights to the workspace from other users of the machine.
+
+        If its folder was made by the user, who may keep other files there, only what creditml put into it is closed.
+        """
+        made = self.root.name == FOLDER or _says(self.root / ".gitignore", _IGNORE_ALL)
+        folders = [self.root] if made else [self.root / name for name in _CONTENTS]
+        for path in (*folders, self._database.path):
+            with suppress(OSError):  # it does not exist yet, or belongs to somebody else
+                mode = stat.S_IMODE(os.stat(path).st_mode)
+                if mode & 0o077:
+                    os.chmod(path, mode & 0o700)
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[sqlite3.Connection]:
         """Make several changes in one transaction; see `Database.transaction`."""
@@ -172,6 +201,13 @@ class Workspace:
             )
             for model in tracking.registered_models(self.root)
         ]
+
+
+def _says(file: Path, text: str) -> bool:
+    try:
+        return file.read_text(encoding="utf-8") == text
+    except (OSError, ValueError):
+        return False
 
 
 def tracking_page(root: Path, record: JobRecord) -> str:

@@ -169,7 +169,7 @@ def _put(files: list[File], target: Path, within: str = "") -> None:
     """
     if target.exists():
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = target.parent / f".{target.name[:12]}-{run_id()[:8]}"
     partial.mkdir()
     try:

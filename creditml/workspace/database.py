@@ -6,10 +6,11 @@ needs memory that all processes with the database open share, and processes on d
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,8 @@ class Database:
 def _open(path: Path) -> sqlite3.Connection:
     if not path.exists():
         _refuse_network_file_system(path.parent)
+        with suppress(OSError):  # SQLite says better what is wrong
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     try:
         db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
         db.row_factory = sqlite3.Row
