@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import docker  # noqa: F401  whole before its parts, or two threads that import them wait for each other
+import docker  # noqa: F401  imported before its parts: threads that import different parts at once would wait for each other
 import requests
 from docker.context import ContextAPI
 from docker.errors import DockerException

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import docker  # noqa: F401  whole before its parts, or two threads that import them wait for each other
+import docker  # noqa: F401  imported before its parts: threads that import different parts at once would wait for each other
 from docker.errors import APIError, ImageNotFound
 from docker.utils import parse_repository_tag
 

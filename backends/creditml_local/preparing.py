@@ -27,7 +27,7 @@ def check(step: Step) -> str:
     """Check that a step can be started, and return the path of bash.
 
     Raises:
-        BackendError: The step can't be started, or there is no bash.
+        BackendError: The step can't be started, or bash was not found.
     """
     check_step(step)
     for shell in _shells():

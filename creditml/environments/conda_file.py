@@ -141,8 +141,8 @@ class _Reader:
             return CondaFile()
         dependencies = content.get("dependencies")
         if not isinstance(dependencies, list):
-            what = "it has none" if dependencies is None else f"not {_describe(dependencies)}"
-            self.problems.append(f"'dependencies' must be a list such as '- python=3.11'; {what}.")
+            what = "but there is none" if dependencies is None else f"not {_describe(dependencies)}"
+            self.problems.append(f"'dependencies' must be a list such as '- python=3.11', {what}.")
             dependencies = []
         for entry in dependencies:
             self._entry(entry)

@@ -1,4 +1,4 @@
-"""The requirements of an environment: as they are asked for, looser, and whether what came is what was asked for."""
+"""An environment's pip requirements: reads them, loosens their versions, and compares them with what was installed."""
 
 from __future__ import annotations
 
@@ -18,25 +18,28 @@ _COMMENT = re.compile(r"(^|\s)#.*")
 
 
 class Wish(NamedTuple):
-    """One line of requirements; `requirement` is None for options, paths and the like, which stay as they are."""
+    """One line of requirements; `requirement` is None for options, paths and URLs, which are never changed."""
 
     line: str
     requirement: Requirement | None = None
 
     @property
     def name(self) -> str:
-        """The package's name, as names are compared; empty if the line names none."""
+        """The package's normalized name; empty if the line names no package."""
         return canonicalize_name(self.requirement.name) if self.requirement else ""
 
     @property
     def bounds(self) -> int:
-        """How many times it can be loosened."""
+        """How many times the requirement can be loosened: 0, 1 or 2."""
         if self.requirement is None or self.requirement.url or not self.requirement.specifier:
             return 0
         return 2 if any(each.operator in _PINS for each in self.requirement.specifier) else 1
 
     def loosened(self, times: int) -> str:
-        """Return the line with pins as lower bounds (once), or with any version (as often as it can be)."""
+        """Return the requirement after so many steps of loosening.
+
+        The first step turns a pinned version into a lower bound; the last step (`bounds`) allows any version.
+        """
         if self.requirement is None or not times:
             return self.line
         looser = Requirement(str(self.requirement))
@@ -45,7 +48,7 @@ class Wish(NamedTuple):
 
 
 def read_wishes(lines: Iterable[str]) -> list[Wish]:
-    """Read lines of requirements; comments and empty lines are left out."""
+    """Read lines of pip requirements; comments and empty lines are left out."""
     return list(_wishes(lines))
 
 
@@ -70,9 +73,13 @@ def _lower(specifiers: SpecifierSet) -> SpecifierSet:
 
 
 def looser(wishes: Sequence[Wish], times: Mapping[str, int], named: Iterable[str]) -> dict[str, int] | None:
-    """Return how often each package is loosened next, given those that a report names; None if nothing is left.
+    """Return how many times each package is loosened in the next attempt; None if nothing can be loosened further.
 
-    Those that it names go first; if they are as loose as can be, all the others do.
+    Args:
+        wishes: The requirements.
+        times: How many times each package has been loosened so far.
+        named: The packages that uv's report names. They are loosened first; if they can't be loosened further, all
+            others are.
     """
     able = {wish.name for wish in wishes if wish.bounds > times.get(wish.name, 0)}
     chosen = able & set(named) or able
@@ -80,7 +87,7 @@ def looser(wishes: Sequence[Wish], times: Mapping[str, int], named: Iterable[str
 
 
 def departures(wishes: Iterable[Wish], installed: Mapping[str, str]) -> list[str]:
-    """Say of each package that has another version than was asked for which one it has."""
+    """Return a line `name versions → installed version` for each package with another version than was asked for."""
     lines = []
     for wish in wishes:
         requirement = wish.requirement

@@ -132,7 +132,7 @@ class DataPaths:
             message = f"{path} has no file named 'MLTable'. A folder of type mltable needs one: it defines the table."
             raise CreditMLError(message)
         if folder and not any(self._content.code_files(source)):
-            message = f"{path} is empty; Azure ML refuses that."
+            message = f"{path} is empty; Azure ML refuses that. Put the data into it."
             raise CreditMLError(message)
         upload = self._content.upload(source, self.datastore(DEFAULT_DATASTORE) / UPLOADS)
         return upload_uri(upload, source.name)
