@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.takes(40)
+
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 CHECKS = {

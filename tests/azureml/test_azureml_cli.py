@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from azure_side import Served
     from project import Project
 
+pytestmark = pytest.mark.takes(20)
+
 IMAGE = {"image": "python:3.11"}
 WORKSPACE = {
     "AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555",

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from creditml_docker.engines import Engine
 
+pytestmark = pytest.mark.takes(20)
+
 TITLE = "test of creditml"
 SECRET = "hunter2"
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from creditml_docker.engines import Engine
 
+pytestmark = pytest.mark.takes(30)
+
 IMAGES_OWN = {
     "HOME",
     "HOSTNAME",

@@ -14,6 +14,8 @@ from project import Project, eventually, pipeline, processes, step
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.takes(30)
+
 CLIENT = """
 import os
 from azure.ai.ml import MLClient, command

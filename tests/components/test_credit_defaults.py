@@ -24,6 +24,8 @@ from mlflow import MlflowClient
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.takes(40)
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "examples/credit_defaults/data/credit_defaults_sample.csv"
 LABEL = "default payment next month"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from project import Job, Project
 
+pytestmark = pytest.mark.takes(20)
+
 OUT = {"out": {"type": "uri_folder"}}
 STUBBORN = (
     "setsid bash -c 'trap \"\" TERM INT HUP; echo $$ > {0}.grandchild; while :; do sleep 0.1; done' & "

@@ -13,6 +13,8 @@ from project import Job, Project, eventually, pipeline, single, step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+pytestmark = pytest.mark.takes(20)
+
 TRAIN = """
 import mlflow
 

@@ -20,9 +20,11 @@ from creditml.check import check
 from creditml.nodes.specs import read_job, write_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from creditml.model import Job
+
+pytestmark = pytest.mark.takes(30)
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "valid"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -30,12 +32,13 @@ FILES = sorted([*CORPUS.glob("*/pipeline.yml"), *CORPUS.glob("*/job.yml"), *EXAM
 
 
 @pytest.fixture(scope="module")
-def load_job() -> Callable[[Path], Any]:
+def load_job() -> Iterator[Callable[[Path], Any]]:
     """The SDK's own; importing it costs seconds."""
     logging.disable(logging.WARNING)
     from azure.ai.ml import load_job
 
-    return load_job
+    yield load_job
+    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.parent.name for file in FILES])

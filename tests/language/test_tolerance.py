@@ -11,7 +11,7 @@ from creditml.check import check
 from creditml.nodes.specs import read_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 COMMAND = "command: echo\nenvironment: azureml:e:1\n"
@@ -46,12 +46,13 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def load_job() -> Callable[[Path], Any]:
+def load_job() -> Iterator[Callable[[Path], Any]]:
     """The SDK's own."""
     logging.disable(logging.WARNING)
     from azure.ai.ml import load_job
 
-    return load_job
+    yield load_job
+    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("case", [*TAKEN, *REFUSED])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from creditml.model import Job
     from creditml.seams.executor import Jobs
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.takes(20), pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ from creditml.service.service import Service
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.takes(20)
+
 SCOPE = Scope("sub", "group", "ws")
 STORE = "creditml.blob.core.windows.net"
 

@@ -37,7 +37,7 @@ LOST = {
     ],
 }
 """What the SDK itself loses or makes up when it reads a job that it was answered."""
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.takes(20), pytest.mark.filterwarnings("ignore")]
 
 
 class Case:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from azure.ai.ml import MLClient
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.takes(30), pytest.mark.filterwarnings("ignore")]
 ENVIRONMENT = "azureml:python:1"
 
 

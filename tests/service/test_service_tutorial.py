@@ -16,6 +16,8 @@ from nbclient import NotebookClient
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.takes(60)
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = Path("examples/credit_defaults/tutorial.ipynb")
 OWN_CLIENT = """

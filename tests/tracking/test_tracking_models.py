@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from creditml.tracking import Tracking
 
+pytestmark = pytest.mark.takes(40)
+
 TRAIN = """
     import mlflow
     import mlflow.sklearn

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from creditml.tracking import Tracking
 
+pytestmark = pytest.mark.takes(40)
+
 
 def start(space: Space, client: Tracking) -> int | None:
     """Start or join, and wait until the client's socket is served; the server's process id."""
