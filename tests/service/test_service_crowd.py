@@ -25,7 +25,7 @@ STORE = "creditml.blob.core.windows.net"
 
 
 def test_a_crowd_of_clients_of_one_service(tmp_path: Path) -> None:
-    crowd.run(Project(tmp_path / "project"), clients=4, jobs=5)
+    crowd.run(Project(tmp_path / "project"), clients=4, jobs=3)
 
 
 class Client:
