@@ -7,6 +7,6 @@ run, context    what the runner knows of a step that runs, and what such a run m
 nodes           what runs a step, by the type of its node
 preparations    what must be ready before the first step starts: environments, servers for clients in scripts
 step_data       what a step finds and leaves in its folder; stage and upload do it, root and roots have the folders
-step_view       what a step sees of Azure ML; variables makes its whole environment
+step_view       what a step sees of Azure ML; variables and host_variables make its environment variables
 detached        a runner in a process of its own; start_detached starts it, queue lets it wait for its turn
 """

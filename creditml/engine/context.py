@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from creditml import tracking
+from creditml.engine.preparations import Preparations
+from creditml.engine.roots import Roots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from creditml.engine.preparations import Preparations
-    from creditml.engine.roots import Roots
-    from creditml.plan import Plan
+    from creditml.engine.progress import Progress
     from creditml.seams.executor import StepState
     from creditml.seams.launcher import Launcher
-    from creditml.tracking import Tracking
+    from creditml.submission.options import Options
+    from creditml.submission.submit import Submitted
     from creditml.workspace import Workspace
-    from creditml.workspace.records import JobRecord
 
 
-class Context(NamedTuple):
-    """What a step's run gets instead of the runner.
+class Context:
+    """What a step's run gets instead of the runner. Nothing in it is ever replaced.
 
     Attributes:
         workspace: Where the job is recorded, with its code and data.
@@ -33,13 +35,17 @@ class Context(NamedTuple):
         roots: Folders to run in.
     """
 
-    workspace: Workspace
-    record: JobRecord
-    plan: Plan
-    states: Mapping[str, StepState]
-    outputs: Mapping[tuple[str, str], str]
-    launcher: Launcher
-    tracking: Tracking
-    experiment_id: str
-    preparations: Preparations
-    roots: Roots
+    def __init__(
+        self, job: Submitted, workspace: Workspace, launcher: Launcher, options: Options, progress: Progress
+    ) -> None:
+        """Open what the steps of a job need."""
+        self.workspace: Final = workspace
+        self.record: Final = job.record
+        self.plan: Final = progress.plan
+        self.states: Final[Mapping[str, StepState]] = progress.states
+        self.outputs: Final[Mapping[tuple[str, str], str]] = progress.outputs
+        self.launcher: Final = launcher
+        self.tracking: Final = tracking.Tracking(workspace.root, allowed_hosts=launcher.hosts)
+        self.experiment_id: Final = tracking.experiment_id(workspace.root, job.record.experiment_name)
+        self.preparations: Final = Preparations(job, workspace, launcher, self.tracking, options)
+        self.roots: Final = Roots(workspace.jobs.folder(job.record) / "cr")

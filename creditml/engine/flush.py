@@ -5,27 +5,23 @@ from __future__ import annotations
 import os
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from creditml.engine.stage import flush_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeAlias
 
     from creditml.engine.outcome import Outcome
     from creditml.engine.run import Run
 
+    Ended: TypeAlias = tuple[Run, Outcome]
+    Flushed: TypeAlias = tuple[Run, Outcome, OSError | None]
+    """A step with its outcome once its outputs are on disk, or with the error because of which they are not."""
 
 _AT_ONCE = 3
 _GATHERING = 0.5  # seconds: a flush holds up everybody who makes files at that time, so short steps share one
-
-
-class Flushed(NamedTuple):
-    """A step's outcome once its outputs are on disk, or the error because of which they are not."""
-
-    run: Run
-    outcome: Outcome
-    error: OSError | None = None
 
 
 class Flusher:
@@ -33,7 +29,7 @@ class Flusher:
 
     def __init__(self) -> None:
         """The thread is started when there is something to flush."""
-        self._todo: SimpleQueue[Flushed | None] = SimpleQueue()
+        self._todo: SimpleQueue[Ended | None] = SimpleQueue()
         self._done: SimpleQueue[Flushed] = SimpleQueue()
         self._read, self._write = os.pipe()
         self._thread: threading.Thread | None = None
@@ -50,7 +46,7 @@ class Flusher:
             self._thread = threading.Thread(target=self._work, daemon=True)
             self._thread.start()
         self.pending += 1
-        self._todo.put(Flushed(run, outcome))
+        self._todo.put((run, outcome))
 
     def hurry(self) -> None:
         """From now on flush at once, instead of gathering the outputs of several steps first."""
@@ -85,12 +81,12 @@ class Flusher:
                 os.write(self._write, b".")
 
 
-def _flushed(batch: list[Flushed]) -> list[Flushed]:
+def _flushed(batch: list[Ended]) -> list[Flushed]:
     """Flush a batch. From a few steps on, one flush of all disks costs less than one for each file."""
     if len(batch) >= _AT_ONCE:
         os.sync()
-        return batch
-    return [item._replace(error=_flush(item.outcome.outputs)) for item in batch]
+        return [(run, outcome, None) for run, outcome in batch]
+    return [(run, outcome, _flush(outcome.outputs)) for run, outcome in batch]
 
 
 def _flush(places: Mapping[str, str]) -> OSError | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from creditml.engine.client_service import NAMES, ClientService
 from creditml.engine.code_words import words_in_code
-from creditml.engine.step_view import step_base
+from creditml.engine.host_variables import host_variables
 from creditml.environments.wanted import Provided, is_conda
 from creditml.logs import ENVIRONMENT_LOG
 
@@ -36,7 +36,7 @@ class Preparations:
         """Prepare for a job; nothing is started before `begin`."""
         self._job, self._workspace, self._launcher, self._tracking = job, workspace, launcher, tracking
         self._settings = options.environments
-        self.variables = step_base(options.pass_env, workspace.root / "bin", isolated=launcher.isolated)
+        self.variables = host_variables(options.pass_env, workspace.root / "bin", isolated=launcher.isolated)
         """What every step has in its environment before its own variables."""
         self.warnings: list[str] = []
         """What is to be said when the job has ended."""

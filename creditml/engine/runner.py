@@ -13,13 +13,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from creditml import tracking
 from creditml.engine.context import Context
 from creditml.engine.journal import Journal
-from creditml.engine.preparations import Preparations
 from creditml.engine.progress import Progress
 from creditml.engine.recorder import Recorder
-from creditml.engine.roots import Roots
 from creditml.engine.running import RunningSteps
 from creditml.engine.schedule import Schedule
 from creditml.errors import CreditMLError
@@ -53,7 +50,7 @@ class Runner:
     def __init__(self, job: Submitted, workspace: Workspace, launcher: Launcher, options: Options) -> None:
         """Get ready to run a job, whose lock this process holds."""
         self._progress = Progress(job.plan)
-        self._context = _context(job, workspace, launcher, options, self._progress)
+        self._context = Context(job, workspace, launcher, options, self._progress)
         self._journal = Journal(workspace, job.record, self.plan, self._context.experiment_id)
         self._recorder = Recorder(self._journal, self._progress, self._context.tracking)
         self._schedule = Schedule(job.plan, go_on=job.plan.job.settings.continue_on_step_failure is not False)
@@ -343,20 +340,3 @@ class Runner:
         if self._journal.due is not None:
             due.append(self._journal.due)
         return max(0.0, min([timeout, *(at - time.monotonic() for at in due)]))
-
-
-def _context(job: Submitted, workspace: Workspace, launcher: Launcher, options: Options, progress: Progress) -> Context:
-    """What the runs of a job's steps get."""
-    mlflow = tracking.Tracking(workspace.root, allowed_hosts=launcher.hosts)
-    return Context(
-        workspace=workspace,
-        record=job.record,
-        plan=progress.plan,
-        states=progress.states,
-        outputs=progress.outputs,
-        launcher=launcher,
-        tracking=mlflow,
-        experiment_id=tracking.experiment_id(workspace.root, job.record.experiment_name),
-        preparations=Preparations(job, workspace, launcher, mlflow, options),
-        roots=Roots(workspace.jobs.folder(job.record) / "cr"),
-    )

@@ -170,8 +170,9 @@ class StepData:
         """Whether taking what the step wrote may hold up other steps."""
         if sum(map(len, self._inputs.before.values())) > MANY:
             return True
-        written = [os.path.join(self.path, DATA_FOLDER, target.written) for target in self._targets.values()]
-        return is_much([*written, *(os.path.join(self.path, WORKING_FOLDER, name) for name in artifacts)])
+        root = self.path
+        written = [os.path.join(root, DATA_FOLDER, target.written) for target in self._targets.values()]
+        return is_much([*written, *(os.path.join(root, WORKING_FOLDER, name) for name in artifacts)])
 
     def link_again(self) -> None:
         """Have links to inputs lead to them where the step can't see them mounted any more.

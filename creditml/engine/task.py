@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_T = TypeVar("_T")
 
-
-class Task(Generic[_T]):
+class Task:
     """Work that has begun. It can't be ended: if its result is no longer wanted, it goes on until it is done."""
 
-    def __init__(self, work: Callable[[], _T]) -> None:
+    def __init__(self, work: Callable[[], Any]) -> None:
         """Begin."""
         self._work = work
         self._readable, self._done = os.pipe()
-        self._result: _T
+        self._result: Any = None
         self._error: Exception | None = None
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -27,7 +25,7 @@ class Task(Generic[_T]):
         """Readable when the work is done."""
         return self._readable
 
-    def result(self) -> _T:
+    def result(self) -> Any:
         """What came of it: what it returned, or raised. To be called once, when it is done."""
         os.close(self._readable)
         os.close(self._done)

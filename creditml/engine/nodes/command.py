@@ -25,7 +25,7 @@ from creditml.engine.step_data import StepData
 from creditml.engine.step_view import WORKING_FOLDER, command_line
 from creditml.engine.task import Task
 from creditml.engine.upload import is_much
-from creditml.engine.variables import variables
+from creditml.engine.variables import step_variables
 from creditml.errors import BackendError, Canceled, CreditMLError
 from creditml.logs import ARTIFACTS, COMMAND_LOG, OUTPUTS
 from creditml.model import NOTHING
@@ -62,9 +62,9 @@ class CommandRun:
         self._data = StepData(context, step, self.run_id, self.folder)
         self._stopped = threading.Event()
         self._asked = ""  # why it was asked to end, if it was
-        self._staging: Task[None] | None = None
+        self._staging: Task | None = None
         self._command: Running | None = None
-        self._taking: Task[Outcome] | None = None
+        self._taking: Task | None = None
 
     def fileno(self) -> int:
         """Readable when what is under way has ended: the command, or what a thread does."""
@@ -201,7 +201,7 @@ class CommandRun:
             command=command_line(step, values),
             root=str(data.path),
             log=str(self.log),
-            env=variables(context, step, self.run_id, values, data.see),
+            env=step_variables(context, step, self.run_id, values, data.see),
             cwd=WORKING_FOLDER,
             mounts=data.mounts,
             protected=(str(context.workspace.root), *filter(None, [provided.folder])),
