@@ -42,5 +42,5 @@ def redacted(text: str) -> str:
 
 
 def without_credentials(text: str) -> str:
-    """A text in which no URL has a user's name or password, as those of package indexes may."""
+    """The text with user names and passwords in URLs, such as those of package indexes, replaced by `***`."""
     return re.sub(_CREDENTIALS, r"\1***@", text)

@@ -1,1 +1,1 @@
-"""What a recorded job is: how it stands, its logs, its steps again, and what differs between two."""
+"""Reads recorded jobs: their states and logs, their steps as jobs to run again, and the differences of two jobs."""

@@ -1,4 +1,4 @@
-"""A recorded step as a job of its own: with the inputs that it had, so that it can be run again here."""
+"""Makes a command job of a recorded step, with the inputs that the step had, so that it can be run again."""
 
 from __future__ import annotations
 
@@ -23,30 +23,31 @@ if TYPE_CHECKING:
     from creditml.workspace.records import JobRecord
 
 AGAIN = "creditml.again"
-"""The property of such a job: `JOB/STEP`, which step it is."""
+"""A property of such a job. Its value `JOB/STEP` names the recorded step."""
 
 
 def step_job(workspace: Workspace, job: str, path: str, code: Path | None = None) -> Job:
-    """A command job that does what a step of a recorded job did.
+    """A command job that repeats a step of a recorded job.
 
-    Literals are those that were recorded; data is what earlier steps wrote then, or what the job was given. Outputs go
-    to places of their own and are not registered.
+    Its inputs are the recorded literals, the outputs that earlier steps wrote in the recorded job, and the data that
+    the recorded job was given. Its outputs are written to the default paths and are not registered.
 
     Args:
-        workspace: where the job is recorded.
-        job: its name.
-        path: the step's path; empty for a command job.
-        code: a folder to take instead of the recorded code.
+        workspace: The workspace that holds the recorded job.
+        job: The name of the recorded job.
+        path: The path of the step; empty if the job is a command job.
+        code: A folder to use instead of the recorded code.
 
     Raises:
-        NotFound: there is no such job or step, or its data or code isn't here; says how to get it.
+        NotFound: There is no such job or step, or its data or code isn't on this machine. The message says how to get
+            them.
     """
     root = workspace.jobs.get(job)
     planned = recorded_plan(root)
     step = planned.steps.get(path)
     if step is None:
-        known = ", ".join(planned.steps) if planned.steps.keys() != {""} else "none; it is a command job"
-        message = f"The job '{job}' has no step '{path}'.{near_miss(path, planned.steps)} There are: {known}."
+        known = f"Its steps: {', '.join(planned.steps)}." if planned.steps.keys() != {""} else "It is a command job."
+        message = f"The job '{job}' has no step '{path}'.{near_miss(path, planned.steps)} {known}"
         raise NotFound(message)
     found = _Inputs(workspace, root, planned, step)
     inputs = {name: value for name in step.inputs if (value := found.value(name)) is not None}
@@ -68,14 +69,14 @@ def step_job(workspace: Workspace, job: str, path: str, code: Path | None = None
 def _component(
     workspace: Workspace, root: JobRecord, step: PlannedStep, inputs: dict[str, JobInput], code: Path | None
 ) -> Command:
-    """The step's component, which declares only the inputs that it got: a job's own command has no optional ones."""
+    """The step's component, with only the inputs that have values: a command job can't have optional inputs."""
     component = step.component
     if code is not None:
         component = component._replace(code=os.path.abspath(code), additional_includes=())
     elif component.code and not workspace.content.code_folder(component.code).is_dir():
         message = (
-            f"The code of the step '{step.path}' isn't here: {component.code}. {_mend(root, step.path)} "
-            "--code FOLDER takes another folder instead."
+            f"The code of the step '{step.path}' is not on this machine: {component.code}. {_mend(root, step.path)} "
+            "Or give another folder with --code FOLDER."
         )
         raise NotFound(message)
     declared = {
@@ -87,7 +88,7 @@ def _component(
 
 
 def without_missing(command: str, given: dict[str, JobInput]) -> str:
-    """The command without the optional blocks whose inputs have no value, and without the brackets of the others."""
+    """The command with its optional blocks resolved: blocks without a value are removed, others lose their brackets."""
     pieces: list[str] = []
     for part in parse_command(command):
         if isinstance(part, str):
@@ -100,14 +101,14 @@ def without_missing(command: str, given: dict[str, JobInput]) -> str:
 
 
 class _Inputs:
-    """Where the values of a step's inputs are now."""
+    """Finds the values of a recorded step's inputs on this machine."""
 
     def __init__(self, workspace: Workspace, root: JobRecord, planned: Plan, step: PlannedStep) -> None:
         self._workspace, self._root, self._plan, self._step = workspace, root, planned, step
         self._runs = {record.path: record for record in workspace.jobs.steps(root.name)}
 
     def value(self, name: str) -> JobInput | None:
-        """An input as the job gives it; None for an optional one that nobody wrote."""
+        """The value of an input; None for an optional input whose step did not complete."""
         bound = self._step.inputs[name]
         if not isinstance(bound, Given):
             return self._produced(name, bound)
@@ -123,7 +124,7 @@ class _Inputs:
             return None
         if run is None:
             message = (
-                f"The input '{name}' is written by the step '{bound.step}', which never ran in '{self._root.name}'. "
+                f"The input '{name}' is written by the step '{bound.step}', which did not run in '{self._root.name}'. "
                 f"{self._mend}"
             )
             raise NotFound(message)
@@ -134,10 +135,10 @@ class _Inputs:
         return Data(path, kind, bound.mode or spec.mode)
 
     def _see(self, name: str, path: str, kind: str) -> None:
-        """See that data is here.
+        """Check that data is on this machine.
 
         Raises:
-            NotFound: it isn't.
+            NotFound: It isn't.
         """
         data = self._workspace.data
         try:
@@ -145,7 +146,7 @@ class _Inputs:
                 data.locate(path, kind)
         except CreditMLError as error:
             said = str(error).rstrip(".")
-            message = f"The data of the input '{name}' isn't here: {said}. {self._mend}"
+            message = f"The data of the input '{name}' is not on this machine: {said}. {self._mend}"
             raise NotFound(message) from None
 
     @property
@@ -154,8 +155,8 @@ class _Inputs:
 
 
 def _mend(root: JobRecord, path: str) -> str:
-    """What to do about something that isn't here."""
+    """A sentence that says how to get data or code that is not on this machine."""
     where = f"{root.name}/{path}" if path else root.name
     if root.elsewhere:
-        return f"Bring it here: creditml pull {where} --inputs"
+        return f"Copy it from Azure ML: creditml pull {where} --inputs"
     return "Run the whole job again."

@@ -1,7 +1,7 @@
-"""Two recorded jobs: the steps of each, and how those that both have differ.
+"""Compares two recorded jobs: their graphs, and the steps that both have.
 
-Values that differ are `{"a": …, "b": …}`; what one side lacks is None. Times are told, and are no difference by
-themselves: no two runs take the same.
+Values that differ are `{"a": …, "b": …}`, with None for a value that one job lacks. Times are listed but don't make
+jobs different, since no two runs take the same time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NODE_FIELDS = ("compute", "environment_variables", "limits", "distribution")
 
 
 class Side(NamedTuple):
-    """One of the jobs: its record, its plan, and the records of its steps by path."""
+    """One of the two jobs: its record, its plan, and the records of its steps by path."""
 
     record: JobRecord
     plan: Plan
@@ -42,10 +42,10 @@ class Side(NamedTuple):
 
     @classmethod
     def of(cls, workspace: Workspace, name: str) -> Side:
-        """A job of the workspace, or the step `JOB/STEP` of one as if it were a job.
+        """A job of the workspace, or a step (`JOB/STEP`), which is compared like a command job.
 
         Raises:
-            NotFound: there is none.
+            NotFound: There is no such job or step.
         """
         job, _, path = name.partition("/")
         record = workspace.jobs.get(job)
@@ -67,33 +67,36 @@ class Side(NamedTuple):
 
     @property
     def single(self) -> bool:
-        """Whether it is one command."""
+        """Whether it is a command job or a step."""
         return self.plan.steps.keys() == {""}
 
 
 class Comparison(NamedTuple):
-    """What was found: plain values, and whether anything but times differs."""
+    """The differences as plain values, and whether the jobs are equal except for times."""
 
     found: dict[str, Any]
     equal: bool
 
 
 def compare_jobs(workspace: Workspace, one: str, other: str, *, patch: bool = False) -> Comparison:
-    """What differs between two jobs of the workspace.
+    """Find the differences between two jobs of the workspace.
 
     Args:
-        workspace: where both are recorded.
-        one: a job's name, `JOB/STEP`, or a child's name.
-        other: the other's; steps are compared with steps and command jobs.
-        patch: with the lines of code that differ.
+        workspace: The workspace that holds both jobs.
+        one: The name of a job or of a child run, or `JOB/STEP`.
+        other: The same for the other job. Steps can be compared with steps and command jobs.
+        patch: Whether to include the lines of code that differ.
 
     Raises:
-        NotFound: there is no such job.
-        UsageError: one is a step and the other a pipeline.
+        NotFound: There is no such job or step.
+        UsageError: One is a step or command job, and the other is a pipeline.
     """
     a, b = Side.of(workspace, one), Side.of(workspace, other)
     if a.single != b.single:
-        message = f"'{one}' and '{other}' can't be compared: a step isn't a pipeline. Name a step as JOB/STEP."
+        message = (
+            f"'{one}' and '{other}' can't be compared: one of them is a pipeline, and the other a single step. "
+            "Name a step of the pipeline as JOB/STEP."
+        )
         raise UsageError(message)
     both = [path for path in a.plan.steps if path in b.plan.steps]
     job = _job(workspace, a, b)
@@ -112,7 +115,7 @@ def compare_jobs(workspace: Workspace, one: str, other: str, *, patch: bool = Fa
 
 
 def _job(workspace: Workspace, a: Side, b: Side) -> dict[str, Any]:
-    """The jobs as a whole."""
+    """The differences of the jobs themselves, without their steps."""
     root_a, root_b = a.plan.job.root, b.plan.job.root
     pairs = {
         "type": (a.record.type, b.record.type),
@@ -121,7 +124,7 @@ def _job(workspace: Workspace, a: Side, b: Side) -> dict[str, Any]:
         "experiment_name": (a.record.experiment_name, b.record.experiment_name),
         "compute": (root_a.compute, root_b.compute),
     }
-    if a.single:  # the job is the step, which tells the rest
+    if a.single:  # these are listed with the only step
         del pairs["status"], pairs["error"], pairs["compute"]
         return _pairs(pairs)
     return _pairs(pairs) | _some(
@@ -139,8 +142,8 @@ def _root_inputs(root: Node) -> dict[str, Any]:
 
 
 def _graph(a: Side, b: Side) -> dict[str, Any]:
-    """Steps that only one has, and edges that lead elsewhere."""
-    if a.single:  # where its data comes from is told with its inputs
+    """Steps that only one job has, and inputs and outputs that are bound to different steps."""
+    if a.single:  # the sources of its data are listed with its inputs
         return {}
     rewired = {}
     for path, step in a.plan.steps.items():
@@ -177,7 +180,7 @@ def _step(workspace: Workspace, a: Side, b: Side, path: str, *, patch: bool) -> 
         "resources": (_resources(one), _resources(other)),
     }
     if a.single:
-        del pairs["compute"]  # of a step it may be its job's
+        del pairs["compute"]  # a step may have its job's compute
     return _pairs(pairs) | _some(
         code=_code(workspace, one.component.code, other.component.code, patch=patch),
         environment=_environment(*(environment_value(step.component.environment) for step in (one, other))),
@@ -188,13 +191,13 @@ def _step(workspace: Workspace, a: Side, b: Side, path: str, *, patch: bool) -> 
 
 
 def _components(one: PlannedStep, other: PlannedStep) -> tuple[str | None, str | None]:
-    """Their names, if both have some: Azure ML forgets that of a component that was read from a file."""
+    """The names of both components, if both have one: Azure ML drops the name of a component from a file."""
     names = _component(one), _component(other)
     return (None, None) if None in names else names
 
 
 def _resources(step: PlannedStep) -> dict[str, Any] | None:
-    """What is asked for, without what everybody gets: Azure ML answers with that too."""
+    """A step's resources without default values, which Azure ML adds to its answers."""
     return {name: value for name, value in step.resources.items() if _USUAL.get(name) != value} or None
 
 
@@ -204,7 +207,7 @@ def _component(step: PlannedStep) -> str | None:
 
 
 def _inputs(one: PlannedStep, other: PlannedStep) -> dict[str, Any]:
-    """Parameters and data; what both take from the same input of the job is told there."""
+    """The literals and data of two steps that differ, except those that both take from the same input of the job."""
 
     def values(step: PlannedStep) -> dict[str, Any]:
         return {name: _bound(bound) for name, bound in step.inputs.items() if isinstance(bound, Given)}
@@ -216,7 +219,7 @@ def _inputs(one: PlannedStep, other: PlannedStep) -> dict[str, Any]:
 
 
 def _sources(workspace: Workspace, a: Side, b: Side) -> dict[str, Any]:
-    """Parameters and data of two steps alone; what another step wrote is told by that one's path."""
+    """The inputs of two single steps that differ; the output of another step is shown as `step.output`."""
 
     def values(side: Side) -> dict[str, Any]:
         step = side.plan.steps[""]
@@ -238,12 +241,12 @@ def _source(workspace: Workspace, bound: Bound) -> Any:  # a text or dict
 
 def _inherited(one: Bound | None, other: Bound | None) -> bool:
     if not isinstance(one, Given) or not isinstance(other, Given):
-        return one is not None and other is not None  # an edge on one side: the graph tells
+        return one is not None and other is not None  # the graph lists an input that is bound to a step in one job
     return one.origin == other.origin and one.origin[:1] == ("inputs",) and bool(one.origin)
 
 
 def _without_uploads(workspace: Workspace, pairs: dict[str, Any]) -> dict[str, Any]:
-    """Without data that is a local path on one side, and on the other what Azure ML's clients uploaded from there."""
+    """The differences, except pairs of a local path and the same data after its upload to Azure ML."""
     return {
         name: pair
         for name, pair in pairs.items()
@@ -252,7 +255,7 @@ def _without_uploads(workspace: Workspace, pairs: dict[str, Any]) -> dict[str, A
 
 
 def _is_upload(workspace: Workspace, one: Any, other: Any) -> bool:
-    """Whether one is local data, and the other that data as it was uploaded."""
+    """Whether `one` is a local path and `other` the upload of the same data, by its hash."""
     if not isinstance(one, dict) or not isinstance(other, dict):
         return False
     local = Path(str(one.get("path", "")))
@@ -279,7 +282,7 @@ def _code(workspace: Workspace, one: str | None, other: str | None, *, patch: bo
 
 
 def _environment(one: Any, other: Any) -> Any:  # dict, str or None
-    """Key by key, and of packages those that are in one list alone."""
+    """The keys that differ; for conda files, the packages that only one of them lists."""
     if one == other:
         return None
     if not isinstance(one, dict) or not isinstance(other, dict):
@@ -313,7 +316,7 @@ def _metrics(one: JobRecord | None, other: JobRecord | None) -> dict[str, Any]:
 
 
 def _times(a: Side, b: Side, both: list[str]) -> dict[str, Any]:
-    """Seconds of the job and of each step."""
+    """The times of the job (under the empty path) and of each step, in seconds."""
     pairs = {} if a.single else {"": (_seconds(a.record), _seconds(b.record))}
     pairs |= {path: (_seconds(a.records.get(path)), _seconds(b.records.get(path))) for path in both}
     found: dict[str, Any] = {}
@@ -332,7 +335,7 @@ def _seconds(run: JobRecord | None) -> float | None:
 
 
 def _exit_codes(one: JobRecord | None, other: JobRecord | None) -> tuple[int | None, int | None]:
-    """Azure ML doesn't tell them; what isn't known is no difference."""
+    """Both exit codes, or None for both if one is unknown: Azure ML doesn't report exit codes."""
     codes = [run.exit_code if run else None for run in (one, other)]
     return (None, None) if None in codes else (codes[0], codes[1])
 
@@ -342,7 +345,7 @@ def _status(run: JobRecord | None) -> str:
 
 
 def _errors(one: JobRecord | None, other: JobRecord | None) -> tuple[str | None, str | None]:
-    """Why each failed, unless both did in the same way: messages name runs and files, which always differ."""
+    """The error messages, unless both have the same status and exit code: messages contain run ids, which differ."""
     codes = _exit_codes(one, other)
     if _status(one) == _status(other) and codes[0] == codes[1]:
         return None, None

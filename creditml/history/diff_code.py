@@ -1,4 +1,4 @@
-"""Two snapshots of code, file by file."""
+"""Compares two code snapshots, file by file."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MOST = 1 << 20  # bytes of a file that is compared line by line
+_MOST = 1 << 20  # bytes; larger files are not compared line by line
 
 
 def compare_code(one: Path, other: Path, *, patch: bool = False) -> list[dict[str, Any]]:
     """The files that differ, in the order of their paths.
 
-    Each has `path`, `change` (added, removed or changed) and, of text, `added` and `removed` lines; with `patch` the
-    unified diff as `lines`.
+    Args:
+        one: The folder of the first snapshot.
+        other: The folder of the second snapshot.
+        patch: Whether to include unified diffs.
+
+    Returns:
+        For each file its `path` and `change` (added, removed or changed). A text file also has the numbers of `added`
+        and `removed` lines and, with `patch`, its unified diff as `lines`; any other file has `binary`.
     """
     left, right = _files(one), _files(other)
     found = []
@@ -48,7 +54,7 @@ def _difference(path: str, before: Path | None, after: Path | None, *, patch: bo
 
 
 def _lines(file: Path | None) -> list[str] | None:
-    """The lines of a text; None of what is none, or is too large."""
+    """The lines of a text file, none for a missing file; None if the file is not text or is too large."""
     if file is None:
         return []
     if file.stat().st_size > _MOST:

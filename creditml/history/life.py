@@ -1,4 +1,4 @@
-"""How a recorded job stands and ends: as long as its runner lives it runs, and its logs grow."""
+"""The state of a recorded job, which depends on whether its runner is alive, and its growing logs."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from creditml.workspace.records import JobRecord
 
 POLL = 0.2
-"""Seconds between two looks at a job that runs here."""
+"""Seconds between two looks at a job that runs on this machine."""
 
 
 def settle(workspace: Workspace, record: JobRecord) -> JobRecord:
-    """A job whose runner is gone without a final status gets one: it failed, and so did the steps that ran."""
+    """The current record of a job. If its runner died, the job and its unfinished steps are first set to Failed."""
     root = record if record.name == record.root else workspace.jobs.get(record.root)
     if root.ended or root.elsewhere or is_held(workspace.jobs.root / root.name):
         return record
     root = workspace.jobs.get(root.name)
-    if root.ended:  # it ended between the two looks
+    if root.ended:  # the job has ended since the first look
         return workspace.jobs.get(record.name)
     log = workspace.jobs.root / root.name / "runner.log"
-    said = f" Its last words are in {log}." if log.exists() and log.stat().st_size else ""
-    message = f"The process that ran the job is gone (killed, or the machine stopped).{said} Run it again."
+    said = f" Its last messages are in {log}." if log.exists() and log.stat().st_size else ""
+    message = f"The process that ran the job is gone (killed, or the machine stopped).{said} Run the job again."
     error = {"code": "RunnerLost", "message": message}
     give_up(workspace, root, error)
     return workspace.jobs.get(record.name)
 
 
 def follow(workspace: Workspace, record: JobRecord, name: str) -> Iterator[str]:
-    """The lines of an artifact as they are written, until its job has ended."""
+    """The lines of the artifact `name` of a job or step as they are written, until the job or step has ended."""
     log = workspace.jobs.artifacts(record) / name
     rest, offset = b"", 0
     while True:
@@ -57,7 +57,7 @@ def follow(workspace: Workspace, record: JobRecord, name: str) -> Iterator[str]:
 
 
 def give_up(workspace: Workspace, root: JobRecord, error: Mapping[str, str]) -> None:
-    """A job is over, and nobody knows more: all of it that has no final status failed."""
+    """Set a job and its steps to Failed, except those that have ended; `error` is recorded as the reason."""
     with workspace.transaction() as db:
         for lost in [*workspace.jobs.steps(root.name), workspace.jobs.get(root.name)]:
             if not lost.ended:

@@ -1,4 +1,4 @@
-"""The plan of a recorded job: its steps, as they were bound and ordered when it was submitted."""
+"""The plan of a recorded job."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 
 def recorded_plan(record: JobRecord) -> Plan:
-    """Plan a job again from the spec that was recorded of it; `record` is the root's."""
+    """Make the plan of a job again, from its recorded spec; `record` is that of the whole job, not of a step."""
     return plan(read_job_dict(record.spec))

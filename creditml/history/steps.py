@@ -1,4 +1,4 @@
-"""A step of a job by its name, wherever the job runs."""
+"""Finds a step of a job by its path or run id, for local jobs and jobs in Azure ML."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 def started_step(
     job: str, step: str, look: Callable[[], tuple[bool, Iterable[tuple[str, str]]]], pause: float | None = None
 ) -> str:
-    """The name of a step's run.
+    """The run id of a step.
 
     Args:
-        job: the job's name, for the message.
-        step: the step's path, or the name of its run.
-        look: says whether the job has ended, and then path and run of every step that was started.
-        pause: seconds between two looks if a step that may yet start is to be waited for; None to look once.
+        job: The name of the job, for the message.
+        step: The path of the step, or its run id.
+        look: Returns whether the job has ended, and the path and run id of every step that was started.
+        pause: Seconds between two calls of `look`, to wait until the step has started; None to look only once.
 
     Raises:
-        NotFound: no such step was started.
+        NotFound: The step was not started.
     """
     while True:
         ended, steps = look()
@@ -31,6 +31,6 @@ def started_step(
             if step in (path, run):
                 return run
         if ended or pause is None:
-            message = f"The job '{job}' has no step '{step}' that was started."
+            message = f"The job '{job}' has not started a step '{step}'."
             raise NotFound(message)
         time.sleep(pause)

@@ -1,1 +1,1 @@
-"""From a job that was read to one that is recorded: resolved, checked, its code kept; for every executor."""
+"""Makes a recorded job of a job that was read: references resolved, checked, code snapshotted. All executors use it."""

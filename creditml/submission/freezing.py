@@ -1,4 +1,4 @@
-"""A job with its code folders replaced by snapshots in the workspace, so that later changes don't reach it."""
+"""Replaces the code folders of a job by snapshots in the workspace, so that later changes don't affect the job."""
 
 from __future__ import annotations
 
@@ -20,14 +20,22 @@ if TYPE_CHECKING:
 
 
 def freeze_component(component: Component, workspace: Workspace) -> Component:
-    """A component with its code folder, and those of the components in it, replaced by snapshots."""
+    """A copy of a component in which its code folder, and those of the components in it, are replaced by snapshots.
+
+    Raises:
+        CreditMLError: It refers to a code asset that the workspace doesn't have.
+    """
     frozen = freeze(Job(Node("", component, component.type)), workspace).root.component
-    assert not isinstance(frozen, str)  # noqa: S101  a component stays one
+    assert not isinstance(frozen, str)  # noqa: S101  freezing never turns a component into a reference
     return frozen
 
 
 def freeze(job: Job, workspace: Workspace) -> Job:
-    """The job with every code folder replaced by its snapshot."""
+    """A copy of a job in which every code folder is replaced by its snapshot.
+
+    Raises:
+        CreditMLError: It refers to a code asset that the workspace doesn't have.
+    """
     snapshots: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def freeze(component: Component) -> Component:
@@ -46,11 +54,11 @@ def _snapshot(component: Command, workspace: Workspace) -> str:
     if component.code is None:
         files = [file for include in includes for file in workspace.content.code_files(include)]
         return code_reference(workspace.content.store(files))
-    if is_long(component.code):  # it is in Azure ML, and never was here
+    if is_long(component.code):  # the id of a code asset in Azure ML, which stays there
         return component.code
     if is_reference(component.code):
         if not workspace.content.code_folder(component.code).is_dir():
-            message = f"There is no code asset {component.code} in this workspace; give the local folder."
+            message = f"There is no code asset {component.code} in this workspace; set 'code' to the local folder."
             raise CreditMLError(message)
         return component.code
     return code_reference(workspace.content.snapshot_code(Path(component.code), includes))

@@ -1,4 +1,4 @@
-"""How a job is run here, and not what it computes."""
+"""The settings for running a job on this machine, which don't affect its results."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Options(NamedTuple):
-    """How a job is run here, and not what it computes.
+    """The settings for running a job on this machine.
 
     Attributes:
-        max_parallel: How many of its steps run at once.
-        pass_env: Variables of the shell to hand on to steps.
-        max_jobs: How many submitted jobs run at once.
+        max_parallel: The largest number of its steps that run at once; None for the default.
+        pass_env: Names of environment variables that steps get from the user's shell.
+        max_jobs: The largest number of submitted jobs that run at once; None for the default.
         environments: How its steps get their environments.
-        backend: The backend's own settings, as its section of `creditml.yml` has them.
+        backend: The settings of the backend, from its section of `creditml.yml`.
     """
 
     max_parallel: int | None = None
@@ -33,17 +33,17 @@ class Options(NamedTuple):
 
     @classmethod
     def of(cls, config: Config, backend: str) -> Options:
-        """What a project's settings say for a backend."""
+        """The options from a project's settings and their section for a backend."""
         section = config.sections.get(backend, NOTHING)
         return cls(config.max_parallel, config.pass_env, config.max_jobs, config.environments, section)
 
     def dump(self) -> str:
-        """As a text, for the process of a runner."""
+        """The options as JSON text, to be passed to the process that runs the job."""
         return json.dumps({**self._asdict(), "environments": self.environments._asdict()}, default=dict)
 
     @classmethod
     def load(cls, text: str) -> Options:
-        """What `dump` made a text of."""
+        """The options from a text that `dump` has made."""
         values = json.loads(text)
         values["environments"] = EnvironmentSettings(**values["environments"])
         values["pass_env"] = tuple(values["pass_env"])

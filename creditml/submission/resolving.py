@@ -1,4 +1,4 @@
-"""References of a job to what is registered: components are replaced by what they are, data must be there."""
+"""Resolves the references of a job: replaces registered components by their definitions, and looks for data assets."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ if TYPE_CHECKING:
 
 
 class Elsewhere(Protocol):
-    """Another place that knows registered assets: the one where a job is to run, if that isn't this machine.
+    """Looks up registered components in the workspace where a job is to run, if that is not the local workspace.
 
-    What it has of data shows there, so that nothing is said here of data that isn't here.
+    With it, data assets are not looked for in the local workspace: the other workspace reports missing data itself.
     """
 
     def component(self, reference: str) -> Component | None:
-        """A registered component; None if it can't be asked now: the reference stays as it is.
+        """A registered component; None if the workspace can't be asked now, so that the reference stays unresolved.
 
         Raises:
-            BackendError: it can't be asked, and has to be.
-            CreditMLError: it has none.
+            BackendError: The workspace can't be asked, and the caller needs an answer.
+            CreditMLError: The workspace has no such component.
         """
         ...
 
 
 def resolve(job: Job, workspace: Workspace, problems: list[Problem], elsewhere: Elsewhere | None = None) -> Job:
-    """Replace references to registered components by what they are, and check that data assets exist.
+    """Replace references to registered components by their definitions, and check that data and code exist.
 
     Args:
-        job: the job.
-        workspace: what is registered here.
-        problems: where those that are found are added.
-        elsewhere: what else knows components.
+        job: The job.
+        workspace: The local workspace.
+        problems: The list to which problems are added.
+        elsewhere: Looks up components that the local workspace doesn't have.
     """
     resolver = _Resolver(job, workspace, problems, elsewhere)
     root = resolver.node(job.root, ())
@@ -107,9 +107,7 @@ class _Resolver:
     def _reachable(self, place: str, path: tuple[str, ...]) -> None:
         try:
             if is_url(self._workspace.data.source(placeholders(place, "job", "output", DEFAULT_DATASTORE))):
-                self._error(
-                    path, f"{place} can't be written to; outputs go to azureml://datastores/<datastore>/paths/<path>."
-                )
+                self._error(path, f"{place} can't be written to; write azureml://datastores/<datastore>/paths/<path>.")
         except CreditMLError as error:
             self._error(path, str(error))
 
@@ -120,12 +118,16 @@ class _Resolver:
         known = self._workspace.assets.entries(kind, output.name, archived=True) if self._workspace.exists else []
         if any(asset.version == output.version for asset in known):
             message = (
-                f"The {kind} {output.name}:{output.version} exists already; the job will fail when it registers it."
+                f"The {kind} {output.name}:{output.version} exists already, so the job will fail when it registers "
+                "this output; choose another version."
             )
             self._problems.append(Problem(message, ".".join(path), self._place(path), warning=True))
 
     def _as_data(self, node: Node, component: Component) -> dict[str, JobInput]:
-        """A text for an input of data is a path, as it is for components in files."""
+        """The inputs of a node, in which texts for data inputs of the component are turned into paths.
+
+        The reader does the same for components in files; here the component was unknown when the node was read.
+        """
         folder = Path(self._job.source.file).absolute().parent if self._job.source else Path.cwd()
         values = dict(node.inputs)
         for name, value in node.inputs.items():
@@ -136,7 +138,7 @@ class _Resolver:
         return values
 
     def _code(self, component: Command, path: tuple[str, ...]) -> None:
-        """Azure ML refuses a code folder of which nothing is left, and additional includes that are in it already."""
+        """Report what Azure ML refuses: a code folder without files, and an additional include that exists in it."""
         key = (component.code or "", component.additional_includes)
         if key in self._codes or component.code is None or is_reference(component.code):
             return
@@ -145,7 +147,7 @@ class _Resolver:
         try:
             if not list(self._workspace.content.code_files(code)):
                 self._error(
-                    (*path, "code"), f"The code folder {code} is empty, or its ignore file leaves nothing of it."
+                    (*path, "code"), f"The code folder {code} is empty, or its ignore file excludes all of its files."
                 )
         except (CreditMLError, OSError) as error:
             self._error((*path, "code"), str(error))
@@ -153,7 +155,8 @@ class _Resolver:
             if (code / Path(include).name).exists():
                 self._error(
                     (*path, "additional_includes"),
-                    f"The code folder has a '{Path(include).name}' already; the additional include would replace it.",
+                    f"The code folder contains '{Path(include).name}' already, which the additional include would "
+                    "replace; rename one of them.",
                 )
 
     def _registered(self, reference: str, kind: str, path: tuple[str, ...]) -> Component | None:
@@ -183,10 +186,10 @@ class _Resolver:
         return changed(component, version=asset.version) if component else None
 
     def _remote(self, reference: str, path: tuple[str, ...]) -> Component | None:
-        assert self._elsewhere  # noqa: S101  whoever calls has looked
+        assert self._elsewhere  # noqa: S101  the caller has checked it
         try:
             return self._elsewhere.component(reference)
-        except BackendError:  # nobody can tell now; that is no mistake of the job
+        except BackendError:  # the service can't be asked, which is not an error of the job
             raise
         except CreditMLError as error:
             self._error(path, str(error))

@@ -1,4 +1,4 @@
-"""From a `Job` to a job of the workspace: references resolved, checked, its code snapshotted, recorded."""
+"""Submits a `Job` to the workspace: resolves references, checks it, snapshots its code and records it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,14 @@ DEFAULT_EXPERIMENT = "Default"
 
 
 class Submitted(NamedTuple):
-    """A recorded job for a runner: its lock and wake-up pipe, and what makes environments, if anything does."""
+    """A recorded job, ready for a runner.
+
+    Attributes:
+        record: The job's record.
+        lock: The runner's lock, which also wakes the runner up.
+        plan: The job's steps.
+        provider: Makes the provider of environments for its steps; None if the backend needs none.
+    """
 
     record: JobRecord
     lock: RunnerLock
@@ -49,13 +56,13 @@ def prepare(
     """Resolve references and check a job.
 
     Args:
-        job: as it was read.
-        workspace: where registered components and data are looked up.
-        problems: what the reader found already.
-        look: finds what else is wrong with the plan where it is to run.
+        job: The job, as it was read.
+        workspace: The workspace in which registered components and data are looked up.
+        problems: The problems that the reader has found.
+        look: Finds further problems of the plan, those of the backend that is to run it.
 
     Raises:
-        SpecError: there are errors; all of them, with the warnings.
+        SpecError: There are errors; it holds all errors and warnings.
     """
     found = list(problems)
     resolved = resolve(job, workspace, found)
@@ -69,33 +76,36 @@ def prepare(
 
 
 def submit(prepared: Prepared, workspace: Workspace, backend: str) -> tuple[JobRecord, RunnerLock, Job]:
-    """Snapshot the code and record the job as NotStarted; whoever gets the lock runs it, in the form that is returned.
+    """Snapshot the code of a job, and record the job as NotStarted.
+
+    Returns:
+        The record, the runner's lock (the process that holds it has to run the job), and the job with its snapshots.
 
     Raises:
-        Conflict: there is a job of that name.
+        Conflict: There is a job of that name already.
     """
-    workspace.database.check()  # before anything is written beside it
+    workspace.database.check()  # before files are written next to the database
     job = freeze(prepared.job, workspace)
     name = job.name or job_name()
     lock = RunnerLock.take(workspace.jobs.root / name)
     if lock is None:
-        message = f"A job named '{name}' runs already; job names are unique in a workspace."
+        message = f"A job named '{name}' is running already; job names are unique in a workspace. Choose another name."
         raise Conflict(message)
     record = new_record(job, name, backend)
     try:
-        lock.fileno()  # from the first moment in which others see the job it can be woken
-        with workspace.transaction(durable=False):  # a job that the machine forgets did not run either
+        lock.fileno()  # create the wake-up pipe before other processes can see the job
+        with workspace.transaction(durable=False):  # not durable: a job that is lost in a crash here has not run
             workspace.jobs.add(record)
     except BaseException:
         lock.release()
-        with suppress(OSError):  # not empty: it is another job's
+        with suppress(OSError):  # fails if the folder has files of another job
             lock.folder.rmdir()
         raise
     return record, lock, job
 
 
 def new_record(job: Job, name: str, backend: str) -> JobRecord:
-    """What is recorded of a job in its frozen form, before it begins."""
+    """The record of a job before it starts; `job` has snapshots instead of code folders."""
     root = job.root
     return JobRecord(
         name=name,
@@ -117,5 +127,5 @@ def _display_name(root: Node) -> str | None:
 
 
 def default_experiment() -> str:
-    """The experiment of a job that names none: the current folder's name (SDK: `generate_defaults`)."""
+    """The experiment of jobs without `experiment_name`: the name of the current folder (SDK: `generate_defaults`)."""
     return Path.cwd().stem.replace(" ", "") or DEFAULT_EXPERIMENT
