@@ -1,4 +1,4 @@
-"""The command `creditml`. Each command lives in a module of its own, imported when it is asked for."""
+"""The command line `creditml`. Each command has its own module, which is imported only when the command is run."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 COMMANDS = {
-    "run": ("creditml.cli.run", "run a job here, and watch it"),
-    "check": ("creditml.cli.check", "report every mistake of a job's file, here or for Azure ML"),
-    "parity": ("creditml.cli.parity", "tell what becomes here of each field that a job uses"),
+    "run": ("creditml.cli.run", "run a job on this machine or in Azure ML, and watch it"),
+    "check": ("creditml.cli.check", "check a job's file for a local run or for Azure ML, and report all problems"),
+    "parity": ("creditml.cli.parity", "show the effect of each field that a job uses, compared with Azure ML"),
     "job": ("creditml.cli.job", "create, validate, list, show, stream, download, cancel, archive, restore jobs"),
-    "step": ("creditml.cli.step", "run a step of a recorded job again, here, on its recorded inputs"),
-    "diff": ("creditml.cli.diff", "what differs between two jobs"),
-    "pull": ("creditml.cli.pull", "bring a job of Azure ML here: graph, code, statuses, logs, and data on demand"),
+    "step": ("creditml.cli.step", "run a step of a recorded job again on this machine, with its recorded inputs"),
+    "diff": ("creditml.cli.diff", "show the differences between two jobs"),
+    "pull": ("creditml.cli.pull", "copy a job from Azure ML: graph, code, statuses, logs, and data on demand"),
     "data": ("creditml.cli.assets", "create, list, show, archive, restore data assets"),
     "environment": ("creditml.cli.environments", "create, list, show, archive, restore, build, prune environments"),
     "component": ("creditml.cli.assets", "create, list, show, archive, restore components"),
     "model": ("creditml.cli.assets", "create, list, show, archive, restore models"),
     "compile": ("creditml.cli.compile", "write a pipeline made with azure.ai.ml's dsl as YAML"),
-    "exec": ("creditml.cli.service", "run a script or notebook whose Azure ML is the local workspace"),
-    "up": ("creditml.cli.service", "start the local workspace as a service"),
-    "down": ("creditml.cli.service", "end it"),
-    "status": ("creditml.cli.service", "show it"),
-    "ui": ("creditml.cli.ui", "open MLflow's pages on the local workspace"),
+    "exec": ("creditml.cli.service", "run a script or notebook with the local workspace in place of Azure ML"),
+    "up": ("creditml.cli.service", "start a service for the local workspace, which other processes can use"),
+    "down": ("creditml.cli.service", "stop the service"),
+    "status": ("creditml.cli.service", "show whether the service is running"),
+    "ui": ("creditml.cli.ui", "open MLflow's pages for the local workspace"),
 }
 
 _HELP = """usage: creditml COMMAND [...]
@@ -47,34 +47,35 @@ commands:
 {commands}
 
 examples:
-  creditml run pipeline.yml                      run a pipeline and see its steps live
-  creditml job validate -f pipeline.yml          every mistake in it, with file:line:column
-  creditml job list -o table                     what ran here
-  creditml job download -n JOB --all             its logs and outputs
-  creditml diff JOB JOB                          what differs between two of them
-  creditml step run JOB/train                    one step again, on the inputs it had
-  creditml exec -- python submit.py              a script that makes its own MLClient, here
-  creditml ui                                    metrics and models in MLflow
+  creditml run pipeline.yml                      run a pipeline, and show its steps live
+  creditml job validate -f pipeline.yml          report all problems, with file:line:column
+  creditml job list -o table                     list the jobs of the local workspace
+  creditml job download -n JOB --all             copy the logs and outputs of a job
+  creditml diff JOB JOB                          show the differences between two jobs
+  creditml step run JOB/train                    run one step again, with the same inputs
+  creditml exec -- python submit.py              run a script that creates its own MLClient
+  creditml ui                                    show metrics and models in MLflow
 
-`creditml COMMAND --help` says more. The workspace is the nearest .creditml/ upward, or $CREDITML_HOME.
-Options and output are those of `az ml`: -o json|jsonc|yaml|table|tsv, --query JMESPATH.
+`creditml COMMAND --help` explains a command. The local workspace is the folder .creditml/ in the current
+folder or in the nearest folder above it, or $CREDITML_HOME.
+Flags and output are those of `az ml`: -o json|jsonc|yaml|table|tsv, --query JMESPATH.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run a command line, and return the exit code: 0 for success, 1 failed, 2 invalid arguments, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal can't show is escaped
             stream.reconfigure(errors="backslashreplace")
     try:
         return _run(words)
     except KeyboardInterrupt as error:
-        if error.args:  # something is left to be said
+        if error.args:  # the code that was interrupted left a message
             print(f"creditml: {error}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that flushing at exit succeeds
         return FAILED
     except SpecError as error:
         for problem in error.problems:
@@ -83,23 +84,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         done = "run" if words[0] in ("run", "job", "check") else "created"
         print(f"{errors} error{'s' if errors != 1 else ''}. Nothing was {done}.", file=sys.stderr)
         return FAILED
-    except Exception as error:  # noqa: BLE001  nobody but us should have to read a traceback
+    except Exception as error:  # noqa: BLE001  users get a message, and a file with the traceback
         print(f"creditml: {_words(error)}", file=sys.stderr)
         return USAGE if isinstance(error, UsageError) else FAILED
 
 
 def command() -> NoReturn:
-    """Be the command's process: run it, and end without taking Python apart, which takes longer than some commands."""
+    """Run the command line as the main program of this process, and exit.
+
+    The process ends with `os._exit`: the normal shutdown of the interpreter takes longer than some commands. Commands
+    that have imported Azure's SDK exit normally, since the SDK may have registered exit handlers.
+    """
     try:
         code = main()
-    except SystemExit as end:  # argparse ends so, after help or wrong usage
+    except SystemExit as end:  # argparse raises it after help or invalid arguments
         code = end.code if isinstance(end.code, int) else FAILED
-    if "azure" in sys.modules:  # which may have something to do at the exit
+    if "azure" in sys.modules:
         sys.exit(code)
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
-        except OSError as error:  # noqa: PERF203  nobody reads it any more, or its disk is full
+        except OSError as error:  # noqa: PERF203  the reader has closed the pipe, or the disk is full
             code = code or FAILED
             if stream is sys.stdout and not isinstance(error, BrokenPipeError):
                 with suppress(OSError):
@@ -108,11 +113,11 @@ def command() -> NoReturn:
 
 
 def _words(error: Exception) -> str:
-    """What to say of an error."""
+    """The message for an error."""
     if isinstance(error, CreditMLError):
         return str(error)
     if isinstance(error, FileNotFoundError) and not error.filename:
-        return "the current folder is gone; change to another one."
+        return "the current folder no longer exists; change to another folder."
     if isinstance(error, OSError):
         return _system_words(error)
     return _defect(error)
@@ -130,12 +135,12 @@ def _system_words(error: OSError) -> str:
 
         root = Workspace.find().root
         if str(error.filename).startswith(f"{root}{os.sep}"):
-            mend = f". The workspace {root} can't be written to; set CREDITML_HOME to a folder of yours."
+            mend = f". The workspace {root} can't be written to; set CREDITML_HOME to a folder that you can write to."
     return f"{error.filename}: {error.strerror}{mend}"
 
 
 def _defect(error: Exception) -> str:
-    """Keep a traceback for a report, and say where."""
+    """The message for an unexpected error, whose traceback is written to a file for a report."""
     import sqlite3
 
     if isinstance(error, sqlite3.Error):
@@ -148,7 +153,7 @@ def _defect(error: Exception) -> str:
 
     with tempfile.NamedTemporaryFile("w", prefix="creditml-", suffix=".txt", delete=False, encoding="utf-8") as file:
         traceback.print_exception(error, file=file)
-    return f"this is a defect of creditml, please report it with {file.name}: {type(error).__name__}: {error}"
+    return f"this is a defect in creditml; please report it, with {file.name}: {type(error).__name__}: {error}"
 
 
 def _run(words: list[str]) -> int:
@@ -164,9 +169,9 @@ def _run(words: list[str]) -> int:
         message = f"there is no command '{words[0]}'.{near_miss(words[0], COMMANDS)} `creditml --help` lists them."
         raise UsageError(message)
     if sys.platform == "win32":
-        message = "creditml supervises processes as Linux and macOS do it. On Windows, run it in WSL."
+        message = "creditml needs Linux or macOS. On Windows, run it in WSL."
         raise CreditMLError(message)
-    gc.disable()  # nothing that modules make while they are imported is ever garbage: 4 ms
+    gc.disable()  # saves 4 ms: imports create no garbage
     module = importlib.import_module(COMMANDS[words[0]][0])
     gc.enable()
     result: int = module.main(words[0], words[1:])

@@ -1,4 +1,4 @@
-"""`python -m creditml.cli`."""
+"""Runs the command line: `python -m creditml.cli`."""
 
 from creditml.cli import command
 

@@ -1,4 +1,4 @@
-"""`creditml data|environment|component|model …`: as `az ml data` and its like."""
+"""`creditml data|environment|component|model …`: the commands of `az ml data`, `az ml environment` and so on."""
 
 from __future__ import annotations
 
@@ -44,14 +44,19 @@ _TITLES = {
     "data": "Data assets of the local workspace",
     "environment": "Environments of the local workspace",
     "component": "Components of the local workspace",
-    "model": "Models of the local workspace, those in MLflow's registry too",
+    "model": "Models of the local workspace, including those in MLflow's registry",
 }
 
 
 class Own(NamedTuple):
-    """A command that only one kind of asset has, or has in a form of its own.
+    """A command that only one kind of asset has, or that replaces the common command for this kind.
 
-    `flags` adds its arguments; `examples` are the words after the command; `registry` says whether it can look there.
+    Attributes:
+        function: Runs the command, and returns the exit code.
+        about: The help text.
+        flags: Adds the command's arguments to a parser.
+        examples: The words after the command, one text for each example.
+        registry: Whether the command takes --registry-name.
     """
 
     function: Callable[[argparse.Namespace], int]
@@ -62,7 +67,7 @@ class Own(NamedTuple):
 
 
 def main(command: str, words: list[str], own: Mapping[str, Own] = NOTHING) -> int:
-    """Run a subcommand for one kind of asset; `own` are those that it has besides, or instead."""
+    """Run a subcommand for one kind of asset; `own` are this kind's additional and replaced commands, by name."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
         description=f"{_TITLES[command]}.",
@@ -85,7 +90,7 @@ def main(command: str, words: list[str], own: Mapping[str, Own] = NOTHING) -> in
             _FLAGS[name](sub, command)
         if name not in own or own[name].registry:
             sub.add_argument(
-                "--registry-name", default="", metavar="REGISTRY", help="in a registry kept here, not in the workspace"
+                "--registry-name", default="", metavar="REGISTRY", help="use a local registry instead of the workspace"
             )
         sub.set_defaults(function=function, kind=command)
     arguments = parser.parse_args(words)
@@ -94,7 +99,7 @@ def main(command: str, words: list[str], own: Mapping[str, Own] = NOTHING) -> in
 
 
 def _examples(kind: str, command: str, own_commands: Mapping[str, Own]) -> str:
-    """Those of one command; what is the same for every kind is said once."""
+    """The examples of one command, as text for its help."""
     start = f"  creditml {kind} {command} "
     if command in own_commands:
         return "\n".join(["examples:", *(start + flags for flags in own_commands[command].examples)])
@@ -110,7 +115,7 @@ def _create(arguments: argparse.Namespace) -> int:
         if getattr(arguments, key) is not None
     }
     if arguments.file is None and "name" not in given:
-        message = f"give a file (-f FILE), or --name{' and --path' if kind in ('data', 'model') else ''}."
+        message = f"give a file (-f FILE) or --name{' and --path' if kind in ('data', 'model') else ''}."
         raise UsageError(message)
     make = _create_component if kind == "component" else _create_other
     asset = make(Workspace.find(), arguments, given)
@@ -125,7 +130,7 @@ def _create_component(workspace: Workspace, arguments: argparse.Namespace, given
     from creditml.submission.freezing import freeze_component
 
     if arguments.file is None:
-        message = "give the component's file: -f FILE."
+        message = "give the file of the component: -f FILE."
         raise UsageError(message)
     document, folder = asset_document(arguments.file, given, arguments.overrides)
     component, problems, source = read_component_document(document, folder)
@@ -133,7 +138,7 @@ def _create_component(workspace: Workspace, arguments: argparse.Namespace, given
     if component is None or any(not problem.warning for problem in found):
         raise SpecError(found)
     if component.name is None:
-        message = "a component needs a 'name'; give --name, or the key."
+        message = "a component needs a name; give --name, or the key 'name' in the file."
         raise UsageError(message)
     for problem in SpecError(found).problems:
         print(problem, file=sys.stderr)
@@ -146,10 +151,7 @@ def _create_other(workspace: Workspace, arguments: argparse.Namespace, given: di
     from creditml.language.assets import asset_document, read_asset
 
     kind = arguments.kind
-    for key in (
-        "path",
-        "conda_file",
-    ):  # what the command line names is relative to the current folder, not to the file's
+    for key in ("path", "conda_file"):  # paths in flags are relative to the current folder, not to that of the file
         if isinstance(given.get(key), str) and "://" not in given[key] and not is_reference(given[key]):
             given[key] = str(Path(given[key]).absolute())
     if kind == "environment" and "build_context" in given:
@@ -186,9 +188,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def refuse_both(arguments: argparse.Namespace) -> None:
-    """Take a version or a label, not both."""
+    """Refuse `--version` together with `--label`."""
     if arguments.version and arguments.label:
-        message = "--version and --label exclude each other."
+        message = "--version and --label can't be used together."
         raise UsageError(message)
 
 
@@ -204,8 +206,8 @@ def _archive(arguments: argparse.Namespace) -> int:
 
 def _create_flags(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.add_argument("-f", "--file", help=f"the {title_of(kind)}'s YAML file")
-    parser.add_argument("-n", "--name", help="name, instead of the file's")
-    parser.add_argument("-v", "--version", help="version, instead of the file's; by default the next one")
+    parser.add_argument("-n", "--name", help="name (default: the name in the file)")
+    parser.add_argument("-v", "--version", help="version (default: the version in the file, else the next number)")
     parser.add_argument("-d", "--description", help="description")
     for flag, about in _OWN_FLAGS[kind].items():
         parser.add_argument(
@@ -216,30 +218,30 @@ def _create_flags(parser: argparse.ArgumentParser, kind: str) -> None:
 
 
 def _list_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    parser.add_argument("-n", "--name", help=f"all versions of this {title_of(kind)}")
-    parser.add_argument("-r", "--max-results", type=output.count, metavar="N", help="at most so many")
+    parser.add_argument("-n", "--name", help=f"list all versions of this {title_of(kind)}")
+    parser.add_argument("-r", "--max-results", type=output.count, metavar="N", help="show at most N")
     add_archived_arguments(parser)
     output.add_arguments(parser)
 
 
 def _show_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    _name_flags(parser, kind, "version; by default the latest")
+    _name_flags(parser, kind, "version (default: the latest)")
     output.add_arguments(parser)
 
 
 def _name_flags(parser: argparse.ArgumentParser, kind: str, about_version: str) -> None:
     parser.add_argument("-n", "--name", required=True, help=f"name of the {title_of(kind)}")
     parser.add_argument("-v", "--version", help=about_version)
-    parser.add_argument("-l", "--label", help="label, as latest")
+    parser.add_argument("-l", "--label", help="label, such as latest")
 
 
 def _archive_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    _name_flags(parser, kind, "version; by default all of the name")
+    _name_flags(parser, kind, "version (default: all versions)")
     parser.set_defaults(archived=True)
 
 
 def _restore_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    _name_flags(parser, kind, "version; by default all of the name")
+    _name_flags(parser, kind, "version (default: all versions)")
     parser.set_defaults(archived=False)
 
 
@@ -251,10 +253,10 @@ _OWN_FLAGS: dict[str, dict[str, str]] = {
 }
 _COMMANDS = {
     "create": (_create, "create a version"),
-    "list": (_list, "list the latest version of each, or all versions of one name"),
+    "list": (_list, "list the latest version of each asset, or all versions of one asset"),
     "show": (_show, "show a version"),
-    "archive": (_archive, "hide a version, or all of a name, from lists"),
-    "restore": (_archive, "show archived ones in lists again"),
+    "archive": (_archive, "hide one version or all versions of an asset from lists"),
+    "restore": (_archive, "show archived versions in lists again"),
 }
 _FLAGS = {
     "create": _create_flags,

@@ -1,4 +1,4 @@
-"""`creditml check FILE`: every mistake of a job's file, for where it is to run; `creditml job validate` is the same."""
+"""`creditml check FILE`: reports all problems of a job's file for a backend. `creditml job validate` does the same."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 _EXAMPLES = """examples:
   creditml check pipeline.yml
   creditml check pipeline.yml --backend docker
-  creditml check pipeline.yml --backend azureml       whether Azure ML will take it
+  creditml check pipeline.yml --backend azureml       check whether Azure ML will accept it
   creditml check pipeline.yml --set settings.default_compute=azureml:cluster -o yaml
 
-With --backend azureml the files are checked first. Then, if a workspace in Azure is named and you are signed in, it is
-asked whether it has what the job names. Exit codes: 0 no errors, 1 errors, 2 wrong usage."""
+With --backend azureml the files are checked first. Then, if a workspace in Azure is named and you are signed in,
+creditml looks up the job's assets and computes in that workspace.
+Exit codes: 0 no errors, 1 errors, 2 invalid arguments."""
 
 
 def main(command: str, words: list[str]) -> int:
-    """Check a file."""
+    """Run `creditml check`."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
-        description="Report every mistake of a job's file, and run nothing.",
+        description="Report all problems of a job's file, and run nothing.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -38,10 +39,10 @@ def main(command: str, words: list[str]) -> int:
 
 
 def validate(arguments: argparse.Namespace) -> int:
-    """Check a job's file and report what is wrong with it; 0 if nothing is an error.
+    """Check a job's file, and print the problems; returns the exit code, 0 if there are no errors.
 
     Raises:
-        SpecError: there are errors, and no format of the output is asked for.
+        SpecError: There are errors, and neither --output nor --query is given.
     """
     from creditml.workspace import Workspace
 
@@ -78,7 +79,7 @@ def _print(file: str, examined: Examined, *, valid: bool) -> None:
 
     if examined.unasked:
         print(
-            f"Only the files were checked, and not whether Azure has what they name: {examined.unasked}",
+            f"Only the files were checked; the workspace in Azure was not asked: {examined.unasked}",
             file=sys.stderr,
         )
     if not valid:

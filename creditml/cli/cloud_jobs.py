@@ -1,4 +1,4 @@
-"""`creditml job … --backend azureml`: the same commands for jobs of Azure ML."""
+"""`creditml job … --backend azureml`: the commands for jobs in Azure ML."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _AGAIN = f" --backend {AZURE}"
 
 
 def stream_remote(executor: Jobs, name: str, kind: str, page: str) -> int:
-    """Print the log of a job of Azure ML as it grows; returns 0 if the job is Completed in the end, else 1.
+    """Print the log of a job in Azure ML until the job ends; returns the exit code, 0 if the job is Completed.
 
     Args:
-        executor: the backend's.
-        name: the job's name.
-        kind: its type.
-        page: its page in the studio.
+        executor: The executor of the backend.
+        name: The name of the job.
+        kind: The type of the job.
+        page: The URL of the job in the studio.
     """
     from creditml.nodes.table import node_type
 
@@ -92,7 +92,7 @@ def _download(arguments: argparse.Namespace) -> int:
     status = executor.state(arguments.name).status
     if status not in TERMINAL:
         message = f"This job is in state {status}. Download is allowed only in states {list(TERMINAL)}"
-        message += f". `creditml job stream -n {arguments.name}{_AGAIN}` waits for its end."
+        message += f". `creditml job stream -n {arguments.name}{_AGAIN}` waits until it ends."
         raise CreditMLError(message)
     if arguments.output_name:
         wanted = [arguments.output_name]
@@ -109,7 +109,7 @@ def _cancel(arguments: argparse.Namespace) -> int:
     executor = _executor(arguments)
     status = executor.state(arguments.name).status
     if status in TERMINAL:
-        print(f"The job '{arguments.name}' is {status} already.", file=sys.stderr)
+        print(f"The job '{arguments.name}' has ended already: {status}.", file=sys.stderr)
     executor.cancel(arguments.name)
     return 0
 

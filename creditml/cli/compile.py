@@ -1,4 +1,4 @@
-"""`creditml compile`: a pipeline written with `azure.ai.ml.dsl` as a YAML file."""
+"""`creditml compile`: writes a pipeline that was made with `azure.ai.ml.dsl` as a YAML file."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _DATA = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "t
 
 
 def main(command: str, words: list[str]) -> int:
-    """Compile a function."""
+    """Run `creditml compile`."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
-        description="Write a pipeline made with azure.ai.ml's dsl as YAML, just as Azure ML would be sent it.",
+        description="Write a pipeline made with azure.ai.ml's dsl as YAML, exactly as it would be sent to Azure ML.",
         epilog="examples:\n  creditml compile my_pipeline.py:credit_defaults -o pipeline.yml\n"
         "  creditml compile my_pipeline.py:credit_defaults -o pipeline.yml --set data=./data.csv --set ratio=0.25",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -37,7 +37,7 @@ def main(command: str, words: list[str]) -> int:
         nargs="+",
         default=[],
         metavar="NAME=VALUE",
-        help="a value for a parameter of the function: a literal, or a path for one that is data",
+        help="a value for a parameter of the function: a literal, or a path for a data parameter",
     )
     arguments = parser.parse_args(words)
     file, _, name = arguments.function.rpartition(":")
@@ -74,19 +74,19 @@ def _entity(file: Path, name: str, values: dict[str, str]) -> Any:
     try:
         return made(**given)
     except TypeError as error:
-        message = f"{name} can't be called: {error}. Give its parameters by --set name=value."
+        message = f"{name} can't be called: {error}. Give its parameters with --set name=value."
         raise CreditMLError(message) from error
     except Exception as error:
-        message = f"{name} fails: {type(error).__name__}: {error}"
+        message = f"{name} failed: {type(error).__name__}: {error}"
         raise CreditMLError(message) from error
 
 
 def _arguments(function: Any, values: dict[str, str]) -> dict[str, Any]:
-    """Values as the function takes them: what is declared to be data is, and so is a path of this machine."""
+    """The values as arguments of the function. Values of data parameters, and paths that exist, become `Input`s."""
     parameters = inspect.signature(function).parameters
     unknown = [name for name in values if name not in parameters]
     if unknown:
-        message = f"There is no parameter '{unknown[0]}'.{near_miss(unknown[0], parameters)}"
+        message = f"The function has no parameter '{unknown[0]}'.{near_miss(unknown[0], parameters)}"
         raise CreditMLError(message)
     return {name: _value(parameters[name], text) for name, text in values.items()}
 
@@ -109,7 +109,7 @@ def _module(file: Path) -> ModuleType:
     sys.path.insert(0, str(file.absolute().parent))
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
-        message = f"{file} is no Python file."
+        message = f"{file} is not a Python file."
         raise CreditMLError(message)
     module = importlib.util.module_from_spec(spec)
     try:

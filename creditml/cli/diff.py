@@ -1,4 +1,4 @@
-"""`creditml diff A B`: what differs between two jobs."""
+"""`creditml diff A B`: shows the differences between two jobs."""
 
 from __future__ import annotations
 
@@ -20,31 +20,32 @@ _TROUBLE = 2
 _LONGEST = 60
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _HARMLESS = dict.fromkeys((*range(9), *range(10, 32), *range(127, 160)), "�")
-"""Replaces control characters of files, which would change the terminal."""
+"""Replaces control characters in the content of files, which would confuse the terminal."""
 _EXAMPLES = """examples:
   creditml diff brave_lamp_x1 calm_reed_y2
-  creditml diff A B --patch                      with the lines of code that differ
+  creditml diff A B --patch                      show the lines of code that differ, too
   creditml diff A B -o json --query steps.train.metrics
-  creditml diff JOB/train AGAIN                  a step with what `creditml step run` made of it
-  creditml diff LOCAL CLOUD --backend azureml    jobs that aren't here are pulled from Azure ML first
+  creditml diff JOB/train AGAIN                  compare a step with its repetition by `creditml step run`
+  creditml diff LOCAL CLOUD --backend azureml    pull jobs from Azure ML if they are not in the workspace
 
-Exit codes, as diff has them: 0 nothing differs, 1 something does, 2 trouble. Times and backends are shown,
-but don't count as differences."""
+Exit codes are those of the program diff: 0 no differences, 1 differences, 2 errors. Times and backends are shown, but
+don't count as differences."""
 
 
 def main(command: str, words: list[str]) -> int:
-    """Compare two jobs."""
+    """Run `creditml diff`."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
-        description="What differs between two jobs: graph, code, environments, inputs, metrics, statuses.",
+        description="Show the differences between two jobs: graph, code, environments, inputs, metrics, statuses.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("a", metavar="A", help="a job, or a step of it as JOB/STEP")
-    parser.add_argument("b", metavar="B", help="the job or step it is compared with")
+    parser.add_argument("a", metavar="A", help="a job, or a step as JOB/STEP")
+    parser.add_argument("b", metavar="B", help="the job or step to compare it with")
     parser.add_argument("--patch", action="store_true", help="show the lines of code that differ")
     parser.add_argument(
-        "--backend", help="azureml: pull jobs that aren't here (default: $CREDITML_BACKEND, creditml.yml)"
+        "--backend",
+        help="azureml: pull jobs that are not in the local workspace (default: $CREDITML_BACKEND, creditml.yml)",
     )
     add_target_arguments(parser)
     output.add_arguments(parser)
@@ -75,10 +76,10 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 
 def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> None:
-    """Make sure that a job is in the local workspace, and pull it if it is one of Azure ML.
+    """Make sure that a job is in the local workspace. A job that runs in Azure ML is pulled, to get its current state.
 
     Raises:
-        NotFound: it isn't there, and can't be pulled.
+        NotFound: The job is not in the workspace and can't be pulled.
     """
     try:
         if not workspace.exists:
@@ -86,7 +87,7 @@ def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> Non
         record = workspace.jobs.get(name.partition("/")[0])
     except NotFound as error:
         if not _azure_is_meant(arguments):
-            message = f"{error}\nFor a job in Azure ML, add --backend azureml, or bring it here: creditml pull {name}"
+            message = f"{error}\nFor a job in Azure ML, add --backend azureml, or pull it first: creditml pull {name}"
             raise NotFound(message) from None
         from creditml.cli.pull import bring
 
@@ -95,20 +96,20 @@ def _have(workspace: Workspace, name: str, arguments: argparse.Namespace) -> Non
         from creditml.history.life import settle
 
         root = workspace.jobs.get(settle(workspace, record).root)
-        if root.backend == AZURE and not root.ended:  # the record is how it was last seen from here
+        if root.backend == AZURE and not root.ended:  # the record may be out of date
             from creditml.cli.pull import bring
 
             bring(workspace, arguments, root.name)
 
 
 def _azure_is_meant(arguments: argparse.Namespace) -> bool:
-    """Whether flags or settings say that a job which isn't here is to be pulled from Azure ML."""
+    """Whether flags or settings allow pulling a job from Azure ML."""
     from creditml.config import read_config
 
     return bool(target_of(arguments)) or (arguments.backend or read_config().backend) == AZURE
 
 
-# -- for people
+# -- the output as text
 
 
 def _print(lines: Iterator[str]) -> None:
@@ -127,7 +128,8 @@ def _print(lines: Iterator[str]) -> None:
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     where = found["backends"]
-    yield f"{found['a']} ({where['a']}) -> {found['b']} ({where['b']}){': nothing differs' if found['equal'] else ''}"
+    equal = ": no differences" if found["equal"] else ""
+    yield f"{found['a']} ({where['a']}) -> {found['b']} ({where['b']}){equal}"
     if "job" in found:
         yield "job"
         yield from _section(found["job"])
@@ -138,7 +140,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"step {path}" if path else "command"
         yield from _section(step)
     if "times" in found:
-        yield "times (no difference by themselves)"
+        yield "times (not counted as differences)"
         for path, pair in found["times"].items():
             yield f"  {path or 'job'}: {_pair(pair, 's')}"
 

@@ -1,4 +1,4 @@
-"""`creditml environment …`: the commands of every asset, and those for what is made of environments on this machine."""
+"""`creditml environment …`: the commands of all assets, and commands that build environments on this machine."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _BYTES = 1000
 
 
 def main(command: str, words: list[str]) -> int:
-    """Run a subcommand."""
+    """Run a subcommand of `creditml environment`."""
     return assets.main(command, words, _COMMANDS)
 
 
 class _Asked(NamedTuple):
-    """What the command line names: an environment as a spec has it, and the settings that hold here."""
+    """The environment that the command line names (as in a spec), the project's settings, and the workspace."""
 
     environment: Environment | str
     settings: EnvironmentSettings
@@ -63,7 +63,7 @@ def _reference(arguments: argparse.Namespace) -> str:
 
 
 def _from_file(file: str) -> Environment:
-    """The environment of a file: its spec, or no more than its conda file."""
+    """The environment that a file defines; the file is an environment's YAML or a conda file."""
     from pathlib import Path
 
     from creditml.language.environment import conda_file, environment
@@ -75,7 +75,7 @@ def _from_file(file: str) -> Environment:
     document = open_document(file)
     context = Context(document, Path(file).absolute().parent, list(document.warnings))
     if not isinstance(document.root, Map):
-        message = f"{file} holds no environment: it must be a mapping with 'image' or 'build', or a conda file."
+        message = f"{file} is not an environment: it must be a mapping with 'image' or 'build', or a conda file."
         raise CreditMLError(message)
     if "dependencies" in document.root.items:
         found: Environment | None = Environment(name=file, conda_file=conda_file(context, document.root))
@@ -105,7 +105,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _show_registered(arguments: argparse.Namespace) -> NotFound | None:
-    """Show an environment that is registered; returns what to say if none is."""
+    """Show a registered environment; returns the error if it isn't registered, else None."""
     try:
         registered = Workspace.existing().registry(arguments.registry_name)
         asset = registered.get("environment", arguments.name, arguments.version, arguments.label)
@@ -143,7 +143,10 @@ def _build(arguments: argparse.Namespace) -> int:
     asked = _asked(arguments)
     wanted = asked.wanted()
     if arguments.env and arguments.backend not in (None, LOCAL):
-        message = f"--env {arguments.env} is for --backend local; --backend {arguments.backend} has its own way."
+        message = (
+            f"--env {arguments.env} works only with --backend {LOCAL}; "
+            f"--backend {arguments.backend} builds environments itself."
+        )
         raise UsageError(message)
     if arguments.env:
         wanted = wanted._replace(mode=arguments.env)
@@ -153,7 +156,7 @@ def _build(arguments: argparse.Namespace) -> int:
         mode = executor.name
     elif mode not in _MADE:
         flags = "--env uv or --env conda (or `env: uv` in creditml.yml), or --backend docker"
-        message = f"say what to make it with: {flags}."
+        message = f"choose how to build the environment: {flags}."
         raise UsageError(message)
     provided = executor.provider().provide(wanted, _say, lambda: False)
     view = {
@@ -167,7 +170,7 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _executor(arguments: argparse.Namespace, workspace: Workspace, settings: EnvironmentSettings) -> LocalJobs:
-    """The executor of the backend that environments are made for."""
+    """The executor of the backend that environments are built for."""
     from creditml.config import read_config
     from creditml.entry_points import load
     from creditml.submission.options import Options
@@ -188,7 +191,7 @@ def _prune(arguments: argparse.Namespace) -> int:
     from creditml.config import EnvironmentSettings
 
     if arguments.all == (arguments.older_than is not None):
-        message = "say which environments to remove: --older-than DAYS (not used for so long), or --all."
+        message = "choose the environments to remove: --older-than DAYS (since their last use), or --all."
         raise UsageError(message)
     executor = _executor(arguments, Workspace.find(), EnvironmentSettings())
     removed = executor.prune_environments(arguments.older_than, dry_run=arguments.dry_run)
@@ -213,10 +216,10 @@ def _size(count: float) -> str:
 
 def _check_choice(arguments: argparse.Namespace) -> None:
     if bool(arguments.file) == bool(arguments.name):
-        message = "give an environment: its file (-f FILE) or its name (-n NAME)."
+        message = "give the file of an environment (-f FILE) or its name (-n NAME)."
         raise UsageError(message)
     if arguments.file and (arguments.version or arguments.label or arguments.registry_name):
-        message = "a file has no --version, --label or --registry-name."
+        message = "-f FILE can't be used together with --version, --label or --registry-name."
         raise UsageError(message)
     assets.refuse_both(arguments)
 
@@ -224,8 +227,8 @@ def _check_choice(arguments: argparse.Namespace) -> None:
 def _which_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--file", help="the environment's YAML file, or a conda file")
     parser.add_argument("-n", "--name", help="name of the environment: registered, in creditml.yml, or curated")
-    parser.add_argument("-v", "--version", help="version; by default the latest")
-    parser.add_argument("-l", "--label", help="label, as latest")
+    parser.add_argument("-v", "--version", help="version (default: the latest)")
+    parser.add_argument("-l", "--label", help="label, such as latest")
 
 
 def _show_flags(parser: argparse.ArgumentParser) -> None:
@@ -233,29 +236,33 @@ def _show_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drift",
         action="store_true",
-        help="what it asks for against this Python, of a registered one too (of others that is shown anyway)",
+        help="compare a registered environment with this Python (other environments are always compared)",
     )
     output.add_arguments(parser)
 
 
 def _build_flags(parser: argparse.ArgumentParser) -> None:
     _which_flags(parser)
-    parser.add_argument("--env", choices=_MADE, help="what to make it with; by default as creditml.yml says")
-    parser.add_argument("--env-relax", action="store_true", help="loosen pins that can't be met, and say which")
-    parser.add_argument("--backend", help="what to make it for: docker makes images (default: as for jobs)")
+    parser.add_argument("--env", choices=_MADE, help="how to build it (default: `env` in creditml.yml)")
+    parser.add_argument(
+        "--env-relax", action="store_true", help="loosen pinned versions that can't be installed, and say which"
+    )
+    parser.add_argument("--backend", help="backend to build it for; docker builds an image (default: as for jobs)")
     output.add_arguments(parser)
 
 
 def _prune_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--older-than", type=_days, metavar="DAYS", help="those that no job used for so many days")
-    parser.add_argument("--all", action="store_true", help="all that no job uses now")
-    parser.add_argument("--dry-run", action="store_true", help="only show which")
-    parser.add_argument("--backend", help="what they were made for: of docker, images (default: as for jobs)")
+    parser.add_argument(
+        "--older-than", type=_days, metavar="DAYS", help="environments that no job has used for DAYS days"
+    )
+    parser.add_argument("--all", action="store_true", help="all environments that no job is using now")
+    parser.add_argument("--dry-run", action="store_true", help="only show them")
+    parser.add_argument("--backend", help="backend that they were built for; docker: images (default: as for jobs)")
     output.add_arguments(parser)
 
 
 def _days(text: str) -> float:
-    """How long ago, for argparse."""
+    """A number of days, for argparse."""
     try:
         days = float(text)
     except ValueError:
@@ -263,7 +270,7 @@ def _days(text: str) -> float:
     if not 0 <= days < float("inf"):
         import argparse
 
-        message = f"'{text}' is no number of days"
+        message = f"'{text}' is not a number of days"
         raise argparse.ArgumentTypeError(message)
     return days
 
@@ -271,7 +278,7 @@ def _days(text: str) -> float:
 _COMMANDS = {
     "show": assets.Own(
         _show,
-        "show a version, or what a file or a curated environment asks for and what of it this Python has",
+        "show a version, or the packages of a file or curated environment, compared with this Python",
         _show_flags,
         (
             "-n sklearn -l latest",
@@ -282,13 +289,13 @@ _COMMANDS = {
     ),
     "build": assets.Own(
         _build,
-        "make an environment on this machine before a job needs it",
+        "build an environment on this machine before a job needs it",
         _build_flags,
         ("-f environment.yml --env uv", "-n sklearn -l latest --env conda", "-f environment.yml --backend docker"),
     ),
     "prune": assets.Own(
         _prune,
-        "remove environments that were made on this machine",
+        "remove environments that were built on this machine",
         _prune_flags,
         ("--older-than 30", "--all --dry-run -o table", "--all --backend docker"),
         registry=False,

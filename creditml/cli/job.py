@@ -1,4 +1,4 @@
-"""`creditml job …`: as `az ml job`."""
+"""`creditml job …`: the commands of `az ml job`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _STREAM_EXAMPLES = """examples:
 
 
 def main(command: str, words: list[str]) -> int:
-    """Run a subcommand."""
+    """Run a subcommand of `creditml job`."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
         description="Jobs of the local workspace, or of Azure ML with --backend azureml.",
@@ -83,10 +83,10 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def add_archived_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags for archived entries of a list."""
+    """Add the flags for archived entries of a list."""
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--archived-only", action="store_true", help="show only archived ones")
-    group.add_argument("--include-archived", action="store_true", help="show archived ones too")
+    group.add_argument("--archived-only", action="store_true", help="show only archived entries")
+    group.add_argument("--include-archived", action="store_true", help="show archived entries too")
 
 
 # -- commands
@@ -137,7 +137,10 @@ def _show(arguments: argparse.Namespace) -> int:
     workspace = Workspace.existing()
     record = _settled(workspace, arguments.name)
     if record.backend == AZURE and not record.ended:
-        print(f"This is how the job was last seen from here; --backend {AZURE} asks Azure ML.", file=sys.stderr)
+        print(
+            f"The job runs in Azure ML, and this is its last known state; add --backend {AZURE} for the current one.",
+            file=sys.stderr,
+        )
     output.show(job_view(workspace, record), arguments, (*JOB_COLUMNS[:-1], "start_time", "end_time"))
     return 0
 
@@ -149,15 +152,15 @@ def _stream(arguments: argparse.Namespace) -> int:
     record = _of_here(workspace, arguments.name)
     if record.parent and node_type(workspace.jobs.get(record.root).type).graph:
         message = (
-            f"'{record.name}' is a child of the pipeline job '{record.root}', and Azure ML doesn't stream logs of "
-            f"children. Stream the parent, or download the log: creditml job download -n {record.name}"
+            f"'{record.name}' is a child of the pipeline job '{record.root}', and Azure ML doesn't stream the logs of "
+            f"child jobs. Stream the parent, or download the log: creditml job download -n {record.name}"
         )
         raise CreditMLError(message)
     return stream(workspace, record)
 
 
 def stream(workspace: Workspace, record: JobRecord) -> int:
-    """Print a job's log as it grows, word for word as Azure ML's clients do; returns 0 if it is Completed, else 1."""
+    """Print a job's log until the job ends, in the words of Azure ML's clients; returns 0 if it is Completed or 1."""
     from creditml.history.life import follow
     from creditml.nodes.table import node_type
 
@@ -175,7 +178,7 @@ def _download(arguments: argparse.Namespace) -> int:
     record = _of_here(workspace, arguments.name)
     if record.status not in TERMINAL:
         message = f"This job is in state {record.status}. Download is allowed only in states {list(TERMINAL)}"
-        message += f". `creditml job stream -n {record.root}` waits for its end."
+        message += f". `creditml job stream -n {record.root}` waits until it ends."
         raise CreditMLError(message)
     target = Path(arguments.download_path)
     outputs = record.results.get("outputs", {})
@@ -205,7 +208,7 @@ def _cancel(arguments: argparse.Namespace) -> int:
     _of_here(workspace, arguments.name)
     record = workspace.jobs.request_cancel(arguments.name)
     if record.ended:
-        print(f"The job '{record.name}' is {record.status} already.", file=sys.stderr)
+        print(f"The job '{record.name}' has ended already: {record.status}.", file=sys.stderr)
     return 0
 
 
@@ -217,10 +220,14 @@ def _archive(arguments: argparse.Namespace) -> int:
 
 
 def _of_here(workspace: Workspace, name: str) -> JobRecord:
-    """The record of a job, unless it runs in Azure ML: running Azure ML jobs can't be handled locally."""
+    """The record of a job.
+
+    Raises:
+        CreditMLError: The job is running in Azure ML; only --backend azureml can stream, download or cancel it.
+    """
     record = _settled(workspace, name)
     if record.backend == AZURE and not record.ended:
-        message = f"'{name}' runs in Azure ML, and can't be handled locally: add --backend {AZURE}."
+        message = f"'{name}' is running in Azure ML and can't be handled locally: add --backend {AZURE}."
         raise CreditMLError(message)
     return record
 
@@ -275,8 +282,8 @@ def _fill_show(parser: argparse.ArgumentParser) -> None:
 
 def _fill_download(parser: argparse.ArgumentParser) -> None:
     _fill_watched(parser)
-    parser.add_argument("--all", action="store_true", help="logs and all named outputs")
-    parser.add_argument("--output-name", help="only this named output")
+    parser.add_argument("--all", action="store_true", help="copy the logs and all named outputs")
+    parser.add_argument("--output-name", help="copy only this named output")
     parser.add_argument("-p", "--download-path", default=".", help="folder to download to (default: the current one)")
 
 
@@ -291,7 +298,7 @@ def _fill_restore(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--backend", help="azureml for jobs of Azure ML (default: those of the local workspace)")
+    parser.add_argument("--backend", help="azureml for jobs in Azure ML (default: jobs of the local workspace)")
     add_target_arguments(parser)
 
 
@@ -299,20 +306,20 @@ _REMOTE: dict[object, str] = {_list: "list", _show: "show", _stream: "stream", _
 _COMMANDS = {
     "create": (
         _create,
-        "submit a job to a runner of its own, and print it at once",
+        "submit a job, which runs in the background, and print it at once",
         _fill_create,
         "-f pipeline.yml --set inputs.learning_rate=0.1 --stream",
     ),
-    "validate": (_validate, "report every mistake of a job's file, and run nothing", _fill_validate, "-f pipeline.yml"),
+    "validate": (_validate, "report all problems of a job's file, and run nothing", _fill_validate, "-f pipeline.yml"),
     "list": (_list, "list jobs, newest first", _fill_list, "-p JOB -o table"),
     "show": (_show, "show one job", _fill_show, "-n JOB --query status -o tsv"),
     "stream": (
         _stream,
-        "print a job's log until it has ended; Ctrl-C only stops watching",
+        "print a job's log until the job ends; Ctrl-C stops printing, and not the job",
         _fill_watched,
         "-n JOB",
     ),
-    "download": (_download, "copy logs and outputs of an ended job", _fill_download, "-n JOB --all -p out"),
+    "download": (_download, "copy the logs and outputs of an ended job", _fill_download, "-n JOB --all -p out"),
     "cancel": (_cancel, "cancel a job", _fill_watched, "-n JOB"),
     "archive": (_archive, "hide an ended job from lists", _fill_archive, "-n JOB"),
     "restore": (_archive, "show an archived job in lists again", _fill_restore, "-n JOB"),

@@ -1,4 +1,4 @@
-"""What all commands that take a job's file have in common: their flags, the check, and the backend."""
+"""The flags of all commands that take a job's file, the check of that file, and the choice of the backend."""
 
 from __future__ import annotations
 
@@ -18,39 +18,43 @@ if TYPE_CHECKING:
     from creditml.workspace import Workspace
 
 
-# flags, whether a backend takes them, and the message for one that doesn't
+# flags, whether a backend accepts them, and the end of the message for a backend that doesn't
 _OWN_FLAGS: tuple[tuple[tuple[str, ...], Callable[[str], bool], str], ...] = (
-    (("pull", "keep-failed"), lambda backend: backend not in (DEFAULT, AZURE), "for containers; add --backend docker."),
+    (
+        ("pull", "keep-failed"),
+        lambda backend: backend not in (DEFAULT, AZURE),
+        "only for containers; add --backend docker.",
+    ),
     (
         ("subscription", "resource-group", "workspace-name"),
         lambda backend: backend not in (DEFAULT, DOCKER),
-        "for a workspace in Azure; add --backend azureml.",
+        "only for a workspace in Azure; add --backend azureml.",
     ),
     (
         ("env-relax", "strict", "max-parallel", "pass-env"),
         lambda backend: backend != AZURE,
-        "for jobs that run here; leave it out with --backend azureml.",
+        "only for jobs on this machine, not for --backend azureml.",
     ),
 )
 
 
 def add_spec_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that name a job's file and change it."""
+    """Add the flags that name a job's file and change values in it."""
     parser.add_argument("-f", "--file", required=True, help="the job's YAML file")
     add_name_arguments(parser)
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add a job's file, the flags that change it, and those that say where and how it runs."""
+    """Add the argument for a job's file, the flags that change values in it, and those for where and how it runs."""
     parser.add_argument("file", metavar="FILE", help="the job's YAML file")
     add_name_arguments(parser)
     add_backend_arguments(parser)
 
 
 def add_name_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that change a job's file."""
-    parser.add_argument("-n", "--name", help="name of the job (default: the file's)")
-    parser.add_argument("-e", "--experiment-name", help="name of the experiment (default: the file's)")
+    """Add the flags that change values in a job's file."""
+    parser.add_argument("-n", "--name", help="name of the job (default: the name in the file)")
+    parser.add_argument("-e", "--experiment-name", help="name of the experiment (default: the name in the file)")
     add_set_argument(parser)
 
 
@@ -68,13 +72,16 @@ def add_set_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say where and how a job runs."""
-    parser.add_argument("--backend", help="where it runs (default: $CREDITML_BACKEND, creditml.yml, else local)")
+    """Add the flags for where and how a job runs."""
+    parser.add_argument(
+        "--backend",
+        help="where it runs: local, docker or azureml (default: $CREDITML_BACKEND, creditml.yml, else local)",
+    )
     parser.add_argument(
         "--max-parallel",
         type=int,
         metavar="N",
-        help="how many steps run at the same time (default: the number of processors)",
+        help="run at most N steps at the same time (default: the number of processors)",
     )
     add_environment_arguments(parser)
     parser.add_argument(
@@ -90,41 +97,45 @@ def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="VARIABLE",
-        help="pass this variable of the shell to the steps; may be repeated",
+        help="pass this environment variable to the steps; may be repeated",
     )
     add_target_arguments(parser)
 
 
 def add_target_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that name a workspace in Azure."""
-    group = parser.add_argument_group("the workspace in Azure (default: creditml.yml, the environment, config.json)")
-    group.add_argument("--subscription", metavar="ID", help="its subscription's id")
+    group = parser.add_argument_group(
+        "the workspace in Azure (default: creditml.yml, environment variables, config.json)"
+    )
+    group.add_argument("--subscription", metavar="ID", help="id of its subscription")
     group.add_argument("-g", "--resource-group", metavar="NAME", help="its resource group")
     group.add_argument("-w", "--workspace-name", metavar="NAME", help="its name")
 
 
 def target_of(arguments: argparse.Namespace) -> dict[str, str]:
-    """The names that the flags give for the workspace in Azure, by the keys of `creditml.config.AZURE_WORKSPACE`."""
+    """The workspace in Azure that flags name: the given values, by the keys in `creditml.config.AZURE_WORKSPACE`."""
     given = (arguments.subscription, arguments.resource_group, arguments.workspace_name)
     return {name: value for name, value in zip(AZURE_WORKSPACE, given, strict=True) if value}
 
 
 def add_environment_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say how steps get their environments."""
+    """Add the flags for how steps get their environments."""
     parser.add_argument(
         "--env",
         choices=MODES,
-        help="where steps find their packages: what this machine has, or what their environments ask for, in virtual "
-        "or conda environments that are made once (default: creditml.yml, else host)",
+        help="where steps find their packages: on this machine (host), or in virtual (uv) or conda environments that "
+        "are built once from their specs (default: creditml.yml, else host)",
     )
-    parser.add_argument("--env-relax", action="store_true", help="loosen pins that can't be met here, and say which")
     parser.add_argument(
-        "--strict", action="store_true", help="treat packages that differ from an environment as errors"
+        "--env-relax", action="store_true", help="loosen pinned versions that can't be installed, and say which"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="treat differences between packages and an environment as errors"
     )
 
 
 def overrides_of(arguments: argparse.Namespace) -> list[str]:
-    """All overrides of the file: those of `--set`, and those that have flags of their own."""
+    """All values to set in the file, as `key=value`: those of `--set`, and those of `--name` and so on."""
     extra = [
         f"{key}={value}"
         for key, value in (("name", arguments.name), ("experiment_name", arguments.experiment_name))
@@ -134,7 +145,12 @@ def overrides_of(arguments: argparse.Namespace) -> list[str]:
 
 
 def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
-    """The executor of the backend that flags and settings name, with their options."""
+    """The executor of the chosen backend, with the options of flags and settings.
+
+    Raises:
+        UsageError: A flag has an invalid value, or is not for this backend.
+        BackendUnavailable: There is no such backend.
+    """
     from creditml.config import read_config
     from creditml.entry_points import load
     from creditml.submission.options import Options
@@ -146,7 +162,7 @@ def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
     options = Options.of(config, backend)
     parallel = options.max_parallel if arguments.max_parallel is None else arguments.max_parallel
     if parallel is not None and parallel < 1:
-        message = f"--max-parallel {parallel}: at least one step has to run."
+        message = f"--max-parallel {parallel}: the number must be at least 1."
         raise UsageError(message)
     return executor(
         workspace,
@@ -160,7 +176,7 @@ def executor_of(arguments: argparse.Namespace, workspace: Workspace) -> Jobs:
 
 
 def azure_of(arguments: argparse.Namespace, workspace: Workspace) -> RemoteJobs:
-    """The executor for jobs in the workspace in Azure that flags and settings name."""
+    """The executor for the workspace in Azure that flags and settings name."""
     from creditml.config import read_config
     from creditml.entry_points import load
     from creditml.submission.options import Options
@@ -173,9 +189,12 @@ def azure_of(arguments: argparse.Namespace, workspace: Workspace) -> RemoteJobs:
 def environments_of(
     arguments: argparse.Namespace, settings: EnvironmentSettings, backend: str = DEFAULT
 ) -> EnvironmentSettings:
-    """The settings of environments, as the flags change them."""
+    """The settings of environments, changed by the flags."""
     if arguments.env and backend != DEFAULT:
-        message = f"--env {arguments.env} works only with --backend {DEFAULT}; --backend {backend} has its own way."
+        message = (
+            f"--env {arguments.env} works only with --backend {DEFAULT}; "
+            f"--backend {backend} builds environments itself."
+        )
         raise UsageError(message)
     return settings._replace(
         mode=arguments.env or settings.mode,
@@ -190,7 +209,11 @@ def _of_containers(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def refuse_foreign_flags(arguments: argparse.Namespace, backend: str) -> None:
-    """Refuse flags that the backend doesn't know, rather than ignore them in silence."""
+    """Refuse flags that the backend would ignore.
+
+    Raises:
+        UsageError: There is such a flag.
+    """
     for flags, taken, mend in _OWN_FLAGS:
         found = [f"--{flag}" for flag in flags if getattr(arguments, flag.replace("-", "_"), None)]
         if found and not taken(backend):
@@ -199,10 +222,10 @@ def refuse_foreign_flags(arguments: argparse.Namespace, backend: str) -> None:
 
 
 def prepared_job(file: str, overrides: list[str], executor: Jobs) -> Prepared:
-    """Read and check a job's file; warnings go to stderr.
+    """Read and check a job's file, and print warnings on stderr.
 
     Raises:
-        SpecError: it has errors.
+        SpecError: The file has errors.
     """
     from creditml.nodes.specs import read_job
 

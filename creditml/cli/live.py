@@ -1,4 +1,4 @@
-"""A running job as it is seen: a table that moves on a terminal, plain lines elsewhere."""
+"""Shows a running job: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -24,46 +24,46 @@ _CONTROL = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x
 _IDLE = 3600.0
 _COLUMNS = (("", ""), ("step", ""), ("after", "dim"), ("state", ""), ("time", ""), ("last line", "dim"))
 _AFTER, _LAST_LINE = 2, 5
-_LEAST = {_AFTER: 48, _LAST_LINE: 60}  # a terminal narrower than this has no room for that column
-_FIXED_WIDTH = 1 + 14 + 7 + 6  # mark, state, time and what is between the columns
+_LEAST = {_AFTER: 48, _LAST_LINE: 60}  # the smallest width of a terminal, in characters, that shows the column
+_FIXED_WIDTH = 1 + 14 + 7 + 6  # mark, state, time and the gaps between columns
 
 
 class View(Protocol):
-    """Shows a runner's job; `period` is how often, in seconds."""
+    """Shows the job of a runner; `refresh` has to be called every `period` seconds."""
 
     period: float
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Start to show the job."""
         ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the last state to be read."""
+        """Stop, and leave the last state on the screen."""
         ...
 
     def refresh(self) -> None:
-        """Show what has changed."""
+        """Show the current state."""
         ...
 
 
 def view_of(runner: Watched) -> View:
-    """What fits where stdout goes."""
+    """The view for stdout: a live table if it is a terminal, else plain lines."""
     if sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb"):
         return LiveTable(runner)
     return PlainLines(runner)
 
 
 def seconds(state: StepState) -> float | None:
-    """How long a step took, or has taken so far."""
+    """The seconds that a step has taken so far, or took in total; None if it has not started."""
     if state.started_at is None:
         return None
     return ((state.ended_at or time.time_ns() // 1_000_000) - state.started_at) / 1000
 
 
 def duration(value: float | None) -> str:
-    """A duration for people: `0.4s`, `12.3s`, `2m05s`, `1h02m`."""
+    """A duration in seconds as a short text: `0.4s`, `12.3s`, `2m05s`, `1h02m`; empty for None."""
     if value is None:
         return ""
     if value < 60:  # noqa: PLR2004  a minute
@@ -74,7 +74,7 @@ def duration(value: float | None) -> str:
 
 
 class PlainLines:
-    """One line a transition, with its time since the start."""
+    """Prints a line for each change of a status, with the time since the start."""
 
     period = _IDLE
 
@@ -83,7 +83,7 @@ class PlainLines:
         self._canceling = False
 
     def __enter__(self) -> Self:
-        """Say what runs."""
+        """Print the job's name and the number of its steps."""
         record = self._runner.record
         count = len(self._runner.plan.steps)
         print(
@@ -94,10 +94,10 @@ class PlainLines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is left to show."""
+        """Do nothing: all lines are printed."""
 
     def refresh(self) -> None:
-        """Print what has changed."""
+        """Print a line for each change since the last call."""
         if self._runner.status == CANCEL_REQUESTED and not self._canceling:
             self._canceling = True
             print(f"CancelRequested: {self._runner.last_words}", flush=True)
@@ -112,7 +112,7 @@ class PlainLines:
 
 
 class LiveTable:
-    """The graph in order, each step with its state, elapsed time and last log line."""
+    """A table of the steps in the order of the graph, each with its state, its time and the last line of its log."""
 
     period = 0.2
 
@@ -124,7 +124,7 @@ class LiveTable:
         self._live: Any = Live(console=Console(), auto_refresh=False, transient=False, vertical_overflow="ellipsis")
 
     def __enter__(self) -> Self:
-        """Take the lower part of the terminal."""
+        """Draw the table below the cursor."""
         self._live.__enter__()
         self.refresh()
         return self
@@ -132,11 +132,11 @@ class LiveTable:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the last state to be read."""
+        """Stop, and leave the last state on the screen."""
         self._live.__exit__(kind, error, trace)
 
     def refresh(self) -> None:
-        """Draw again."""
+        """Draw the table again."""
         for line in self._runner.messages():
             self._live.console.print(line, style="dim", markup=False, highlight=False)
         self._live.update(self._table(), refresh=True)
@@ -182,7 +182,7 @@ class LiveTable:
         return table
 
     def _shown(self) -> list[str]:
-        """All steps if they fit, else first those that run or failed, and the next ones."""
+        """The paths of all steps if the terminal has room, else running and failed steps first, then the next ones."""
         room = max(3, self._live.console.size.height - 5)
         states = self._runner.states
         if len(states) <= room:
@@ -194,7 +194,7 @@ class LiveTable:
 
 
 def _cut(text: str, width: int) -> Any:
-    """A text that takes no more than a width."""
+    """A text, cut to a width in characters."""
     from rich.text import Text
 
     shown = Text(text)
@@ -203,7 +203,7 @@ def _cut(text: str, width: int) -> Any:
 
 
 def last_line(log: str) -> str:
-    """The last line of a log that says something."""
+    """The last line of a log that is not empty, without control characters."""
     try:
         with open(log, "rb") as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL_BYTES))

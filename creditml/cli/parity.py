@@ -1,4 +1,4 @@
-"""`creditml parity FILE`: what becomes here of each field that a job uses."""
+"""`creditml parity FILE`: shows the effect of each field that a job uses, compared with Azure ML."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ _EXAMPLES = """examples:
   creditml parity pipeline.yml --backend docker -o table
   creditml parity pipeline.yml --query "[?fate!='emulated']" -o yaml
   creditml parity pipeline.yml --strict           exit code 1 unless every field is emulated
-  creditml parity --docs                          the whole table, as Markdown"""
+  creditml parity --docs                          print the whole table as Markdown"""
 _COLUMNS = ("location", "path", "fate", "how")
 
 
 def main(command: str, words: list[str]) -> int:
-    """Tell it."""
+    """Run `creditml parity`."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
-        description="Tell what becomes here of each field that a job uses: emulated, approximated, ignored or refused.",
+        description="Show the effect of each field that a job uses, compared with Azure ML: emulated, approximated, "
+        "ignored or refused.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="FILE", nargs="?", help="the job's YAML file")
-    parser.add_argument("--backend", help="where it would run: local or docker (default: as of `creditml run`)")
+    parser.add_argument("--backend", help="backend of the job: local or docker (default: as for `creditml run`)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 unless every field is emulated")
-    parser.add_argument("--docs", action="store_true", help="print the whole table as a page of the docs")
+    parser.add_argument("--docs", action="store_true", help="print the whole table as Markdown")
     add_set_argument(parser)
     output.add_arguments(parser)
     parser.set_defaults(output=None)
@@ -54,7 +55,7 @@ def _tell(arguments: argparse.Namespace) -> int:
     if backend == AZURE and not arguments.backend:
         backend = DEFAULT
     elif backend == AZURE:
-        message = f"--backend {AZURE} is Azure ML itself; parity is told of what runs here: local or docker."
+        message = f"--backend {AZURE} is Azure ML itself; choose --backend local or docker to compare with it."
         raise UsageError(message)
     found = uses(arguments.file, arguments.overrides, Workspace.find(), containers=backend != DEFAULT)
     emulated, *others = FATES

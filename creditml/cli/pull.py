@@ -1,4 +1,4 @@
-"""`creditml pull JOB[/STEP]`: a job of Azure ML, brought into the local workspace."""
+"""`creditml pull JOB[/STEP]`: copies a job from Azure ML into the local workspace."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from creditml.workspace.records import JobRecord
 
 _EXAMPLES = """examples:
-  creditml pull brave_lamp_x1                      graph, code, statuses, logs
-  creditml pull brave_lamp_x1/train --inputs       and the data that the step was given
+  creditml pull brave_lamp_x1                      copy graph, code, statuses and logs
+  creditml pull brave_lamp_x1/train --inputs       copy a step's logs, and its input data
   creditml pull brave_lamp_x1/train --inputs && creditml step run brave_lamp_x1/train
 
-Afterwards `creditml job show`, `job list -p`, `diff` and `step run` work without a connection. A second
-pull brings what has changed."""
+Afterwards `creditml job show`, `job list -p`, `diff` and `step run` work without a connection. A second pull updates
+the copy."""
 
 
 def main(command: str, words: list[str]) -> int:
-    """Bring a job here."""
+    """Run `creditml pull`."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
-        description="Bring a job of Azure ML into the local workspace.",
+        description="Copy a job from Azure ML into the local workspace.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("job", metavar="JOB[/STEP]", help="a job of Azure ML, and perhaps the path of a step in it")
-    parser.add_argument("--inputs", action="store_true", help="also bring the input data of the step, or of all steps")
+    parser.add_argument("job", metavar="JOB[/STEP]", help="a job in Azure ML, optionally with the path of a step")
+    parser.add_argument("--inputs", action="store_true", help="also copy the input data of the step, or of all steps")
     add_target_arguments(parser)
     output.add_arguments(parser)
     parser.set_defaults(output="none")
@@ -48,7 +48,15 @@ def main(command: str, words: list[str]) -> int:
 def bring(
     workspace: Workspace, arguments: argparse.Namespace, job: str, step: str = "", *, inputs: bool = False
 ) -> JobRecord:
-    """Bring a job here from the workspace in Azure that flags and settings name, and return its record."""
+    """Copy a job from the workspace in Azure that flags and settings name, and return its record.
+
+    Args:
+        workspace: The local workspace.
+        arguments: The parsed flags, which may name the workspace in Azure.
+        job: The name of the job.
+        step: The path of a step, if only its logs and data are to be copied.
+        inputs: Whether the input data of the step, or of all steps, is copied too.
+    """
     return azure_of(arguments, workspace).pull(job, step, inputs=inputs, tell=_tell)
 
 

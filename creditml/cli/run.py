@@ -1,4 +1,4 @@
-"""`creditml run FILE`: this process is the runner, and what it does is shown as it happens."""
+"""`creditml run FILE`: runs a job in this process, and shows its progress."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ _INTERRUPTED = 130
 _EXAMPLES = """examples:
   creditml run pipeline.yml
   creditml run pipeline.yml --set inputs.learning_rate=0.1 --max-parallel 2
-  creditml run pipeline.yml --env uv              steps in virtual environments made from their conda files
-  creditml run pipeline.yml --backend docker      steps in containers of their images
-  creditml run pipeline.yml --backend azureml     the same graph in Azure ML
+  creditml run pipeline.yml --env uv              run steps in virtual environments built from their conda files
+  creditml run pipeline.yml --backend docker      run steps in containers of their images
+  creditml run pipeline.yml --backend azureml     run the same graph in Azure ML
   creditml run pipeline.yml --pass-env HF_HOME
 
-Ctrl-C cancels the job, and a second one kills it. Exit codes: 0 Completed, 1 failed, 2 wrong usage, 130 interrupted."""
+Ctrl-C cancels the job, and a second Ctrl-C kills it.
+Exit codes: 0 Completed, 1 failed, 2 invalid arguments, 130 interrupted."""
 
 
 def main(command: str, words: list[str]) -> int:
-    """Run a job to its end."""
+    """Run `creditml run`."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
-        description="Run a job, here or in Azure ML, and watch it.",
+        description="Run a job on this machine or in Azure ML, and watch it.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -46,12 +47,12 @@ def main(command: str, words: list[str]) -> int:
 
 
 def run(executor: Jobs, prepared: Prepared) -> int:
-    """Be the runner, show the job, and say how it went."""
+    """Run a prepared job while showing its progress, print a summary, and return the exit code."""
     interrupted = False
     if executor.place:
         print(f"Submitting to {executor.place} …", file=sys.stderr, flush=True)
     with executor.run(prepared) as runner:
-        runner.advance(0.0)  # the rest takes a while
+        runner.advance(0.0)  # start the first steps before the imports below, which take a while
         from creditml.cli.live import view_of
         from creditml.cli.summary import print_summary
 

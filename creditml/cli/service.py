@@ -1,4 +1,4 @@
-"""`creditml exec`, `up`, `down` and `status`: the local workspace for scripts that don't know creditml."""
+"""`creditml exec`, `up`, `down` and `status`: the local workspace for scripts that use Azure's SDK unchanged."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 
 _LAST_PORT = 65535
 _KERNEL = "creditml"
-# The notebook's folder is left out of sys.path while the kernel starts: a module there must not replace one of ours.
+# The notebook's folder is not in sys.path while the kernel starts: a module in it could replace an imported one.
 _START_KERNEL = (
     "import sys; sys.path = [*filter(None, sys.path)]; from creditml.service.kernel import main; main(sys.argv[1:])"
 )
 _EXEC = """examples:
-  creditml exec -- python submit.py         a script that makes its own MLClient(DefaultAzureCredential(), …)
+  creditml exec -- python submit.py         run a script that creates MLClient(DefaultAzureCredential(), …)
   creditml exec -- jupyter lab              the same for notebooks
-  creditml up && eval "$(creditml exec --print-env)"    every program started from this shell
-  creditml exec --kernel                    a Jupyter kernel 'creditml', for notebooks that an editor starts
+  creditml up && eval "$(creditml exec --print-env)"    all programs that are started from this shell
+  creditml exec --kernel                    install a Jupyter kernel 'creditml', for notebooks in an editor
 
-Any subscription, resource group and workspace name means the local workspace. Nothing is patched, and nothing leaves
-this machine: the variables lead Azure's SDK to a server on 127.0.0.1."""
+All subscriptions, resource groups and workspace names lead to the local workspace. The SDK is not changed, and no data
+leaves this machine: environment variables direct the SDK to a server on 127.0.0.1."""
 
 
 class _Place(NamedTuple):
-    """A server that can be used now."""
+    """The addresses of a running service."""
 
     url: str
     tracking_uri: str
 
 
 def main(command: str, words: list[str]) -> int:
-    """Run one of the commands."""
+    """Run `creditml exec`, `up`, `down` or `status`."""
     return _COMMANDS[command](words)
 
 
@@ -55,21 +55,21 @@ def _exec(words: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="creditml exec",
         usage="creditml exec [--config FOLDER] -- COMMAND [...] | --print-env | --kernel",
-        description="Run a command whose Azure ML is the local workspace.",
+        description="Run a command with the local workspace in place of Azure ML.",
         epilog=_EXEC,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--print-env", action="store_true", help="print the variables for a shell, after `creditml up`")
     parser.add_argument(
-        "--kernel", action="store_true", help="install a Jupyter kernel that has the variables, and starts the service"
+        "--kernel", action="store_true", help="install a Jupyter kernel that sets the variables and starts the service"
     )
     parser.add_argument(
-        "--config", metavar="FOLDER", help="write a config.json for MLClient.from_config() into this folder first"
+        "--config", metavar="FOLDER", help="first write a config.json for MLClient.from_config() into this folder"
     )
     own, command = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
     arguments = parser.parse_args(own)
     if bool(command) + arguments.print_env + arguments.kernel != 1:
-        message = "give one of: -- COMMAND, --print-env, --kernel. For example: creditml exec -- python submit.py"
+        message = "give one of -- COMMAND, --print-env and --kernel. For example: creditml exec -- python submit.py"
         raise UsageError(message)
     root = _root()
     if arguments.config is not None:
@@ -94,12 +94,12 @@ def _exec(words: list[str]) -> int:
 
 @contextmanager
 def _server(root: Path) -> Iterator[_Place]:
-    """The service that runs, or one for the time of the command."""
+    """The running service, or a new one that is stopped at the end of the context."""
     running = daemon.status(root)
     if running is not None:
         yield _Place(running.url, running.tracking_uri)
         return
-    from creditml.service.server import Server  # it costs half a second
+    from creditml.service.server import Server  # the import takes half a second
 
     server = Server(root)
     server.start()
@@ -127,7 +127,7 @@ def _run(command: list[str], root: Path, place: _Place) -> int:
 
 
 def _variables(root: Path, place: _Place) -> dict[str, str]:
-    from creditml.service.certificates import certificates  # cryptography costs 60 ms
+    from creditml.service.certificates import certificates  # imports cryptography, which takes 60 ms
     from creditml.service.variables import variables
 
     return variables(root, place.url, certificates(root), place.tracking_uri)
@@ -137,11 +137,11 @@ def _write_config(folder: Path) -> None:
     from creditml.service.variables import write_config
 
     if not write_config(folder):
-        print(f"{folder / 'config.json'} is there already and stays as it is.", file=sys.stderr)
+        print(f"{folder / 'config.json'} exists already and is not changed.", file=sys.stderr)
 
 
 def _install_kernel(root: Path) -> int:
-    """Write a kernelspec where Jupyter looks for those of a user. It names the workspace, and no server of today."""
+    """Write a kernelspec to the user's Jupyter folder. It names only the workspace, since the server's port changes."""
     folder = Path(os.environ.get("JUPYTER_DATA_DIR") or _jupyter_data()) / "kernels" / _KERNEL
     folder.mkdir(parents=True, exist_ok=True)
     spec = {
@@ -165,22 +165,23 @@ def _jupyter_data() -> Path:
 
 
 def _up(words: list[str]) -> int:
-    parser = _parser("up", "Start the local workspace as a service on 127.0.0.1, for other processes.", "--port 8443")
-    parser.add_argument("-p", "--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
+    parser = _parser("up", "Start a service for the local workspace on 127.0.0.1, for other processes.", "--port 8443")
+    parser.add_argument("-p", "--port", type=int, default=0, help="port on 127.0.0.1 (default: any free port)")
     arguments = parser.parse_args(words)
     if not 0 <= arguments.port <= _LAST_PORT:
         message = f"--port {arguments.port}: a port is a number from 1 to {_LAST_PORT}."
         raise UsageError(message)
     running = daemon.up(_root(), arguments.port)
-    print(f"{running.url}  (process {running.pid}; `creditml down` ends it)")
+    print(f"{running.url}  (process {running.pid}; `creditml down` stops it)")
     print('Use it from this shell: eval "$(creditml exec --print-env)"', file=sys.stderr)
     return 0
 
 
 def _down(words: list[str]) -> int:
-    _parser("down", "End the service; running jobs go on.", "&& creditml status").parse_args(words)
+    _parser("down", "Stop the service; running jobs go on.", "&& creditml status").parse_args(words)
     ended = daemon.down(_root())
-    print(f"{ended.url} has ended." if ended else "No service is running here.", file=sys.stderr)
+    message = f"The service {ended.url} has stopped." if ended else "No service is running for this workspace."
+    print(message, file=sys.stderr)
     return 0
 
 
@@ -188,7 +189,7 @@ def _status(words: list[str]) -> int:
     _parser("status", "Show the service; exit code 1 if none is running.", "|| creditml up").parse_args(words)
     running = daemon.status(_root())
     if running is None:
-        print("No service is running here; `creditml up` starts one.", file=sys.stderr)
+        print("No service is running for this workspace; start one with `creditml up`.", file=sys.stderr)
         return 1
     print(f"{running.url}  (process {running.pid}, workspace {_root()})")
     return 0

@@ -1,4 +1,4 @@
-"""`creditml step run JOB/STEP`: a step of a recorded job again, here, on the inputs that it had."""
+"""`creditml step run JOB/STEP`: runs a step of a recorded job again on this machine, with the inputs that it had."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _EXAMPLES = """examples:
   creditml step run brave_lamp_x1/train
   creditml step run brave_lamp_x1/train --code ./src       with a corrected code folder
   creditml step run brave_lamp_x1/train --backend docker
-  creditml pull JOB/train --inputs && creditml step run JOB/train      one that ran in Azure ML
+  creditml pull JOB/train --inputs && creditml step run JOB/train      a step of a job in Azure ML
 
-The step gets the recorded literals, and the data that earlier steps wrote then. The recorded job doesn't change.
-Instead of JOB/STEP, the name of a child works too. The exit codes are those of `creditml run`."""
+The step gets the recorded literals and the data that earlier steps wrote in the recorded job, which is not changed.
+Instead of JOB/STEP you can give the name of the child job. The exit codes are those of `creditml run`."""
 
 
 def main(command: str, words: list[str]) -> int:
-    """Run a subcommand."""
+    """Run a subcommand of `creditml step`."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
         description="Steps of recorded jobs.",
@@ -34,7 +34,7 @@ def main(command: str, words: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    about = "run a step of a recorded job again, here, on its recorded inputs"
+    about = "run a step of a recorded job again on this machine, with its recorded inputs"
     sub = commands.add_parser(
         "run",
         help=about,
@@ -42,9 +42,9 @@ def main(command: str, words: list[str]) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    sub.add_argument("step", metavar="JOB/STEP", help="a job and the path of a step in it; a command job alone")
+    sub.add_argument("step", metavar="JOB/STEP", help="a job and the path of a step in it; only JOB for a command job")
     sub.add_argument("-n", "--name", help="name of the new job")
-    sub.add_argument("--code", metavar="FOLDER", help="take this code folder instead of the recorded code")
+    sub.add_argument("--code", metavar="FOLDER", help="use this code folder instead of the recorded code")
     add_backend_arguments(sub)
     return _run(parser.parse_args(words))
 
@@ -61,7 +61,7 @@ def _run(arguments: argparse.Namespace) -> int:
     made = step_job(workspace, job, path, code)._replace(name=arguments.name)
     executor: Jobs = executor_of(arguments, workspace)
     if executor.place:
-        message = "A step is run again on this machine; add --backend local or --backend docker."
+        message = "A step can only be run again on this machine; add --backend local or --backend docker."
         raise UsageError(message)
     executor.get_ready()
     try:
@@ -75,11 +75,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def find_step(workspace: Workspace, text: str) -> tuple[str, str]:
-    """The job and the path of the step that `JOB/STEP`, or a child's name, means.
+    """The name of a job and the path of its step, from `JOB/STEP` or the name of a child job.
 
     Raises:
-        NotFound: there is no such job here.
-        UsageError: a pipeline job is named without a step.
+        NotFound: There is no such job in the workspace.
+        UsageError: A pipeline job is named without a step.
     """
     from creditml.nodes.table import node_type
 
@@ -87,13 +87,13 @@ def find_step(workspace: Workspace, text: str) -> tuple[str, str]:
     try:
         record = workspace.jobs.get(job)
     except NotFound as error:
-        message = f"{error}\nA job of Azure ML is brought here by: creditml pull {text} --inputs"
+        message = f"{error}\nTo copy a job from Azure ML: creditml pull {text} --inputs"
         raise NotFound(message) from None
     if record.parent and not slash:
         job, path = record.root, record.path
         record = workspace.jobs.get(job)
     if node_type(record.type).graph and not path:
         steps = [step.path for step in workspace.jobs.steps(record.root) if not node_type(step.type).graph]
-        message = f"'{job}' is a pipeline; name a step of it: " + ", ".join(f"{job}/{step}" for step in steps)
+        message = f"'{job}' is a pipeline job; name one of its steps: " + ", ".join(f"{job}/{step}" for step in steps)
         raise UsageError(message)
     return record.root, path

@@ -1,4 +1,4 @@
-"""A job's logs as `az ml job stream` prints them."""
+"""Prints a job's log as `az ml job stream` does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 
 def print_log(name: str, page: str, log: str, lines: Iterable[str], *, again: str = "") -> None:
-    """Print a job's log as it grows, with Azure ML's words before and after; `again` are flags to watch it again."""
+    """Print the lines of a job's log as they arrive, with the texts that Azure ML's clients print before and after.
+
+    Args:
+        name: The name of the job.
+        page: The URL of the job.
+        log: The name of the log.
+        lines: The lines of the log.
+        again: Flags to add to the commands that a message suggests after Ctrl-C.
+    """
     head = f"RunId: {name}\nWeb View: {page}\n"
     title = f"Streaming {log}"
     print(f"{head}\n{title}\n{'=' * len(title)}\n", flush=True)
@@ -33,7 +41,7 @@ def print_log(name: str, page: str, log: str, lines: Iterable[str], *, again: st
 
 
 def print_end(status: str, error: object) -> int:
-    """Say why a job failed, if it did; returns the exit code."""
+    """Print the error of a failed job on stderr; returns the exit code, 0 if the job is Completed."""
     if status == FAILED:
         print(f"Exception : \n {json.dumps({'error': error}, indent=4)} ", file=sys.stderr)
     return 0 if status == COMPLETED else 1

@@ -1,4 +1,4 @@
-"""What a run leaves to be read: states, times, metrics, models, and where everything is."""
+"""Prints the summary of a job that has ended: states, times, metrics, models, and the paths of logs and outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_STEPS = 40
 
 
 def print_summary(workspace: Workspace, runner: Watched) -> None:
-    """Print it on stdout; why something failed, on stderr."""
+    """Print the summary on stdout, and warnings and errors on stderr."""
     record = workspace.jobs.get(runner.record.name)
     took = ((record.ended_at or now()) - (record.started_at or record.created_at)) / 1000
     print(f"\n{record.name}: {record.status} in {duration(took)}")
@@ -72,7 +72,7 @@ def _failures(runner: Watched) -> None:
     if runner.reason:
         print(f"\n{runner.record.name} failed: {runner.reason}", file=sys.stderr)
     for state in runner.states.values():
-        # what is canceled with its job needs no reason; what ran too long does
+        # a step that was canceled with its job needs no reason, but one that exceeded its timeout does
         if state.status == FAILED or (state.status == CANCELED and "limits.timeout" in state.error):
             how = "failed" if state.status == FAILED else "was canceled"
             print(
@@ -82,5 +82,5 @@ def _failures(runner: Watched) -> None:
 
 
 def _near(path: str) -> str:
-    """Relative to the current folder if it lies below it."""
+    """A path, relative to the current folder if it is inside that folder."""
     return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path

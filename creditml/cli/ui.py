@@ -1,4 +1,4 @@
-"""`creditml ui`: MLflow's pages on the local workspace."""
+"""`creditml ui`: serves MLflow's pages for the local workspace."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _LAST_PORT = 65535
 
 
 def main(command: str, words: list[str]) -> int:
-    """Serve until Ctrl-C."""
+    """Run `creditml ui`, until Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog=f"creditml {command}",
-        description="Open MLflow's pages on the local workspace: experiments, runs, metrics, models. Ctrl-C ends it.",
+        description="Open MLflow's pages for the local workspace: experiments, runs, metrics, models. Ctrl-C stops it.",
         epilog="example:\n  creditml ui --port 5001",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -26,11 +26,11 @@ def main(command: str, words: list[str]) -> int:
     from creditml.tracking.ui import open_ui
 
     workspace = Workspace.find()
-    workspace.database.check()  # the server would drain what a newer creditml put there
+    workspace.database.check()  # a workspace of a newer creditml has records that this version can't read
     workspace.close()
     open_ui(
         workspace.root,
         arguments.port,
-        announce=lambda address: print(f"{address}  (Ctrl-C ends it)", flush=True),
+        announce=lambda address: print(f"{address}  (Ctrl-C stops it)", flush=True),
     )
     return 0

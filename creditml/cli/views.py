@@ -1,4 +1,4 @@
-"""Jobs and assets as `az ml` prints them: the snake_case fields of their YAML, with what is known besides."""
+"""Jobs and assets as `az ml` prints them: the snake_case fields of their YAML, and their states and times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ASSET_COLUMNS = ("name", "version", "type", CREATED, "description")
 
 
 def job_view(workspace: Workspace, record: JobRecord) -> dict[str, Any]:
-    """A job or child job."""
+    """A job or child job with all its fields."""
     spec = {
         key: value
         for key, value in record.spec.items()
@@ -43,7 +43,7 @@ def job_view(workspace: Workspace, record: JobRecord) -> dict[str, Any]:
 
 
 def job_row(record: JobRecord) -> dict[str, Any]:
-    """A job in a list."""
+    """The fields of a job in a list."""
     row = {**_state(record), "tags": dict(record.tags), "properties": dict(record.properties)}
     return {**row, "node": record.path, "parent_job_name": record.parent} if record.parent else row
 
@@ -62,7 +62,7 @@ def _state(record: JobRecord) -> dict[str, Any]:
 
 
 def asset_view(asset: Asset) -> dict[str, Any]:
-    """A version of an asset."""
+    """A version of an asset with all its fields."""
     spec = {key: value for key, value in asset.spec.items() if key not in ("name", "version")}
     context = {"created_at": timestamp(asset.created_at), "last_modified_at": timestamp(asset.modified_at)}
     view = {"name": asset.name, "version": asset.version, **spec, "id": asset.id, "creation_context": context}

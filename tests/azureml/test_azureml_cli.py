@@ -109,7 +109,7 @@ def test_jobs_are_listed_shown_streamed_and_downloaded(project: Project) -> None
     project.creditml("job", "download", "-n", name, *cloud, "--all", "-p", "got")
     assert (project.folder / "got/named-outputs/all/words.txt").read_text() == "one\n"
     assert (project.folder / "got/artifacts/logs/azureml/executionlogs.txt").is_file()
-    assert "is Completed already" in project.creditml("job", "cancel", "-n", name, *cloud).err
+    assert "has ended already: Completed" in project.creditml("job", "cancel", "-n", name, *cloud).err
 
 
 def test_interrupting_cancels_the_job(project: Project) -> None:
@@ -187,9 +187,9 @@ def test_a_workspace_that_is_named_nowhere_is_told_with_all_ways_to_name_it(azur
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--pass-env", "X", "--max-parallel", "2"), "--max-parallel and --pass-env are for jobs that run here"),
-        (("--pull", "always"), "--pull is for containers"),
-        (("--backend", "local", "-w", "credit"), "--workspace-name is for a workspace in Azure"),
+        (("--pass-env", "X", "--max-parallel", "2"), "--max-parallel and --pass-env are only for jobs on this machine"),
+        (("--pull", "always"), "--pull is only for containers"),
+        (("--backend", "local", "-w", "credit"), "--workspace-name is only for a workspace in Azure"),
     ],
 )
 def test_flags_that_mean_nothing_there_are_refused(project: Project, flags: tuple[str, ...], said: str) -> None:

@@ -34,7 +34,7 @@ def test_the_same_job_twice_is_equal_but_for_times(project: Project) -> None:
 
     assert found["equal"] is True
     assert not {"job", "graph", "steps"} & set(found)
-    assert "nothing differs" in project.creditml("diff", "one", "two").out
+    assert "no differences" in project.creditml("diff", "one", "two").out
 
 
 def test_parameters_commands_and_environments(project: Project) -> None:

@@ -110,7 +110,7 @@ def test_an_unknown_name_is_told_as_before(project: Project) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("- a list\n", "holds no environment"),
+        ("- a list\n", "is not an environment"),
         ("image: a\nconda: b\n", "bad.yml:2:1: Unknown key 'conda'"),
         ("dependencies: [numpy==]\n- x", "bad.yml:"),
         ("dependencies: [1]\n", "The conda file of the environment bad.yml can't be used"),
@@ -127,16 +127,16 @@ def test_a_file_that_is_wrong(project: Project, content: str, said: str) -> None
     [
         (("show",), "-f FILE"),
         (("show", "-f", "a.yml", "-n", "b"), "-f FILE"),
-        (("show", "-f", "a.yml", "-v", "1"), "a file has no --version"),
-        (("show", "-n", "a", "-v", "1", "-l", "latest"), "exclude each other"),
+        (("show", "-f", "a.yml", "-v", "1"), "can't be used together with --version"),
+        (("show", "-n", "a", "-v", "1", "-l", "latest"), "can't be used together"),
         (("build", "--env", "uv"), "-f FILE"),
         (("build", "-n", "sklearn-1.5"), "--env uv or --env conda"),
         (("build", "-n", "sklearn-1.5", "--env", "host"), "invalid choice"),
         (("prune",), "--older-than DAYS"),
         (("prune", "--all", "--older-than", "3"), "--older-than DAYS"),
-        (("prune", "--older-than", "x"), "'x' is no number of days"),
-        (("prune", "--older-than", "-1"), "is no number of days"),
-        (("prune", "--older-than", "nan"), "is no number of days"),
+        (("prune", "--older-than", "x"), "'x' is not a number of days"),
+        (("prune", "--older-than", "-1"), "is not a number of days"),
+        (("prune", "--older-than", "nan"), "is not a number of days"),
     ],
 )
 def test_calls_that_can_t_be_meant(project: Project, words: tuple[str, ...], said: str) -> None:

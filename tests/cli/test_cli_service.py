@@ -159,12 +159,12 @@ def test_the_command_ends_with_exec(project: Project) -> None:
 
 
 def test_up_status_and_down(project: Project) -> None:
-    assert project.creditml("status", code=1).err.startswith("No service is running here")
+    assert project.creditml("status", code=1).err.startswith("No service is running for this workspace")
     first = project.creditml("up").out.split()[0]
     assert first.startswith("https://localhost:")
     assert project.creditml("up").out.split()[0] == first, "it is there already"
     assert project.creditml("status").out.split()[0] == first
-    assert "has ended" in project.creditml("down").err
+    assert "has stopped" in project.creditml("down").err
     project.creditml("status", code=1)
     assert "No service" in project.creditml("down").err
 
@@ -199,7 +199,7 @@ def test_a_config_is_written_once(project: Project) -> None:
     file = project.folder / "config.json"
     assert set(json.loads(file.read_text())) == {"subscription_id", "resource_group", "workspace_name"}
     file.write_text("mine")
-    assert "stays as it is" in project.creditml("exec", "--config", ".", "--", "true").err
+    assert "is not changed" in project.creditml("exec", "--config", ".", "--", "true").err
     assert file.read_text() == "mine"
 
 
