@@ -6,10 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from creditml.errors import NotFound, SpecError, Unsupported
-from creditml.language.yaml import Document, from_plain
+from creditml.language.yaml import Document, from_plain, parse, plain
 from creditml.nodes.specs import read_component_document, read_job_dict
 from creditml.references import Id, code_reference, is_digest, named, parse_id, parse_reference
 from creditml.wire import reading as wire
@@ -142,7 +140,7 @@ def environment_spec(body: Mapping[str, Any]) -> dict[str, Any]:
     system = str(fields.get("os_type") or "linux").lower()
     return some(
         image=None if build else fields.get("image"),
-        conda_file=yaml.safe_load(conda) if isinstance(conda, str) else conda,
+        conda_file=plain(parse(conda, "conda file").root) if isinstance(conda, str) else conda,
         build={"path": build["contextUri"], "dockerfile_path": build.get("dockerfilePath") or "Dockerfile"}
         if build
         else None,

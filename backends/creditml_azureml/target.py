@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from creditml.config import AZURE_WORKSPACE
+from creditml.documents import parse_json, read_text
 from creditml.errors import BackendError
 from creditml.references import Scope
 
@@ -74,9 +74,9 @@ def _config() -> tuple[Path | None, Mapping[str, Any]]:
     if file is None:
         return None, {}
     try:
-        values = json.loads(file.read_text(encoding="utf-8-sig"))
+        values = parse_json(read_text(file))
     except (OSError, ValueError) as error:
-        message = f"{file} can't be read: {error}"
+        message = f"{file} can't be read: {getattr(error, 'strerror', None) or error}."
         raise BackendError(message) from error
     if not isinstance(values, dict):
         message = f"{file} should be a mapping with {_spoken(AZURE_WORKSPACE)}."

@@ -14,6 +14,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from creditml.documents import read_text
 from creditml.errors import CreditMLError
 from creditml.workspace.content import ignore_rules
 
@@ -228,7 +229,7 @@ def _ignore_file(code: Path) -> Path:
 def _matcher(ignore: Path) -> Callable[[str], bool]:
     from pathspec import PathSpec
 
-    lines = ignore.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(ignore, "utf-8", "replace").splitlines()
     return PathSpec.from_lines("gitignore", lines).match_file
 
 

@@ -20,6 +20,7 @@ from creditml.language.fields import (
     text,
     version,
 )
+from creditml.language.files import read_file
 from creditml.language.requirements import with_requirements
 from creditml.language.yaml import Map, Node, Scalar, parse
 from creditml.model import Build, Environment
@@ -49,10 +50,11 @@ def conda_file(context: Context, node: Node) -> Any:  # dict or INVALID
     if path is INVALID:
         return path
     local = Path(context.local(path))
-    if not local.is_file():
-        return context.error(node, missing("conda file", path, str(local)))
+    read = read_file(context, node, "conda file", path, str(local))
+    if read is None:
+        return INVALID
     try:
-        content = anything(context, parse(local.read_text(encoding="utf-8-sig"), str(local)).root)
+        content = anything(context, parse(read, str(local)).root)
     except SpecError as error:
         context.problems += error.problems
         return INVALID

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from creditml.documents import read_text
 from creditml.errors import Place, Problem, SpecError
 from creditml.language.fields import INVALID, Context, missing
 from creditml.language.yaml import Document, List, Map, Node, Scalar, parse
@@ -111,13 +112,8 @@ class Files:
         return place, found, node
 
     def _read(self, context: Context, node: Scalar, reference: str, path: str) -> Loaded | None:
-        try:
-            content = Path(path).read_text(encoding="utf-8-sig")
-        except OSError:
-            context.error(node, missing("file", reference, path))
-            return None
-        except UnicodeDecodeError:
-            context.error(node, f"The file {reference} is not UTF-8 text.")
+        content = read_file(context, node, "file", reference, path)
+        if content is None:
             return None
         try:
             document = parse(content, shown(path))
@@ -126,6 +122,27 @@ class Files:
             return None
         self.problems += document.warnings
         return Loaded(Context(document, Path(path).parent, self.problems, self._paths))
+
+
+def read_file(context: Context, node: Node, what: str, reference: str, path: str) -> str | None:
+    """The text of a file that a spec names; None if it can't be read, after noting the problem.
+
+    Args:
+        context: Notes the problem.
+        node: The value that names the file, where the problem is.
+        what: What the file is, in messages.
+        reference: The path in the spec.
+        path: The absolute path.
+    """
+    try:
+        return read_text(path)
+    except (FileNotFoundError, NotADirectoryError):
+        context.error(node, missing(what, reference, path))
+    except OSError as error:
+        context.error(node, f"The {what} {reference} can't be read: {error.strerror}.")
+    except UnicodeDecodeError:
+        context.error(node, f"The {what} {reference} is not UTF-8 text.")
+    return None
 
 
 def shown(path: str) -> str:

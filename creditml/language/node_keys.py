@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from creditml.documents import is_system
 from creditml.language.environment import environment_value
 from creditml.language.fields import (
     INVALID,
@@ -138,7 +139,9 @@ def code_path(context: Context, node: Node) -> Any:  # str or INVALID
     if path.startswith(("http://", "https://", "git+", "git@")):
         return context.error(node, "Code from a URL is not supported; clone it and set 'code' to the local folder.")
     local = context.local(path)
-    return local if context.exists(local) else context.error(node, missing("code folder", path, local))
+    if not context.exists(local):
+        return context.error(node, missing("code folder", path, local))
+    return context.error(node, _not_code(path)) if is_system(local) else local
 
 
 def includes(context: Context, node: Node) -> Any:  # tuple or INVALID
@@ -149,7 +152,13 @@ def includes(context: Context, node: Node) -> Any:  # tuple or INVALID
     for path, item in zip(paths, node.items, strict=False):
         if not context.exists(context.local(path)):
             context.error(item, missing("additional include", path, context.local(path)))
+        elif is_system(context.local(path)):
+            context.error(item, _not_code(path))
     return tuple(context.local(path) for path in paths)
+
+
+def _not_code(path: str) -> str:
+    return f"{path} holds files of this machine's system, and can't be part of a job's code; name a folder of your own."
 
 
 def timeout(context: Context, node: Node) -> Any:  # int or INVALID

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from creditml.documents import DEEPEST, read_bytes
 from creditml.errors import Place, Problem, SpecError, UsageError
 from creditml.language.components import document_component
 from creditml.language.files import shown
@@ -95,13 +96,13 @@ def open_document(path: str | Path, overrides: Sequence[str] = ()) -> Document:
     """Read and parse a YAML file, and set the overrides in it.
 
     Raises:
-        SpecError: The file does not exist, is not UTF-8 text or not YAML.
+        SpecError: The file does not exist, is not a regular file of UTF-8 text, or not YAML.
         UsageError: An override is not of the form `a.b=c`, or can't be set.
     """
     name = shown(str(path))
     content = b""
     try:
-        content = Path(path).read_bytes()
+        content = read_bytes(path, handed=True)
         text_of_file = content.decode("utf-8-sig")
     except IsADirectoryError:
         raise SpecError([Problem(f"{name} is a folder; give the YAML file in it.")]) from None
@@ -127,6 +128,9 @@ def set_value(document: Document, override: str) -> None:
     keys = path.strip().split(".")
     if not equals or not all(keys):
         message = f"--set {override}: write --set key.path=value, for example --set inputs.learning_rate=0.1."
+        raise UsageError(message)
+    if len(keys) > DEEPEST:
+        message = f"--set {override[:80]}…: a key path has at most {DEEPEST} keys."
         raise UsageError(message)
     node, place = document.root, document.outside(f"--set {override}")
     for index, key in enumerate(keys):

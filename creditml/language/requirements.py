@@ -6,16 +6,19 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from creditml.documents import read_text
 from creditml.language.fields import missing
 
 if TYPE_CHECKING:
     from creditml.language.fields import Context
     from creditml.language.yaml import Node
 
+_MOST_LINES = 10_000  # of all files together, since files may name others many times
+_DEEPEST = 20  # files that name each other
 _OPTION = r"(-[rc]|--requirement|--constraint)(?:\s+|\s*=\s*|(?=[^-=\s]))(\S.*)"
 
 
-def with_requirements(context: Context, node: Node, content: Any, folder: Path) -> Any:  # a dict
+def with_requirements(context: Context, node: Node, content: Any, folder: Path) -> Any:  # dict or INVALID
     """A conda file's content, in which each `-r <file>` is replaced by the lines of that file.
 
     Azure ML is sent only the content of the conda file (SDK: `Environment.conda_file` is loaded and dumped again), so
@@ -32,22 +35,37 @@ def with_requirements(context: Context, node: Node, content: Any, folder: Path) 
     if not isinstance(dependencies, list):
         return content
     reader = _Reader(context, node)
-    inlined = [
-        {"pip": reader.lines(entry["pip"], folder, ())}
-        if isinstance(entry, dict) and isinstance(entry.get("pip"), list) and len(entry) == 1
-        else entry
-        for entry in dependencies
-    ]
+    try:
+        inlined = [
+            {"pip": reader.lines(entry["pip"], folder, ())}
+            if isinstance(entry, dict) and isinstance(entry.get("pip"), list) and len(entry) == 1
+            else entry
+            for entry in dependencies
+        ]
+    except _TooMuchError as error:
+        return context.error(node, f"The requirements files that the conda file names have more than {error}.")
     return {**content, "dependencies": inlined} if reader.used else content
+
+
+class _TooMuchError(Exception):
+    """The files have more than that."""
 
 
 class _Reader:
     def __init__(self, context: Context, node: Node) -> None:
         self._context, self._node = context, node
         self.used = False
+        self._count = 0
 
     def lines(self, given: list[Any], folder: Path, within: tuple[Path, ...]) -> list[Any]:
         found: list[Any] = []
+        self._count += len(given)
+        if self._count > _MOST_LINES:
+            more_than = f"{_MOST_LINES:,} lines"
+            raise _TooMuchError(more_than)
+        if len(within) > _DEEPEST:
+            more_than = f"{_DEEPEST} files that name each other"
+            raise _TooMuchError(more_than)
         for line in given:
             match = re.fullmatch(_OPTION, line.strip()) if isinstance(line, str) else None
             if match is None or "://" in match[2]:
@@ -69,11 +87,16 @@ class _Reader:
 
     def _file(self, line: str, file: Path, within: tuple[Path, ...]) -> list[Any]:
         try:
-            text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = missing("file", str(file), str(file)) if isinstance(error, FileNotFoundError) else f"{error}."
-            self._context.warn(self._node, f"The file in pip's '{line}' can't be read: {reason}")
-            return [line]
-        joined = re.sub(r"\\\n", " ", text)  # pip joins lines that end in a backslash
-        lines = [re.sub(r"(?:^|\s+)#.*", "", each).strip() for each in joined.splitlines()]
-        return self.lines([each for each in lines if each], file.parent, (*within, file))
+            text = read_text(file)
+        except FileNotFoundError:
+            reason = missing("file", str(file), str(file))
+        except OSError as error:
+            reason = f"{error.strerror}."
+        except UnicodeDecodeError:
+            reason = "it is not UTF-8 text."
+        else:
+            joined = re.sub(r"\\\n", " ", text)  # pip joins lines that end in a backslash
+            lines = [re.sub(r"(?:^|\s+)#.*", "", each).strip() for each in joined.splitlines()]
+            return self.lines([each for each in lines if each], file.parent, (*within, file))
+        self._context.warn(self._node, f"The file in pip's '{line}' can't be read: {reason}")
+        return [line]

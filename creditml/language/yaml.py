@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 import yaml
 
+from creditml.documents import DEEPEST, MOST_VALUES, too_deep, too_many
 from creditml.errors import Place, Problem, SpecError
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVERS = yaml.SafeLoader.yaml_implicit_resolvers
-_MAX_DEPTH = 100
-_NEVER = object()
+_LONGEST_NUMBER = 4300  # characters; Python reads no longer ones, and one with ':' takes time by the square
 
 
 class Scalar:
@@ -97,7 +97,8 @@ def parse(text: str, file: str) -> Document:
     """Parse one YAML document.
 
     Raises:
-        SpecError: The text is not YAML, has more than one document, or has an alias that contains itself.
+        SpecError: The text is not YAML, has more than one document, has an alias that contains itself, is nested too
+            deep, or has too many values, with those of aliases counted each time.
     """
     builder = _Builder(text, file)
     try:
@@ -119,6 +120,9 @@ def scalar(text: str) -> Any:  # any scalar
     """
     for tag, pattern in [*_RESOLVERS.get(text[:1], ()), *_RESOLVERS.get(None, ())]:
         if pattern.match(text):
+            if len(text) > _LONGEST_NUMBER:
+                message = f"it has more than {_LONGEST_NUMBER} characters"
+                raise ValueError(message)
             return _construct(tag, text)
     return text
 
@@ -155,7 +159,8 @@ class _Builder:
         self.file = file
         self.warnings: list[Problem] = []
         self.next = _Loader(text).get_event
-        self.anchors: dict[str, Node | None] = {}
+        self.anchors: dict[str, tuple[Node, int] | None] = {}  # with the number of values; None while it is read
+        self.count = 0  # of values so far
         self.values: dict[str, Any] = {}
 
     def document(self) -> Node:
@@ -176,12 +181,16 @@ class _Builder:
         mark = event.start_mark
         line, column = mark.line + 1, mark.column + 1
         kind = type(event)
+        before = self.count
+        self.count += 1
+        if self.count > MOST_VALUES:
+            raise yaml.MarkedYAMLError(problem=too_many(), problem_mark=mark)
         if kind is yaml.ScalarEvent:
-            return self.anchored(event, Scalar(self.value(event), event.value, line, column))
+            return self.anchored(event, Scalar(self.value(event), event.value, line, column), before)
         if kind is yaml.AliasEvent:
             return self.alias(event)
-        if depth > _MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"nested deeper than {_MAX_DEPTH} levels", problem_mark=mark)
+        if depth > DEEPEST:
+            raise yaml.MarkedYAMLError(problem=too_deep(), problem_mark=mark)
         if event.tag not in (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
             raise yaml.MarkedYAMLError(problem=f"the tag {event.tag} is not supported", problem_mark=mark)
         if event.anchor:
@@ -190,8 +199,8 @@ class _Builder:
             sequence = List(line, column)
             while type(item := self.next()) is not yaml.SequenceEndEvent:
                 sequence.items.append(self.node(item, depth + 1))
-            return self.anchored(event, sequence)
-        return self.anchored(event, self.mapping(Map(line, column), depth))
+            return self.anchored(event, sequence, before)
+        return self.anchored(event, self.mapping(Map(line, column), depth), before)
 
     def mapping(self, mapping: Map, depth: int) -> Map:
         merged: list[tuple[Any, Node]] = []
@@ -225,17 +234,22 @@ class _Builder:
                 if key not in mapping.items:
                     mapping.put(key, source.keys[key], item)
 
-    def anchored(self, event: Any, node: Node) -> Node:
+    def anchored(self, event: Any, node: Node, before: int) -> Node:
         if event.anchor:
-            self.anchors[event.anchor] = node
+            self.anchors[event.anchor] = node, self.count - before
         return node
 
     def alias(self, event: Any) -> Node:
-        node = self.anchors.get(event.anchor, _NEVER)
-        if node is None or node is _NEVER:
-            trouble = "contains itself" if node is None else "has no anchor before it"
+        known = self.anchors.get(event.anchor)
+        if known is None:
+            trouble = "contains itself" if event.anchor in self.anchors else "has no anchor before it"
             raise yaml.MarkedYAMLError(problem=f"the alias *{event.anchor} {trouble}", problem_mark=event.start_mark)
-        return node  # type: ignore[return-value]  # the sentinel is excluded above
+        node, values = known
+        self.count += values - 1
+        if self.count > MOST_VALUES:
+            problem = f"{too_many()}, with those that aliases repeat"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        return node
 
     def value(self, event: Any) -> Any:  # any scalar
         text, tag = event.value, event.tag

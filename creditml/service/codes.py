@@ -71,12 +71,12 @@ def put_code(call: Call, name: str, version: str) -> Answer:
     uri = call.request.properties().get("codeUri") or ""
     known = uri.removeprefix(f"{call.storage.url}/{CONTENT}/")
     if known != uri:
-        digest = known.partition("/")[0]
+        digest = known.removesuffix("/")
     elif source := find_upload(call, uri):
         digest = _snapshot(call, source)
     else:
         raise Refusal(400, "UserError", f"{uri} is not a place that code was uploaded to.")
-    if not call.workspace.content.folder(digest).is_dir():
+    if not (is_digest(digest) and call.workspace.content.folder(digest).is_dir()):
         message = f"There is no code at {uri}."
         raise NotFound(message)
     call.assets.create("code", name, version, {"name": name, "digest": digest})

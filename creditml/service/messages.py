@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from creditml.documents import parse_json
 from creditml.errors import BackendError, Conflict, CreditMLError, NotFound, SpecError, Unsupported
 from creditml.model import NOTHING
 
@@ -70,7 +71,7 @@ class Request(NamedTuple):
             Refusal: it is not one.
         """
         try:
-            value = json.loads(self.body or b"{}")
+            value = parse_json(self.body or b"{}")
         except ValueError as error:
             raise Refusal(400, "BadArgument", f"The body is not JSON: {error}.") from None
         if not isinstance(value, dict):

@@ -20,13 +20,15 @@ from creditml.service.certificates import certificates
 from creditml.service.connection import MLflow
 from creditml.service.daemon import registered
 from creditml.service.messages import Answer, Refusal, Request, answer
-from creditml.service.service import LARGEST_BODY, Service
+from creditml.service.service import LARGEST_BODY, LARGEST_JSON, Service
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 HOST = "localhost"
 CLOUD = "creditml"
+BLOBS = "blob/creditml"
+"""The path of the storage account."""
 SUFFIX = "local"
 METADATA, TOKENS = "/metadata/endpoints", "/identity/token"
 _LOGINS = ("/token", "/devicecode", "/authorize")
@@ -59,7 +61,7 @@ class Server:
             raise BackendError(message) from error
         self.port = int(self._listener.getsockname()[1])
         self.url = f"https://{HOST}:{self.port}"
-        storage = Storage(f"{HOST}:{self.port}/blob/creditml", SUFFIX)
+        storage = Storage(f"{HOST}:{self.port}/{BLOBS}", SUFFIX)
         self.tracking_uri = tracking_uri or MLflow(root).uri()
         self.service = Service(root, storage, lambda: self.tracking_uri)
         self.certificates = certificates(root)
@@ -117,9 +119,11 @@ class _Application:
         path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
         target = path + (f"?{query}" if query else "")
         method = scope["method"].upper()
-        body = await _body(receive)
+        # nobody has been asked for a token yet, so that much is read only where files are sent
+        largest = LARGEST_BODY if path.startswith(f"/{BLOBS}") else LARGEST_JSON
+        body = await _body(receive, largest)
         if body is None:
-            given = Refusal(413, "RequestBodyTooLarge", f"A body may have at most {LARGEST_BODY} bytes.").answer()
+            given = Refusal(413, "RequestBodyTooLarge", f"A body may have at most {largest} bytes.").answer()
         else:
             request = Request(method, "https", headers.get("host", ""), target, headers, body)
             given = await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, request)
@@ -165,7 +169,7 @@ class _Application:
         return answer({**given, "token_type": "Bearer"})
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def _body(receive: Receive, largest: int) -> bytes | None:
     """The whole body of a request; None if it is too large."""
     parts, size = [], 0
     while True:
@@ -174,7 +178,7 @@ async def _body(receive: Receive) -> bytes | None:
             return b""
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > LARGEST_BODY:
+        if size > largest:
             return None
         if not message.get("more_body"):
             return b"".join(parts)

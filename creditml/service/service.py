@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from creditml.documents import LARGEST
 from creditml.errors import CreditMLError
 from creditml.service import blobs, routes
 from creditml.service.call import Call, Storage
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 1 << 28
 """Bytes; the SDK sends larger files in blocks."""
-_LARGEST_JSON = 1 << 24
+LARGEST_JSON = LARGEST
+"""Bytes of a body that is not for the storage."""
 _OPEN_TO_ALL = ("/discovery",)
 _log = logging.getLogger(__name__)
 
@@ -73,8 +75,8 @@ class Service:
         if place is not None:
             return self._storage(request, place)
         path = request.path
-        if len(request.body) > _LARGEST_JSON:
-            raise Refusal(413, "RequestBodyTooLarge", f"A body may have at most {_LARGEST_JSON} bytes.")
+        if len(request.body) > LARGEST_JSON:
+            raise Refusal(413, "RequestBodyTooLarge", f"A body may have at most {LARGEST_JSON} bytes.")
         if path not in _OPEN_TO_ALL:
             self._check_bearer(request)
         found = routes.find(request.method, path)

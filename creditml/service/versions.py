@@ -10,7 +10,7 @@ import yaml
 from creditml.asset_kinds import ASSET_KINDS
 from creditml.check import check_component
 from creditml.errors import Conflict, NotFound, SpecError
-from creditml.language.yaml import Document, from_plain
+from creditml.language.yaml import Document, from_plain, parse, plain
 from creditml.nodes.specs import component_dict, read_component_document
 from creditml.service.asset_ids import WorkspaceIds, WorkspaceResolver, kind_of
 from creditml.service.blob_places import (
@@ -92,10 +92,7 @@ def _read_environment(call: Call, name: str, sent: Mapping[str, Any]) -> dict[st
         kept["image"] = sent["image"]
     if sent.get("condaFile"):
         content = sent["condaFile"]
-        try:
-            kept["conda_file"] = yaml.safe_load(content) if isinstance(content, str) else content
-        except yaml.YAMLError as error:
-            raise Refusal(400, "UserError", f"The conda file is not YAML: {error}") from None
+        kept["conda_file"] = plain(parse(content, "conda file").root) if isinstance(content, str) else content
     if sent.get("build"):
         build = sent["build"]
         path = build_context_path(call, build["contextUri"])

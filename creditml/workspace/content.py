@@ -14,9 +14,10 @@ import shutil
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from creditml.errors import CreditMLError
+from creditml.documents import read_text
+from creditml.errors import CreditMLError, NotFound
 from creditml.names import run_id
-from creditml.references import code_digest, is_reference
+from creditml.references import code_digest, is_digest, is_reference
 
 if TYPE_CHECKING:
     import hashlib
@@ -51,11 +52,22 @@ class Content:
         self.root, self._workspace = root, os.path.realpath(workspace)
 
     def folder(self, digest: str) -> Path:
-        """The folder of the snapshot with this hash; it need not exist."""
+        """The folder of the snapshot with this hash; it need not exist.
+
+        Raises:
+            NotFound: what was given is not a hash, so that the folder would be another one of this machine.
+        """
+        if not is_digest(digest):
+            message = f"'{digest}' is not the hash of a code snapshot."
+            raise NotFound(message)
         return self.root / digest
 
     def code_folder(self, code: str) -> Path:
-        """The folder of the snapshot that a frozen job's `code` refers to; it need not exist."""
+        """The folder of the snapshot that a frozen job's `code` refers to; it need not exist.
+
+        Raises:
+            NotFound: the reference names no snapshot.
+        """
         return self.folder(code_digest(code))
 
     def local_code(self, component: Command) -> tuple[str, tuple[str, ...]]:
@@ -210,7 +222,7 @@ def ignore_rules(folder: Path, always: tuple[str, ...] = ("__pycache__",)) -> Ca
     for name in _IGNORE_FILES:
         file = folder / name
         if file.is_file():
-            return _matcher([*file.read_text(encoding="utf-8", errors="replace").splitlines(), *always])
+            return _matcher([*read_text(file, "utf-8", "replace").splitlines(), *always])
     return lambda path: any(name in path and name in path.split("/") for name in always)
 
 

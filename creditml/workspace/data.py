@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from creditml.documents import is_system
 from creditml.errors import CreditMLError, NotFound, Unsupported, near_miss
 from creditml.logs import ARTIFACTS
 from creditml.model import asset_kind
@@ -75,13 +76,16 @@ class DataPaths:
         Raises:
             NotFound: there is no such asset, job, output, file or folder.
             Unsupported: the path is in a storage that can't be read from here.
-            CreditMLError: a download failed.
+            CreditMLError: a download failed, or the path is neither a file nor a folder.
         """
         source = self.source(path, type)
         place = _downloaded(source) if is_url(source) else Path(source)
         if not place.exists():
             message = f"{path} does not exist{'' if source == path else f' ({place})'}."
             raise NotFound(message)
+        if not (place.is_file() or place.is_dir()):
+            message = f"{path} is neither a file nor a folder, so it can't be data; copy the data into a file."
+            raise CreditMLError(message)
         return place
 
     def source(self, path: str, type: str = "uri_folder") -> str:  # noqa: A002  Azure ML's word
@@ -123,6 +127,9 @@ class DataPaths:
             return path
         source = self.locate(path, type)
         folder = source.is_dir()
+        if is_system(source):
+            message = f"{path} holds files of this machine's system, and can't be uploaded; name a folder of your own."
+            raise CreditMLError(message)
         if (type == "uri_file" and folder) or (type in _FOLDER_TYPES and not folder):
             message = f"{path} is a {'folder' if folder else 'file'}; File path does not match asset type {type}."
             if type in ("uri_file", "uri_folder"):

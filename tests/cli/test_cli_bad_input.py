@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
     from project import Project
 
+PIPES = {
+    "job": ("pipe", None),
+    "component": ("job.yml", {"type": "pipeline", "jobs": {"a": {"type": "command", "component": "pipe"}}}),
+    "conda file": (
+        "job.yml",
+        {"type": "command", "command": "true", "environment": {"image": "i", "conda_file": "pipe"}},
+    ),
+    "data": ("job.yml", {"type": "command", "command": "true", "inputs": {"x": {"type": "uri_file", "path": "pipe"}}}),
+}
 JOB = "type: command\ncommand: echo hi\nenvironment: azureml:python:1\ncompute: azureml:cluster\n"
 LAUGHS = "\n".join(
     [
@@ -381,3 +390,49 @@ def test_a_mend_says_what_to_write(project: Project, text: str, mend: str) -> No
     project.write("job.yml", text)
 
     assert mend in project.creditml("job", "validate", "-f", "job.yml", code=1).err
+
+
+@pytest.mark.parametrize("leads_to", ["pipe", "/dev/zero"])
+@pytest.mark.parametrize("what", PIPES)
+def test_nothing_waits_for_what_is_not_a_file(project: Project, what: str, leads_to: str) -> None:
+    if leads_to == "pipe":
+        os.mkfifo(project.folder / "pipe")
+    else:
+        (project.folder / "pipe").symlink_to(leads_to)
+    file, job = PIPES[what]
+    if job is not None:
+        project.write(file, job)
+
+    done = project.creditml("job", "validate", "-f", file, code=1)
+    assert "pipe" in done.err
+
+
+@pytest.mark.parametrize("code", ["/", "/proc", "{root}", "/tmp/.."])
+def test_the_system_itself_is_not_code(project: Project, code: str) -> None:
+    (project.folder / "root").symlink_to("/")
+    path = code.format(root=project.folder / "root")
+    component = {"type": "command", "name": "c", "command": "true", "environment": {"image": "i"}}
+    project.write("code.yml", {**component, "code": path})
+    project.write("include.yml", {**component, "additional_includes": [path]})
+    for file in ("code.yml", "include.yml"):
+        project.write("job.yml", {"type": "pipeline", "jobs": {"a": {"type": "command", "component": file}}})
+        done = project.creditml("job", "validate", "-f", "job.yml", code=1)
+        assert f"{file}:" in done.err
+        assert "this machine's system" in done.err
+    done = project.creditml("data", "create", "--name", "d", "--type", "uri_folder", "--path", path, code=1)
+    assert "this machine's system" in done.err
+
+
+def test_requirements_that_name_each_other_without_end_are_refused(project: Project) -> None:
+    for number in range(12):
+        project.write(f"{number}.txt", f"-r {number + 1}.txt\n" * 10)
+    project.write("conda.yml", {"dependencies": [{"pip": ["-r 0.txt"]}]})
+    environment = {"image": "i", "conda_file": "conda.yml"}
+    project.write("job.yml", {"type": "command", "command": "true", "environment": environment})
+    assert "more than 10,000 lines" in project.creditml("job", "validate", "-f", "job.yml", code=1).err
+
+
+def test_an_endless_standard_input_is_refused(project: Project) -> None:
+    with open("/dev/zero", "rb") as stdin:
+        done = project.creditml("run", "/dev/stdin", code=1, stdin=stdin)
+    assert "/dev/stdin can't be read: it has more than 16 MB." in done.err

@@ -213,10 +213,18 @@ class TestPaths:
 
     def test_code_is_taken_from_uploads_alone(self, target: Target) -> None:
         places = ["/azureml/x", f"/upload-{'0' * 32}/../../../..", "/content/../secret", "/upload-x/../.."]
+        places += ["/content/..", "/content/", "/content/.", "/content//", "/content/%2e%2e", "/content/../content"]
         for uri in [*(f"https://{STORE}{place}" for place in places), "file:///etc", "/etc", "", "upload-x/../.."]:
             body = json.dumps({"properties": {"codeUri": uri}}).encode()
             refused = target.ask("PUT", f"{SCOPE.path}/codes/c/versions/1", body)
             assert refused.status in (400, 404), uri
+
+    @pytest.mark.parametrize("code", ["..", ".", "%2e%2e", "../jobs"])
+    def test_code_of_a_job_is_a_snapshot(self, target: Target, code: str) -> None:
+        sent = {"jobType": "Command", "command": "true", "environmentId": "azureml:e:1"}
+        for name in (f"azureml:{code}:1", f"{SCOPE.path}/codes/{code}/versions/1"):
+            body = json.dumps({"properties": {**sent, "codeId": name}}).encode()
+            assert target.ask("PUT", f"{JOBS}/j", body).status in (400, 404)
 
     @pytest.mark.parametrize("out", ["../../../../secret.txt", "..%2F..%2F..%2F..%2Fsecret.txt", "nothing"])
     def test_a_registry_takes_nothing_but_what_was_uploaded(self, target: Target, out: str) -> None:
@@ -268,6 +276,28 @@ class TestBodies:
 
     def test_bodies_have_a_limit(self, target: Target) -> None:
         assert target.ask("PUT", f"{JOBS}/j", b" " * (1 << 24) + b"{}").status == 413
+
+    @pytest.mark.parametrize("open_bracket", [b"[", b'{"a":'])
+    def test_bodies_have_a_depth(self, target: Target, open_bracket: bytes) -> None:
+        for body in (open_bracket * 100_000, b'{"properties": ' + b"[" * 900 + b"]" * 900 + b"}"):
+            refused = target.ask("PUT", f"{JOBS}/j", body)
+            assert (refused.status, code_of(refused)) == (400, "BadArgument")
+            assert "deeper" in json.loads(refused.body)["error"]["message"]
+
+    def test_a_conda_file_whose_aliases_repeat_each_other_is_refused(self, target: Target) -> None:
+        lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+        lines += [f"{c}: &{c} [{', '.join([f'*{p}'] * 9)}]" for p, c in zip("abcdefghi", "bcdefghij", strict=True)]
+        body = json.dumps({"properties": {"image": "i", "condaFile": "\n".join(lines)}}).encode()
+        refused = target.ask("PUT", f"{SCOPE.path}/environments/e/versions/1", body)
+        assert refused.status == 400
+        assert "aliases repeat" in json.loads(refused.body)["error"]["message"]
+
+    def test_a_list_of_blocks_has_no_entities(self, target: Target) -> None:
+        names = [f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9)]
+        body = f'<!DOCTYPE b [<!ENTITY a0 "x">{"".join(names)}]><b><Latest>&a8;</Latest></b>'
+        for encoding in ("utf-8", "utf-16"):
+            refused = target.ask("PUT", f"/{BLOBSTORE}/x?comp=blocklist", body.encode(encoding), host=STORE)
+            assert (refused.status, code_of(refused)) == (400, "InvalidXmlDocument")
 
     @pytest.mark.parametrize("body", [b"", b"<", b"<a/>", b"<BlockList><Latest>x</Latest></BlockList>"])
     def test_lists_of_blocks_that_are_none(self, target: Target, body: bytes) -> None:
