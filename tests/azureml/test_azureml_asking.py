@@ -56,7 +56,18 @@ MISSING: Json = {
 }
 
 OWN = "subscriptions/11111111-2222-3333-4444-555555555555/resourcegroups/team/workspaces/credit"
+OWN_ID = Target("11111111-2222-3333-4444-555555555555", "team", "credit").id
 MISSING |= {
+    "environment by its id": (
+        pipeline({**STEP, "environment": f"azureml:{OWN_ID}/environments/anny/versions/1"}),
+        "There is no environment",
+        "jobs.a.environment",
+    ),
+    "environment by its id in another case": (
+        pipeline({**STEP, "environment": f"{OWN_ID.replace('/team/', '/Team/')}/environments/anny/versions/1"}),
+        "There is no environment",
+        "jobs.a.environment",
+    ),
     "datastore in the long form": (
         pipeline({**STEP, "inputs": {"x": {"path": f"azureml://{OWN}/datastores/workspaceblobstor/paths/x"}}}),
         f"There is no datastore 'workspaceblobstor' in {WORKSPACE}. Did you mean 'workspaceblobstore'?",
@@ -105,6 +116,8 @@ def test_another_workspace_of_azure_is_not_asked(folder: Project, place: str) ->
     other = OWN.replace("/credit", "/other")
 
     assert problems(folder, pipeline({**STEP, "inputs": {"x": {"path": f"azureml://{other}/{place}"}}})) == ()
+    environment = f"azureml:{OWN_ID.replace('/credit', '/other')}/environments/anny/versions/1"
+    assert problems(folder, pipeline({**STEP, "environment": environment})) == ()
 
 
 def test_what_is_registered_here_will_be_there(folder: Project) -> None:
