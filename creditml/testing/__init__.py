@@ -1,1 +1,1 @@
-"""What tests of pipelines and backends need: the contract suites."""
+"""Contract suites: tests of behaviour that every backend inherits."""

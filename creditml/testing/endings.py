@@ -1,4 +1,4 @@
-"""The part of the launchers' contract that is about ends: asked for, forced, and of several steps at once."""
+"""The part of the launchers' contract about the end of commands: terminated, killed, and several at once."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class EndContract(LauncherFixtures):
-    """`LauncherContract` has it."""
+    """The tests of how commands end; `LauncherContract` inherits them."""
 
-    # Ending it
+    # Ending a command
 
     def test_terminate_reaches_children_and_gives_them_time(self, launcher: Launcher, make_step: StepMaker) -> None:
         running = launcher.start(make_step(self.script(make_step, "heedful.py", HEEDFUL) + "; exit 0"))
@@ -86,7 +86,7 @@ class EndContract(LauncherFixtures):
         assert is_free(make_step.cwd / "lock")
         assert was_killed(running.exit())
 
-    # Several
+    # Several commands
 
     def test_steps_run_side_by_side(self, launcher: Launcher, make_step: StepMaker) -> None:
         meet = "touch {0}; while [ ! -e {1} ]; do sleep 0.01; done; exit {2}"

@@ -1,12 +1,12 @@
-"""What every executor must do, as tests to inherit.
+"""The behaviour that every executor must have, as tests to inherit.
 
-A backend's test module says
+A backend's test module defines
 
     class TestMyExecutor(ExecutorContract):
         @pytest.fixture
         def executor(self): ...
 
-and gets all of it. The jobs need bash and nothing else.
+and inherits all tests. Their jobs need only bash.
 """
 
 from __future__ import annotations
@@ -31,7 +31,15 @@ _ENVIRONMENT = reference("any", label="latest")
 
 
 def node(name: str, command: str, *, needs: str | None = None, writes: str = "", timeout: int | None = None) -> Node:
-    """A step: `needs` is another one, whose output `out` is its input `given`; `writes` is a pipeline's output."""
+    """A node that runs a command.
+
+    Args:
+        name: The name of the node.
+        command: The command. Its output is called `out`.
+        needs: The name of another node, whose output `out` becomes the input `given`.
+        writes: The output of the pipeline to which the output `out` is bound.
+        timeout: The limit of its time, in seconds.
+    """
     inputs = {"given": Literal(f"${{{{parent.jobs.{needs}.outputs.out}}}}")} if needs else {}
     component = Command(
         command,
@@ -45,19 +53,19 @@ def node(name: str, command: str, *, needs: str | None = None, writes: str = "",
 
 
 def pipeline(*nodes: Node, outputs: tuple[str, ...] = ()) -> Job:
-    """A pipeline job of nodes."""
+    """A pipeline job of the nodes, with outputs of these names."""
     graph = Pipeline({each.name: each for each in nodes}, outputs={name: ComponentOutput() for name in outputs})
     root = Node("", graph, "pipeline", outputs={name: JobOutput() for name in outputs}, compute="serverless")
     return Job(root, experiment_name="contract")
 
 
 def _patience() -> float:
-    """Seconds that anything may take: CREDITML_TEST_PATIENCE, for machines in a cloud that have to start first."""
+    """The longest wait in seconds. CREDITML_TEST_PATIENCE sets it, for clusters in a cloud that have to start first."""
     return float(os.environ.get("CREDITML_TEST_PATIENCE", "60"))
 
 
 def ended(executor: Executor, name: str, seconds: float | None = None) -> JobState:
-    """The job's state once it is a final one."""
+    """Wait until a job has ended, and return its state."""
     seconds = seconds or _patience()
     deadline = time.monotonic() + seconds
     while True:
@@ -69,7 +77,7 @@ def ended(executor: Executor, name: str, seconds: float | None = None) -> JobSta
 
 
 def running(executor: Executor, name: str, step: str, seconds: float | None = None) -> None:
-    """Wait until a step runs."""
+    """Wait until a step is running."""
     seconds = seconds or _patience()
     deadline = time.monotonic() + seconds
     while not any(each.path == step and each.status == "Running" for each in executor.poll(name).nodes):
@@ -78,15 +86,15 @@ def running(executor: Executor, name: str, step: str, seconds: float | None = No
 
 
 class ExecutorContract:
-    """Supply the fixture `executor`."""
+    """The tests; a subclass has to define the fixture `executor`."""
 
     @pytest.fixture
     def executor(self) -> Executor:
-        """The executor under test, with nothing in it."""
+        """The executor under test, with an empty workspace."""
         raise NotImplementedError
 
     def test_a_job_of_two_steps_completes(self, executor: Executor, tmp_path: Path) -> None:
-        """Data goes from step to step, and the promoted output can be fetched."""
+        """Data is passed from step to step, and an output bound to the pipeline's output can be fetched."""
         first = node("first", "echo one > ${{outputs.out}}/words.txt")
         second = node(
             "second",
@@ -106,7 +114,7 @@ class ExecutorContract:
         assert (step / "words.txt").read_text() == "one\n"
 
     def test_submit_returns_at_once(self, executor: Executor) -> None:
-        """It does not wait for the job."""
+        """Submitting does not wait for the job."""
         name = executor.submit(pipeline(node("slow", "sleep 60")))
 
         assert executor.poll(name).status not in TERMINAL
@@ -125,7 +133,7 @@ class ExecutorContract:
         ]
 
     def test_a_failing_step_fails_the_job_and_what_needs_it(self, executor: Executor) -> None:
-        """Steps that need it never start; others go on."""
+        """Steps that need the failed step never start; other steps go on."""
         bad = node("bad", "echo broken >&2; exit 3")
         job = pipeline(bad, node("after", "true", needs="bad"), node("beside", "true"))
 
@@ -140,7 +148,7 @@ class ExecutorContract:
         assert "broken" in error
 
     def test_a_step_beyond_its_timeout_is_canceled(self, executor: Executor) -> None:
-        """As Azure ML does it."""
+        """The job is then Failed, as in Azure ML."""
         name = executor.submit(pipeline(node("slow", "sleep 60", timeout=1)))
 
         state = ended(executor, name)
@@ -149,7 +157,7 @@ class ExecutorContract:
         assert [each.status for each in state.nodes] == ["Canceled"]
 
     def test_cancel_ends_a_running_job_and_may_be_repeated(self, executor: Executor) -> None:
-        """Too late or twice does nothing."""
+        """Canceling a second time, or after the end, does nothing."""
         name = executor.submit(pipeline(node("slow", "sleep 60")))
         running(executor, name, "slow")
 
@@ -163,7 +171,7 @@ class ExecutorContract:
         assert executor.poll(name).status == "Canceled"
 
     def test_a_job_with_errors_is_refused_whole(self, executor: Executor) -> None:
-        """All problems at once, and nothing runs."""
+        """All problems are reported at once, and nothing runs."""
         job = pipeline(node("a", "cat ${{inputs.nothing}}"), node("b", "true", needs="missing"))
 
         with pytest.raises(SpecError) as caught:
@@ -172,7 +180,7 @@ class ExecutorContract:
         assert len([problem for problem in caught.value.problems if not problem.warning]) == 2
 
     def test_what_is_not_there_is_not_found(self, executor: Executor, tmp_path: Path) -> None:
-        """Jobs, steps and outputs."""
+        """Unknown jobs, steps and outputs are reported as NotFound."""
         with pytest.raises(NotFound):
             executor.poll("no_such_job")
         with pytest.raises(NotFound):

@@ -1,4 +1,4 @@
-"""What the contract of launchers is tried with: a launcher, and steps to start."""
+"""The fixtures of the launchers' contract: a launcher, and steps to start."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class LauncherFixtures:
-    """Inherit, and supply the fixture `launcher`."""
+    """Fixtures and settings of the tests; a subclass has to define the fixture `launcher`."""
 
     python = "python3"
-    """How a step calls a Python interpreter; its standard library is enough."""
+    """The command that starts Python in a step. Only the standard library is needed."""
 
     environment: Mapping[str, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-    """What a step needs to find `python` and the usual commands."""
+    """The environment variables with which a step finds `python` and the usual commands."""
 
     additions = frozenset({"PWD", "SHLVL", "_", "CREDITML_GUARD"})
     """The variables that bash and the launcher may add to a step's environment."""
@@ -32,19 +32,19 @@ class LauncherFixtures:
 
     @pytest.fixture
     def launcher(self) -> Iterator[Launcher]:
-        """Supply an open launcher, and close it afterwards."""
+        """Yield an open launcher, and close it afterwards."""
         raise NotImplementedError
 
     @pytest.fixture
     def protects(self) -> None:
-        """Skip the test if this machine can't keep a step from writing into its inputs."""
+        """Skip the test if this machine can't protect a step's inputs; by default no test is skipped."""
 
     @pytest.fixture
     def make_step(self, tmp_path: Path) -> StepMaker:
-        """Return a maker of steps."""
+        """Return a `StepMaker` for a new root."""
         return StepMaker(tmp_path / "cr", self.environment, self.image)
 
     def script(self, make_step: StepMaker, name: str, program: str) -> str:
-        """Put a Python program where steps can run it, and return the command that does."""
+        """Write a Python program into the steps' working folder, and return the command that runs it."""
         (make_step.cwd / name).write_text(program, encoding="utf-8")
         return f"{self.python} {name}"

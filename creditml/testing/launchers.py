@@ -1,6 +1,6 @@
-"""The behaviours that every launcher must have, as tests to inherit.
+"""The behaviour that every launcher must have, as tests to inherit.
 
-A backend's tests subclass `LauncherContract` and supply one fixture:
+A backend's tests subclass `LauncherContract` and define one fixture:
 
     class TestMyLauncher(LauncherContract):
         @pytest.fixture
@@ -8,8 +8,8 @@ A backend's tests subclass `LauncherContract` and supply one fixture:
             with MyLauncher() as launcher:
                 yield launcher
 
-Steps may run on another system than the tests do (a container's): override `python` and the like where that differs.
-Both must share the folders of the tests, locks on files included.
+Steps may run in another system than the tests, such as a container. Then override `python` and the other attributes of
+`LauncherFixtures` as needed. The steps must see the folders of the tests, and share file locks with them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class LauncherContract(EndContract):
-    """Inherit, and supply the fixture `launcher`."""
+    """The tests; a subclass has to define the fixture `launcher`."""
 
     # How a command ends
 

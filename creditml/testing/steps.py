@@ -1,4 +1,4 @@
-"""Steps to try launchers with, and what to look at afterwards."""
+"""Steps for tests of launchers, and functions that look at their effects."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from creditml.seams.launcher import Exit, Running
 
-PATIENCE = 60.0  # seconds after which what must happen is taken to have failed
+PATIENCE = 60.0  # the longest wait in seconds
 
-# Holds a lock for as long as it lives, so that a test can tell whether it does.
+# A program that holds a lock as long as it is alive, so that a test can find out whether it is.
 HOLDER = """
 import fcntl, time
 lock = open("lock", "w")
@@ -27,7 +27,7 @@ open("locked", "w").close()
 time.sleep(600)
 """
 
-# Does so too, but has left its parent and the step's process group, and ignores whatever asks it to end.
+# A program that holds the lock, but has left its parent and the step's process group, and ignores requests to end.
 STUBBORN = f"""
 import os, signal
 if os.fork():
@@ -38,7 +38,7 @@ for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
 {HOLDER}
 """
 
-# Takes its time to end when it is asked to, as a training script does that saves a checkpoint first.
+# A program that takes time to end after SIGTERM, like a training script that first saves a checkpoint.
 HEEDFUL = """
 import signal, sys, time
 def save(*_):
@@ -58,10 +58,15 @@ for letter in "ab":
 
 
 class StepMaker:
-    """Builds steps around commands. All have the same root, with the folders that the engine would make in it."""
+    """Makes steps that run commands. They share a root, which has the folders that the engine would create in it.
+
+    Args:
+        root: The root of the steps.
+        env: Their environment variables.
+        image: Their image, for launchers that run containers.
+    """
 
     def __init__(self, root: Path, env: Mapping[str, str], image: str = "") -> None:
-        """Make the folders."""
         self.root = root
         self._image = image
         self.cwd = root / "exe" / "wd"
@@ -72,7 +77,7 @@ class StepMaker:
             folder.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, command: str, **fields: Any) -> Step:
-        """Build a step with a log of its own; `fields` replace its fields."""
+        """Make a step with its own log; `fields` replace fields of `Step`."""
         self._made += 1
         step = Step(
             run_id=f"step-{self._made}",
@@ -85,26 +90,26 @@ class StepMaker:
         return step._replace(**fields)
 
     def at(self, root: Path) -> StepMaker:
-        """Return a maker of steps with another root."""
+        """Return a `StepMaker` with another root."""
         return StepMaker(root, self._env, self._image)
 
 
 def log_of(step: Step) -> str:
-    """Return what a step has written so far."""
+    """Return the content of a step's log."""
     with open(step.log, encoding="utf-8", errors="replace", newline="") as file:
         return file.read()
 
 
 def wait_for(path: Path) -> None:
-    """Wait until a step has made a file."""
+    """Wait until a step has created a file."""
     deadline = time.monotonic() + PATIENCE
     while not path.exists():
-        assert time.monotonic() < deadline, f"{path} was never made"
+        assert time.monotonic() < deadline, f"{path} was not created"
         time.sleep(0.01)
 
 
 def is_free(lock: Path) -> bool:
-    """Whether nobody holds the lock on a file any more."""
+    """Whether no process holds the lock on a file."""
     with lock.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -114,12 +119,12 @@ def is_free(lock: Path) -> bool:
 
 
 def has_ended(running: Running, within: float = 0) -> bool:
-    """Whether a step's descriptor is readable, or becomes so in the given seconds."""
+    """Whether a step's descriptor becomes readable within so many seconds."""
     with selectors.DefaultSelector() as selector:
         selector.register(running, selectors.EVENT_READ)
         return bool(selector.select(within))
 
 
 def was_killed(end: Exit) -> bool:
-    """Whether a step was killed, in the words of a process's parent or in those of a shell (or a container)."""
+    """Whether a step was killed. A parent process sees a signal; a shell or a container reports exit code 137."""
     return not end.ok and (end.signal == signal.SIGKILL or end.code == 128 + signal.SIGKILL)

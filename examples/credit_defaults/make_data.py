@@ -2,12 +2,12 @@
 
     python make_data.py --rows 6000 --seed 0 --output data/credit_defaults_sample.csv
 
-No customer in it exists: every row is simulated, and only the parameters below (rounded shares and quantiles) were
-measured on the real data. The same rows and seed give the same bytes everywhere: chance comes from NumPy's
-`RandomState`, whose stream is frozen for good, and only whole numbers are written.
+Every row is simulated, and no customer in it exists; only the parameters below (rounded shares and quantiles) were
+measured on the real data. The same number of rows and seed give the same bytes everywhere: random numbers come from
+NumPy's `RandomState`, whose stream never changes, and only whole numbers are written.
 
-Each column starts as a standard normal one, a latent. Latents are correlated with each other and from month to month.
-Then thresholds turn a latent into categories, and quantiles turn it into amounts.
+Each column starts as standard normal random numbers, called a latent. Latents are correlated with each other and from
+month to month. Then thresholds turn a latent into categories, and quantiles turn it into amounts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ SEX = {1: 39.6, 2: 60.4}
 MARRIAGE = {0: 0.18, 1: 45.53, 2: 53.21, 3: 1.08}
 EDUCATION = {0: 0.05, 4: 0.41, 5: 0.93, 6: 0.17, 1: 35.28, 2: 46.77, 3: 16.39}  # from high limits to low ones
 
-# How each month was paid, newest month first: -2 nothing used, -1 in full, 0 in part, 1 and more: months late.
+# The payment status of each month, newest month first: -2 no credit used, -1 paid in full, 0 paid in part, 1 and more:
+# the number of months that the payment is late.
 STATUS = {
     "PAY_0": {-2: 9.2, -1: 18.95, 0: 49.12, 1: 12.29, 2: 8.89, 3: 1.07, 4: 0.25, 5: 0.09, 6: 0.04, 7: 0.03, 8: 0.07},
     "PAY_2": {-2: 12.61, -1: 20.17, 0: 52.43, 1: 0.09, 2: 13.09, 3: 1.09, 4: 0.33, 5: 0.08, 6: 0.04, 7: 0.17},
@@ -55,8 +56,8 @@ PROBABILITIES = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999
 AGE = (21, 22, 23, 25, 28, 34, 41, 49, 53, 60, 69)
 LIMIT = (10e3, 10e3, 20e3, 30e3, 52e3, 140e3, 240e3, 360e3, 430e3, 500e3, 700e3)
 
-# Quantiles of the bill as a share of the limit, and of the payment as a share of the bill of the month before, by how
-# the customer pays (1 stands for every delay).
+# Quantiles of the bill as a share of the limit, and of the payment as a share of the bill of the month before, by
+# payment status (1 stands for all late payments).
 BILL = {
     -2: (-0.05, -0.02, 0, 0, 0, 0.001, 0.012, 0.05, 0.11, 0.6, 1),
     -1: (-0.01, 0, 0, 0.001, 0.004, 0.014, 0.048, 0.16, 0.37, 0.95, 1.1),
@@ -70,10 +71,10 @@ PAYMENT = {
     1: (0, 0, 0, 0, 0, 0.042, 0.085, 0.25, 0.9, 1.1, 2),
 }
 SEASON = (1, 0.98, 0.95, 0.86, 0.77, 0.73)
-"""How high bills were in each month, as shares of the newest month's."""
+"""The level of bills in each month, as shares of the newest month's level."""
 
 RISK = {-2: 0.1, -1: 0.2, 0: 0, 1: 0.6, 2: 1.4}
-"""What the newest month's payment adds to the risk of a default, in standard deviations of the part left to chance."""
+"""The risk of a default that each status of the newest month adds, in standard deviations of the random part."""
 
 
 def make(rows: int, seed: int) -> pd.DataFrame:
@@ -97,13 +98,13 @@ def make(rows: int, seed: int) -> pd.DataFrame:
 
 def six_months(latents: Latents, limit: Column) -> Data:
     """Simulate how each month was paid, each month's bill and each month's payment, newest month first."""
-    # A customer with a low limit pays later. A month is half like the customer, half like the month before.
+    # A customer with a low limit pays later. A month depends half on the customer and half on the month before.
     lateness = latents.new((-0.4, limit))
     status = [
         category(latents.new((0.7, lateness), (0.714, month)), shares)
         for month, shares in zip(latents.months(0.73), STATUS.values(), strict=True)
     ]
-    # Bills go with how the customer usually pays. Who has a low limit uses more of it.
+    # Bills depend on the customer's usual payment status. Customers with a low limit use a larger share of it.
     usual = category(lateness, STATUS["PAY_3"])
     credit = whole(quantile(limit, LIMIT), 10_000)
     bills = [
@@ -122,15 +123,14 @@ def six_months(latents: Latents, limit: Column) -> Data:
 
 
 class Latents:
-    """Standard normal columns, the later ones partly made of earlier ones."""
+    """Makes columns of standard normal random numbers, which can be correlated with earlier columns."""
 
     def __init__(self, rows: int, seed: int) -> None:
-        """Start the stream of chance."""
         self._rows = rows
-        self._random = np.random.RandomState(seed)  # frozen, unlike `default_rng`
+        self._random = np.random.RandomState(seed)  # its stream never changes, unlike that of `default_rng`
 
     def new(self, *parts: tuple[float, Column]) -> Column:
-        """Make a column of weighted parts (which must be nearly independent) and of chance for the rest."""
+        """Make a column of weighted parts (which must be nearly independent) and random numbers."""
         rest = math.sqrt(1 - sum(weight * weight for weight, _ in parts))
         column = rest * self._random.standard_normal(self._rows)
         for weight, part in parts:
@@ -138,7 +138,7 @@ class Latents:
         return column
 
     def months(self, keep: float) -> list[Column]:
-        """Make a column for each month. Those of neighbouring months have the correlation `keep`."""
+        """Make a column for each month. Columns of neighbouring months have the correlation `keep`."""
         months = [self.new()]
         while len(months) < len(STATUS):
             months.append(self.new((keep, months[-1])))
@@ -158,18 +158,18 @@ def quantile(latent: Column, values: tuple[float, ...]) -> Column:
 
 
 def quantile_by(paid: Column, latent: Column, tables: Mapping[int, tuple[float, ...]]) -> Column:
-    """Turn `latent` into amounts by the quantiles that go with how each customer paid."""
+    """Turn `latent` into amounts, by the quantiles for each customer's payment status."""
     return choose(paid, {key: quantile(latent, values) for key, values in tables.items()})
 
 
 def choose(paid: Column, choices: Choices) -> Column:
-    """Take each customer's value from the choice that goes with how they paid."""
+    """Take each customer's value from the choice for their payment status."""
     paid = paid.clip(min(choices), max(choices))
     return np.select([paid == key for key in choices], list(choices.values()))
 
 
 def payment(share: Column, due: Column) -> Column:
-    """Pay a share of what is due: to the dollar if that is all of it, else in hundreds."""
+    """A share of the amount due: exact to the dollar if the share is 1, else rounded to hundreds."""
     amount = share * due.clip(0)
     return np.where(share == 1, whole(amount), whole(amount, 100))
 
@@ -180,7 +180,7 @@ def whole(amount: Column, unit: int = 1) -> Column:
 
 
 def write(customers: pd.DataFrame, path: Path) -> None:
-    """Write the customers as the real file has them: with a line `,X1,X2,...,Y` above the names."""
+    """Write the customers in the format of the real file, which has a line `,X1,X2,...,Y` above the names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     features = ",".join(f"X{number}" for number in range(1, customers.shape[1]))
     with path.open("w", encoding="ascii", newline="") as file:
@@ -189,10 +189,10 @@ def write(customers: pd.DataFrame, path: Path) -> None:
 
 
 def main() -> None:
-    """Make the data that the command line asks for."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description="Make credit card data like UCI's, of customers that don't exist.")
     parser.add_argument("--rows", type=int, default=6000, help="number of customers (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other customers (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random numbers (default: %(default)s)")
     parser.add_argument("--output", type=Path, required=True, help="CSV file to write")
     args = parser.parse_args()
     write(make(args.rows, args.seed), args.output)

@@ -53,9 +53,9 @@ def evaluate(model: GradientBoostingClassifier, features: pd.DataFrame, labels: 
 
 
 def requirements() -> list[str]:
-    """Pin what the model needs to be loaded.
+    """List the packages that are needed to load the model, with their versions.
 
-    MLflow would find out by itself, by loading each saved copy in a new process. That takes seconds.
+    MLflow could find them itself by loading each saved copy in a new process, which takes seconds.
     """
     pins = []
     for package in ("cloudpickle", "numpy", "pandas", "scikit-learn", "scipy", "skops"):
