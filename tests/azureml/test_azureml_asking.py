@@ -64,7 +64,7 @@ MISSING |= {
         "jobs.a.environment",
     ),
     "environment by its id in another case": (
-        pipeline({**STEP, "environment": f"{OWN_ID.replace('/team/', '/Team/')}/environments/anny/versions/1"}),
+        pipeline({**STEP, "environment": f"azureml:{OWN_ID.replace('/team/', '/Team/')}/environments/anny/versions/1"}),
         "There is no environment",
         "jobs.a.environment",
     ),
