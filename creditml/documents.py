@@ -1,7 +1,7 @@
-"""Reads documents that a user or a client gives, within bounds: no document can hang or exhaust the process.
+"""Reads documents of users and clients within limits, so that no document can block or exhaust the process.
 
-Only regular files are read: a pipe or a device may never end, or never answer. A document has a largest size; what is
-parsed has a largest depth and number of values, with those that aliases repeat counted each time.
+Only regular files are read, since a read from a pipe or a device may never end. The size of a document is limited, and
+so are the depth and the number of its values; a value that YAML aliases repeat is counted each time.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST = 1 << 24
-"""Bytes; a pipeline of ten thousand nodes has a third of that."""
+"""The largest size of a document in bytes. A pipeline of ten thousand nodes has a third of that."""
 DEEPEST = 100
-"""Levels of lists and mappings within each other."""
+"""The largest number of nested lists and mappings."""
 MOST_VALUES = 1_000_000
-"""Lists, mappings and scalars in one document."""
+"""The largest number of values (lists, mappings and scalars) in one document."""
 _CHUNK = 1 << 20
 _SYSTEM = ("/proc/", "/sys/", "/dev/")
 _HANDED = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
@@ -35,23 +35,23 @@ def read_bytes(path: str | Path, largest: int = LARGEST, *, handed: bool = False
     """The content of a regular file.
 
     Args:
-        path: the file.
-        largest: bytes that it may have.
-        handed: whether the path may also be that of a stream that the shell has handed to this process, such as
-            `/dev/stdin` or `<(command)`. Whoever starts a command decides how long it waits.
+        path: The file.
+        largest: The largest size in bytes.
+        handed: Whether the path may also be a stream that the shell has passed to this process, such as `/dev/stdin`
+            or `<(command)`. Reading it may block, which the user who starts the command intends.
 
     Raises:
-        OSError: it can't be read, is not a regular file, or is too large; `strerror` says why.
+        OSError: It can't be read, is not a regular file, or is too large; `strerror` says why.
     """
     stream = handed and os.fspath(path).startswith(_HANDED)
     if not stream:
-        _require_file(os.stat(path).st_mode, path)  # before it is opened, which some devices answer with an action
+        _require_file(os.stat(path).st_mode, path)  # checked before opening, which makes some devices act
     descriptor = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | (0 if stream else os.O_NONBLOCK))
     try:
         if not stream:
             _require_file(os.fstat(descriptor).st_mode, path)
         parts, size = [], 0
-        while part := os.read(descriptor, _CHUNK):  # files of the system tell no size
+        while part := os.read(descriptor, _CHUNK):  # files such as those in /proc don't report their size
             parts.append(part)
             size += len(part)
             if size > largest:
@@ -62,11 +62,11 @@ def read_bytes(path: str | Path, largest: int = LARGEST, *, handed: bool = False
 
 
 def read_text(path: str | Path, encoding: str = "utf-8-sig", errors: str = "strict") -> str:
-    """The text of a regular file, its lines ended as in Unix, without the mark that may be at its beginning.
+    r"""The text of a regular file, without a byte order mark and with `\n` as the end of lines.
 
     Raises:
-        OSError: see `read_bytes`.
-        UnicodeDecodeError: it is not UTF-8 text.
+        OSError: It can't be read, is not a regular file, or is too large; `strerror` says why.
+        UnicodeDecodeError: It is not UTF-8 text.
     """
     return read_bytes(path).decode(encoding, errors).replace("\r\n", "\n").replace("\r", "\n")
 
@@ -75,9 +75,9 @@ def parse_json(content: str | bytes) -> Any:  # any JSON value
     """The value of a JSON text.
 
     Raises:
-        ValueError: it is not JSON, or is nested too deep, or has too many values.
+        ValueError: It is not JSON, is nested too deep, or has too many values.
     """
-    import json  # 2 ms, and a check of a job needs none
+    import json  # the import takes 2 ms, and checking a job doesn't need it
 
     try:
         value = json.loads(content)
@@ -88,18 +88,18 @@ def parse_json(content: str | bytes) -> Any:  # any JSON value
 
 
 def is_system(path: str | Path) -> bool:
-    """Whether a path is the root of the file system, or in a folder that the system itself fills."""
+    """Whether a path is the root of the file system, or in a folder of the kernel such as `/proc`."""
     place = os.path.realpath(path)
     return place == "/" or f"{place}/".startswith(_SYSTEM)
 
 
 def too_deep() -> str:
-    """What is said of a document whose values are nested too deep."""
+    """The message about a document whose values are nested too deep."""
     return f"nested deeper than {DEEPEST} levels"
 
 
 def too_many() -> str:
-    """What is said of a document with too many values."""
+    """The message about a document with too many values."""
     return f"more than {MOST_VALUES:,} values"
 
 
@@ -107,8 +107,8 @@ def _require_file(mode: int, path: str | Path) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
     if not stat.S_ISREG(mode):
-        what = _KINDS.get(stat.S_IFMT(mode), "something else")
-        raise OSError(errno.EINVAL, f"it is {what}, and not a file", os.fspath(path))
+        what = _KINDS.get(stat.S_IFMT(mode), "of an unknown kind")
+        raise OSError(errno.EINVAL, f"it is {what}, not a regular file", os.fspath(path))
 
 
 def _require_bounds(value: Any) -> None:  # any JSON value

@@ -1,7 +1,7 @@
-"""Locks between processes, on files: the system releases them when their holder ends, so nothing is left to clear up.
+"""File locks between processes. The system releases a lock when its process ends, so that no lock is left behind.
 
-A lock belongs to a descriptor. Closing the descriptor releases it, and a process that inherits the descriptor holds
-the lock too.
+A lock belongs to a descriptor. Closing the descriptor releases the lock, and a process that inherits the descriptor
+holds the lock too.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ def take(file: Path, *, create: bool = True) -> int | None:
     """Lock a file for this process alone, without waiting.
 
     Args:
-        file: what to lock.
-        create: make the file, if there is none.
+        file: The file to lock.
+        create: Whether to create the file if it doesn't exist.
 
     Returns:
-        The descriptor that holds the lock; None if another process holds it, or there is no file.
+        The descriptor that holds the lock; None if another process holds it, or the file doesn't exist.
     """
     try:
         descriptor = open_file(file, create=create)
@@ -37,14 +37,14 @@ def take(file: Path, *, create: bool = True) -> int | None:
 
 
 def wait_for(file: Path) -> int:
-    """Lock a file for this process alone, and wait as long as another process holds it; returns the descriptor."""
+    """Lock a file for this process alone, waiting while another process holds it; returns the descriptor."""
     descriptor = open_file(file)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor
 
 
 def open_file(file: Path, *, create: bool = True) -> int:
-    """Open a file that is to be locked, which is made unless `create` says no; returns the descriptor."""
+    """Open a file that is to be locked, and return the descriptor; by default the file is created if necessary."""
     return os.open(file, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
 
 
@@ -63,12 +63,12 @@ def unlock(descriptor: int) -> None:
 
 
 def is_held(file: Path) -> bool:
-    """Whether a process holds a file's lock alone; there may be no such file."""
+    """Whether a process holds the exclusive lock of a file; False if the file doesn't exist."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return False
     try:
-        return not lock(descriptor, shared=True)  # shared, so that two who look don't take each other for a holder
+        return not lock(descriptor, shared=True)  # shared, so that two such checks don't see each other
     finally:
         os.close(descriptor)

@@ -56,7 +56,7 @@ JobInput = Union[Literal, Data]
 class JobOutput(NamedTuple):
     """The settings of an output.
 
-    `path` is where it is written. An output with a `name` (and optionally a `version`) is registered as a data asset.
+    `path` is where it is written. An output with a `name` (and optionally a `version`) is registered as an asset.
     `binding` is `${{parent.outputs.y}}` if the output of a step is also the output `y` of its pipeline.
     """
 

@@ -171,7 +171,7 @@ def code_digest(text: str) -> str:
 
 
 def is_digest(text: str) -> bool:
-    """Whether a text can be the hash of a snapshot."""
+    """Whether a text has the form of a snapshot's hash."""
     return re.fullmatch(_DIGEST, text) is not None
 
 
@@ -209,7 +209,7 @@ class Scope(NamedTuple):
         return f"{self.group_path}/providers/{PROVIDER}/workspaces/{self.workspace}"
 
     def holds(self, within: str) -> bool:
-        """Whether a long URI is of this workspace, by what it has before the datastore or job (`within`)."""
+        """Whether a long URI belongs to this workspace; `within` is its `subscriptions/…/` part."""
         return within.lower().replace(f"/providers/{PROVIDER}".lower(), "") == f"{self._long}/".lower()
 
     @property
@@ -242,7 +242,7 @@ class Scope(NamedTuple):
 
 
 LOCAL = Scope("00000000-0000-0000-0000-000000000000", "local", "local")
-"""The local workspace's names, for clients and steps that need some."""
+"""The names of the local workspace for clients and steps, which need some."""
 
 
 class Id(NamedTuple):

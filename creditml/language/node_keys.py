@@ -158,7 +158,7 @@ def includes(context: Context, node: Node) -> Any:  # tuple or INVALID
 
 
 def _not_code(path: str) -> str:
-    return f"{path} holds files of this machine's system, and can't be part of a job's code; name a folder of your own."
+    return f"{path} contains files of the operating system, and can't be part of a job's code; choose another folder."
 
 
 def timeout(context: Context, node: Node) -> Any:  # int or INVALID

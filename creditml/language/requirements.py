@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from creditml.language.fields import Context
     from creditml.language.yaml import Node
 
-_MOST_LINES = 10_000  # of all files together, since files may name others many times
-_DEEPEST = 20  # files that name each other
+_MOST_LINES = 10_000  # in all files together, since a file may be included many times
+_DEEPEST = 20  # nested inclusions
 _OPTION = r"(-[rc]|--requirement|--constraint)(?:\s+|\s*=\s*|(?=[^-=\s]))(\S.*)"
 
 
@@ -43,12 +43,12 @@ def with_requirements(context: Context, node: Node, content: Any, folder: Path) 
             for entry in dependencies
         ]
     except _TooMuchError as error:
-        return context.error(node, f"The requirements files that the conda file names have more than {error}.")
+        return context.error(node, f"The requirements files in the conda file have more than {error}.")
     return {**content, "dependencies": inlined} if reader.used else content
 
 
 class _TooMuchError(Exception):
-    """The files have more than that."""
+    """The files exceed a limit, which is the text of the error."""
 
 
 class _Reader:
@@ -64,7 +64,7 @@ class _Reader:
             more_than = f"{_MOST_LINES:,} lines"
             raise _TooMuchError(more_than)
         if len(within) > _DEEPEST:
-            more_than = f"{_DEEPEST} files that name each other"
+            more_than = f"{_DEEPEST} levels of files that include other files"
             raise _TooMuchError(more_than)
         for line in given:
             match = re.fullmatch(_OPTION, line.strip()) if isinstance(line, str) else None

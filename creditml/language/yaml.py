@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVERS = yaml.SafeLoader.yaml_implicit_resolvers
-_LONGEST_NUMBER = 4300  # characters; Python reads no longer ones, and one with ':' takes time by the square
+_LONGEST_NUMBER = 4300  # characters; Python refuses longer integers, and the time for numbers with ':' is quadratic
 
 
 class Scalar:
@@ -98,7 +98,7 @@ def parse(text: str, file: str) -> Document:
 
     Raises:
         SpecError: The text is not YAML, has more than one document, has an alias that contains itself, is nested too
-            deep, or has too many values, with those of aliases counted each time.
+            deep, or has too many values (a value that aliases repeat is counted each time).
     """
     builder = _Builder(text, file)
     try:
@@ -159,8 +159,8 @@ class _Builder:
         self.file = file
         self.warnings: list[Problem] = []
         self.next = _Loader(text).get_event
-        self.anchors: dict[str, tuple[Node, int] | None] = {}  # with the number of values; None while it is read
-        self.count = 0  # of values so far
+        self.anchors: dict[str, tuple[Node, int] | None] = {}  # each with its number of values; None while it is read
+        self.count = 0  # the number of values so far
         self.values: dict[str, Any] = {}
 
     def document(self) -> Node:
@@ -247,7 +247,7 @@ class _Builder:
         node, values = known
         self.count += values - 1
         if self.count > MOST_VALUES:
-            problem = f"{too_many()}, with those that aliases repeat"
+            problem = f"{too_many()}, counting those that aliases repeat"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
         return node
 

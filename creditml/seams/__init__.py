@@ -1,1 +1,1 @@
-"""The two seams that backends implement."""
+"""The two protocols that backends implement: executors run jobs, launchers run the command of a step."""

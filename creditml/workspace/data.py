@@ -128,7 +128,7 @@ class DataPaths:
         source = self.locate(path, type)
         folder = source.is_dir()
         if is_system(source):
-            message = f"{path} holds files of this machine's system, and can't be uploaded; name a folder of your own."
+            message = f"{path} contains files of the operating system, and can't be uploaded; choose another folder."
             raise CreditMLError(message)
         if (type == "uri_file" and folder) or (type in _FOLDER_TYPES and not folder):
             message = f"{path} is a {'folder' if folder else 'file'}; File path does not match asset type {type}."

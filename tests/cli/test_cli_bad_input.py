@@ -418,9 +418,9 @@ def test_the_system_itself_is_not_code(project: Project, code: str) -> None:
         project.write("job.yml", {"type": "pipeline", "jobs": {"a": {"type": "command", "component": file}}})
         done = project.creditml("job", "validate", "-f", "job.yml", code=1)
         assert f"{file}:" in done.err
-        assert "this machine's system" in done.err
+        assert "of the operating system" in done.err
     done = project.creditml("data", "create", "--name", "d", "--type", "uri_folder", "--path", path, code=1)
-    assert "this machine's system" in done.err
+    assert "of the operating system" in done.err
 
 
 def test_requirements_that_name_each_other_without_end_are_refused(project: Project) -> None:
