@@ -48,7 +48,7 @@ def main(command: str, words: list[str]) -> int:
         prog=f"creditml {command}",
         description="Jobs of the local workspace, or of Azure ML with --backend azureml.",
         epilog=_STREAM_EXAMPLES,
-        formatter_class=_Formatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, (function, about, fill, example) in _COMMANDS.items():
@@ -57,7 +57,7 @@ def main(command: str, words: list[str]) -> int:
             help=about,
             description=about[0].upper() + about[1:] + ".",
             epilog=f"example:\n  creditml job {name} {example}",
-            formatter_class=_Formatter,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         fill(sub)
         sub.set_defaults(function=function)
@@ -78,10 +78,6 @@ def _function(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], i
     return function
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    pass
-
-
 def add_archived_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags for archived entries of a list."""
     group = parser.add_mutually_exclusive_group()
@@ -93,7 +89,6 @@ def add_archived_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _create(arguments: argparse.Namespace) -> int:
-
     workspace = Workspace.find()
     executor = executor_of(arguments, workspace)
     prepared = prepared_job(arguments.file, overrides_of(arguments), executor)
@@ -315,7 +310,7 @@ _COMMANDS = {
     "show": (_show, "show one job", _fill_show, "-n JOB --query status -o tsv"),
     "stream": (
         _stream,
-        "print a job's log until the job ends; Ctrl-C stops printing, and not the job",
+        "print a job's log until the job ends; Ctrl-C stops only the printing, and the job goes on",
         _fill_watched,
         "-n JOB",
     ),

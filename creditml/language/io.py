@@ -71,7 +71,7 @@ def data_path(context: Context, node: Node) -> Any:  # str or INVALID
     elif not context.exists(local):
         message = missing("path", path, local)
     elif not (os.path.isfile(local) or os.path.isdir(local)):
-        message = f"{path} is neither a file nor a folder, so it can't be an input; copy the data into a file."
+        message = f"{path} is neither a file nor a folder, so it can't be used as data; copy the data into a file."
     else:
         return local
     return context.error(node, message)

@@ -20,7 +20,7 @@ of the SDK's schemas is missing.
 
 * **emulated**: the field has the same effect as in Azure ML.
 * **approximated**: the field has a similar effect; the table explains the difference.
-* **ignored**: the field has no effect; the table gives the reason, which seldom matters for a local run.
+* **ignored**: the field has no effect; the table says why. This seldom matters for a local run.
 * **refused**: a job with this field does not run; the check reports it before anything starts.
 
 Jobs of these types are refused: {jobs}. Nodes of these types are refused: {nodes}.
