@@ -1,9 +1,14 @@
-"""Removes secrets from texts: signatures in URLs, keys, tokens, passwords."""
+"""What is taken out of a text before it is shown or kept: secrets, and what a terminal would act upon.
+
+Secrets are signatures in URLs, keys, tokens and passwords. What a terminal acts upon are escape sequences and other
+control characters: a log or a YAML file could use them to rename its window, to hide lines or to answer for the user.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 _HELD = ("AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "IDENTITY_HEADER", "MSI_SECRET")
 """Environment variables that hold secrets (azure-identity reads them)."""
@@ -15,7 +20,30 @@ _NAMES = (
     "secondary[_-]?key"
 )
 _CREDENTIALS = r"(://)[^/@\s]+@"
+_HINTS = (
+    *(
+        "=",
+        "%3d",
+        "://",
+        "bearer",
+        "eyj",
+        "key",
+        "signature",
+        "token",
+        "secret",
+        "assertion",
+        "password",
+        "pwd",
+        "header",
+    ),
+    *("authorization", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "glpat-", "pypi-"),
+)
+"""A text in lower case that has none of these has no secret."""
 _END = r"\s\"'<>"
+_ESCAPES = r"\x1b\[[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d).*?(?:\x07|\x1b\\|\x9c|$)|\x9b[0-?]*[ -/]*[@-~]|\x1b."
+_CONTROL_CODES = [code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"]
+_CONTROLS = {code: f"\\x{code:02x}" for code in _CONTROL_CODES}
+_REMOVED = dict.fromkeys(_CONTROL_CODES)
 _SECRETS = (
     # a signed URL loses its whole query, which belongs to the signature, and keeps its path
     (rf"(?i)\?[^{_END}]*(?<=[?&;])sig=[^{_END}]*", "?…"),
@@ -27,15 +55,22 @@ _SECRETS = (
     (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?", "…"),
     # 32 or 64 bytes in padded base64: signatures, and keys of storage accounts
     (r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{86}==)(?![A-Za-z0-9+/=])", "…"),
-    (r"(?i)(https?://[^\s/@:]+:)[^\s/@]+@", r"\1…@"),
+    (r"(?i)(https?://)[^\s/@]+@", r"\1…@"),
+    # signatures of other clouds, and secrets in the query of a URL
+    (rf"(?i)([?&]x-(?:amz|goog)-(?:signature|credential|security-token)=)[^&{_END}]+", r"\1…"),
+    (rf"(?i)([?&](?:signature|token|key|code|auth|secret)=)[^&{_END}]{{3,}}", r"\1…"),
+    (r"\b(?:gh[pousr]_|github_pat_|hf_|glpat-|pypi-)[A-Za-z0-9_-]{16,}", "…"),
 )
 
 
 def redacted(text: str) -> str:
     """The text with each secret replaced by `…`; all other words and URLs stay unchanged."""
+    lower = text.lower()
     for value in filter(None, map(os.environ.get, _HELD)):
         if len(value) >= _LEAST:
             text = text.replace(value, "…")
+    if not any(hint in lower for hint in _HINTS):  # most texts: patterns need not be compiled
+        return text
     for pattern, instead in _SECRETS:
         text = re.sub(pattern, instead, text)
     return text
@@ -44,3 +79,23 @@ def redacted(text: str) -> str:
 def without_credentials(text: str) -> str:
     """The text with user names and passwords in URLs, such as those of package indexes, replaced by `***`."""
     return re.sub(_CREDENTIALS, r"\1***@", text)
+
+
+def all_redacted(value: Any) -> Any:  # any JSON value
+    """A value in which each text is without secrets."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, dict):
+        return {key: all_redacted(each) for key, each in value.items()}
+    return [all_redacted(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def disarmed(text: str) -> str:
+    r"""The text with each control character but tabs and line ends made visible: `\x1b` for an escape."""
+    return text.translate(_CONTROLS)
+
+
+def without_escapes(line: str) -> str:
+    """A line of a log as a terminal would leave it, without colours and other escape sequences."""
+    line = re.sub(_ESCAPES, "", line.rstrip("\r\n"))
+    return line.rpartition("\r")[2].translate(_REMOVED)

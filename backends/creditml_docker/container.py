@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import BackendError
 from creditml.seams.launcher import Exit
+from creditml.secrets import redacted
 from creditml_docker.first import SHELLS
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Order(NamedTuple):
     def note(self, line: str) -> None:
         """Append a line to the step's log."""
         with suppress(OSError), open(self.log, "a", encoding="utf-8") as log:
-            log.write(f"creditml: {line}\n")
+            log.write(f"creditml: {redacted(line)}\n")
 
 
 class _Wishes:

@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from creditml.cli.guarded import guarded
 from creditml.errors import CreditMLError, SpecError, UsageError, near_miss
 
 if TYPE_CHECKING:
@@ -68,6 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal can't show is escaped
             stream.reconfigure(errors="backslashreplace")
+    with guarded():
+        return _answered(words)
+
+
+def _answered(words: list[str]) -> int:
+    """Run a command line; errors become messages and exit codes."""
     try:
         return _run(words)
     except KeyboardInterrupt as error:
@@ -151,8 +158,10 @@ def _defect(error: Exception) -> str:
     import tempfile
     import traceback
 
+    from creditml.secrets import redacted
+
     with tempfile.NamedTemporaryFile("w", prefix="creditml-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        traceback.print_exception(error, file=file)
+        file.write(redacted("".join(traceback.format_exception(error))))
     return f"this is a defect in creditml; please report it, with {file.name}: {type(error).__name__}: {error}"
 
 

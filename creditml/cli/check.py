@@ -90,9 +90,11 @@ def _print(file: str, examined: Examined, *, valid: bool) -> None:
 
 
 def _shown(problem: Problem) -> dict[str, str | None]:
+    from creditml.secrets import redacted  # 1 ms, and most checks print lines, which are guarded
+
     return {
         "severity": "warning" if problem.warning else "error",
-        "message": problem.message,
+        "message": redacted(problem.message),
         "path": problem.path,
         "location": str(problem.place) if problem.place else None,
     }

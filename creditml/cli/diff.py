@@ -8,9 +8,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from creditml.cli import output
+from creditml.cli.guarded import unguarded
 from creditml.cli.job_flags import add_target_arguments, target_of
 from creditml.entry_points import AZURE
 from creditml.errors import CreditMLError, NotFound, UsageError
+from creditml.secrets import redacted
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -115,15 +117,15 @@ def _azure_is_meant(arguments: argparse.Namespace) -> bool:
 def _print(lines: Iterator[str]) -> None:
     if not sys.stdout.isatty():
         for line in lines:
-            print(line)
+            print(redacted(line))
         return
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, file=unguarded())
     for line in lines:
         style = "bold" if line and not line.startswith(" ") else _COLOURS.get(line.strip()[:1], "")
-        console.print(Text(line.translate(_HARMLESS), style=style), soft_wrap=True)
+        console.print(Text(redacted(line).translate(_HARMLESS), style=style), soft_wrap=True)
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from creditml.cli.guarded import unguarded
+from creditml.secrets import disarmed, without_escapes
 from creditml.statuses import CANCEL_REQUESTED, CANCELED, COMPLETED, FAILED, NOT_STARTED, RUNNING
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _COLOURS = {COMPLETED: "green", FAILED: "bold red", CANCELED: "yellow", RUNNING: "cyan", NOT_STARTED: "dim"}
 _MARKS = {COMPLETED: "✓", FAILED: "✗", CANCELED: "■", RUNNING: "●", NOT_STARTED: "·"}
 _TAIL_BYTES = 2048
-_CONTROL = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 _IDLE = 3600.0
 _COLUMNS = (("", ""), ("step", ""), ("after", "dim"), ("state", ""), ("time", ""), ("last line", "dim"))
 _AFTER, _LAST_LINE = 2, 5
@@ -121,7 +121,9 @@ class LiveTable:
         from rich.live import Live
 
         self._runner = runner
-        self._live: Any = Live(console=Console(), auto_refresh=False, transient=False, vertical_overflow="ellipsis")
+        self._live: Any = Live(
+            console=Console(file=unguarded()), auto_refresh=False, transient=False, vertical_overflow="ellipsis"
+        )
 
     def __enter__(self) -> Self:
         """Draw the table below the cursor."""
@@ -138,7 +140,7 @@ class LiveTable:
     def refresh(self) -> None:
         """Draw the table again."""
         for line in self._runner.messages():
-            self._live.console.print(line, style="dim", markup=False, highlight=False)
+            self._live.console.print(disarmed(line), style="dim", markup=False, highlight=False)
         self._live.update(self._table(), refresh=True)
 
     def _table(self) -> Any:
@@ -150,7 +152,7 @@ class LiveTable:
             box=None,
             pad_edge=False,
             title=f"{runner.record.name}  {runner.status}"
-            + (f": {runner.last_words}" if runner.status == CANCEL_REQUESTED else ""),
+            + (f": {disarmed(runner.last_words)}" if runner.status == CANCEL_REQUESTED else ""),
             title_justify="left",
             title_style="bold",
         )
@@ -197,7 +199,7 @@ def _cut(text: str, width: int) -> Any:
     """A text, cut to a width in characters."""
     from rich.text import Text
 
-    shown = Text(text)
+    shown = Text(disarmed(text))
     shown.truncate(width, overflow="ellipsis")
     return shown
 
@@ -210,5 +212,5 @@ def last_line(log: str) -> str:
             lines = stream.read().decode(errors="replace").replace("\r", "\n").split("\n")
     except OSError:
         return ""
-    shown = (re.sub(_CONTROL, "", line).strip() for line in reversed(lines))
+    shown = (without_escapes(line).strip() for line in reversed(lines))
     return next((line for line in shown if line), "")

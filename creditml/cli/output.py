@@ -7,12 +7,15 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+from creditml.cli.guarded import unguarded
 from creditml.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+"""Control characters that JSON takes as they are, and a terminal does not."""
 FORMATS = ("json", "jsonc", "yaml", "yamlc", "table", "tsv", "none")
 
 
@@ -73,7 +76,8 @@ def _search(value: Any, query: str) -> Any:  # any JSON value
 
 
 def _json(value: Any, _columns: Sequence[str]) -> str:
-    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return text.translate(_CONTROLS)
 
 
 def _finite(value: Any) -> Any:
@@ -90,7 +94,7 @@ def _coloured(value: Any, columns: Sequence[str]) -> str:
         return _json(value, columns)
     from rich.console import Console
 
-    Console().print_json(_json(value, columns))
+    Console(file=unguarded()).print_json(_json(value, columns))
     return ""
 
 

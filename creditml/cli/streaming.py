@@ -6,7 +6,9 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from creditml.cli.guarded import unguarded
 from creditml.errors import UsageError
+from creditml.secrets import without_escapes
 from creditml.statuses import COMPLETED, FAILED
 
 if TYPE_CHECKING:
@@ -28,8 +30,9 @@ def print_log(name: str, page: str, log: str, lines: Iterable[str], *, again: st
     title = f"Streaming {log}"
     print(f"{head}\n{title}\n{'=' * len(title)}\n", flush=True)
     try:
-        for line in lines:
-            print(line, flush=True)
+        terminal = sys.stdout.isatty()
+        for line in lines:  # in a file or pipe, a log stays as the step wrote it
+            print(without_escapes(line) if terminal else line, flush=True, file=unguarded())
     except KeyboardInterrupt:
         print(
             "\nThe output streaming for the run interrupted.\nBut the job goes on: "

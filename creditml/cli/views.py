@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from creditml.cli.output import timestamp
+from creditml.secrets import all_redacted
 from creditml.workspace import tracking_page
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def job_view(workspace: Workspace, record: JobRecord) -> dict[str, Any]:
         view["error"] = dict(record.error)
     if record.results:
         view["results"] = dict(record.results)
-    return view
+    return dict(all_redacted(view))
 
 
 def job_row(record: JobRecord) -> dict[str, Any]:

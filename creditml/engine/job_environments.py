@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from creditml.environments.lookup import look_up
 from creditml.environments.wanted import Provided
 from creditml.errors import Canceled, CreditMLError
+from creditml.secrets import redacted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +103,7 @@ class JobEnvironments:
             os.write(self._done, b".")
 
     def _say(self, line: str) -> None:
+        line = redacted(line)
         self._lines.append(line)
         with suppress(OSError):  # a full disk is reported elsewhere
             self._log.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from creditml.history.life import give_up
 from creditml.logs import ARTIFACTS, OUTPUTS, PIPELINE_LOG
 from creditml.names import run_id as new_run_id
 from creditml.nodes.table import node_type
+from creditml.secrets import redacted
 from creditml.statuses import COMPLETED, FAILED, FINALIZING, MLFLOW, PREPARING, RUNNING
 from creditml.workspace.records import JobRecord, now
 
@@ -202,7 +203,7 @@ class Journal:
         """Write a line into the pipeline's execution log."""
         if self._log is not None:
             stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-            self._log.write(f"[{stamp}Z] {line}\n")
+            self._log.write(f"[{stamp}Z] {redacted(line)}\n")
 
     def _begin_run(self, db: sqlite3.Connection, record: JobRecord, parent: str) -> None:
         artifacts = self._jobs.artifacts(record).relative_to(self._jobs.root).as_posix()

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from creditml.documents import parse_json
 from creditml.errors import BackendError, Conflict, CreditMLError, NotFound, SpecError, Unsupported
 from creditml.model import NOTHING
+from creditml.secrets import all_redacted, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,9 +104,9 @@ class Refusal(Exception):
 
     def answer(self) -> Answer:
         """The error as an answer."""
-        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        error: dict[str, Any] = {"code": self.code, "message": redacted(self.message)}
         if self.details:
-            error["details"] = self.details
+            error["details"] = all_redacted(self.details)
         return answer({"error": error}, self.status, x_ms_error_code=self.code)
 
 

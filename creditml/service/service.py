@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from creditml.documents import LARGEST
 from creditml.errors import CreditMLError
+from creditml.secrets import redacted
 from creditml.service import blobs, routes
 from creditml.service.call import Call, Storage
 from creditml.service.jobs import submit_job
@@ -63,7 +65,8 @@ class Service:
         except CreditMLError as error:
             return refusal(error).answer()
         except Exception as error:  # noqa: BLE001  the service goes on
-            _log.exception("%s %s", request.method, request.target)
+            trace = "".join(traceback.format_exception(error))
+            _log.error("%s %s\n%s", request.method, request.raw_path, redacted(trace))
             if request.body and isinstance(error, TypeError | AttributeError | KeyError):
                 message = f"The body is not of the form that Azure ML's clients send ({type(error).__name__}: {error})."
                 return Refusal(400, "BadArgument", message).answer()

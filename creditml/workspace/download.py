@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 from creditml import locks
 from creditml.cache import cache_folder
 from creditml.errors import Canceled, CreditMLError
+from creditml.secrets import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,7 +88,7 @@ def _alone(lock: Path, url: str, stopped: Callable[[], bool]) -> Iterator[None]:
 
 def _go_on(url: str, stopped: Callable[[], bool]) -> None:
     if stopped():
-        message = f"The download of {url} was canceled."
+        message = f"The download of {redacted(url)} was canceled."
         raise Canceled(message)
 
 
@@ -146,7 +147,8 @@ def _fetch(url: str, target: Path, tell: Callable[[str], None], stopped: Callabl
     from urllib.request import Request, urlopen
 
     digest, check = sha256(), md5(usedforsecurity=False)
-    tell(f"downloading {url}")
+    shown = redacted(url)
+    tell(f"downloading {shown}")
     try:
         request = Request(url, headers={"User-Agent": "creditml"})  # noqa: S310  callers pass http and https only
         with urlopen(request, timeout=_TIMEOUT) as response, target.open("wb") as out:  # noqa: S310  http and https only
@@ -158,13 +160,13 @@ def _fetch(url: str, target: Path, tell: Callable[[str], None], stopped: Callabl
                 check.update(chunk)
             size = out.tell()
     except (URLError, HTTPException, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        message = f"{url} can't be downloaded: {reason}. Check the address and the network, or use a local file."
+        reason = redacted(str(getattr(error, "reason", None) or error))
+        message = f"{shown} can't be downloaded: {reason}. Check the address and the network, or use a local file."
         raise CreditMLError(message) from error
-    _compare(url, "Content-Length", headers.get("Content-Length"), str(size))
-    _compare(url, "Content-MD5", headers.get("Content-MD5"), base64.b64encode(check.digest()).decode())
+    _compare(shown, "Content-Length", headers.get("Content-Length"), str(size))
+    _compare(shown, "Content-MD5", headers.get("Content-MD5"), base64.b64encode(check.digest()).decode())
     tell(f"downloaded {size:,} bytes")
-    return {"url": url, "sha256": digest.hexdigest(), "etag": headers.get("ETag")}
+    return {"url": shown, "sha256": digest.hexdigest(), "etag": headers.get("ETag")}
 
 
 def _compare(url: str, what: str, announced: str | None, found: str) -> None:

@@ -188,6 +188,10 @@ class Jobs:
     def _dump(self, column: str, value: Any) -> Any:
         if column == "results" and value and value.get("outputs"):
             value = {**value, "outputs": {name: self._within(place) for name, place in value["outputs"].items()}}
+        if column == "error" and value:  # it may quote a URL, a command or a server
+            from creditml.secrets import all_redacted  # 1 ms, and few jobs have errors
+
+            value = all_redacted(dict(value))
         if column in _JSON and value is not None:
             return json.dumps(value if not hasattr(value, "items") else dict(value))
         return value

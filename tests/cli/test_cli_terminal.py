@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -218,6 +219,37 @@ def test_a_log_cannot_steer_the_terminal(project: Project, tmp_path: Path) -> No
     assert "\x1b]0;" not in terminal.raw
     assert "\x07" not in terminal.raw
     assert "[bold]x[/nope]" in terminal.text
+
+
+def test_a_streamed_log_cannot_steer_the_terminal_and_is_whole_in_a_file(project: Project) -> None:
+    line = r"\033[2J\033[31mred\033[0m\033]0;title\007 10%%\r99%% shown\n"
+    job = project.run(single(f"printf '{line}'"))
+
+    with Terminal(project, "job", "stream", "-n", job.name) as terminal:
+        terminal.see("Execution Summary")
+        terminal.end()
+
+    assert "\x1b" not in terminal.raw
+    assert "\x07" not in terminal.raw
+    assert "\n99% shown\r\n" in terminal.raw
+    assert "\x1b[2J\x1b[31mred\x1b[0m\x1b]0;title\x07 10%" in project.creditml("job", "stream", "-n", job.name).out
+
+
+def test_yaml_cannot_steer_the_terminal(project: Project) -> None:
+    evil = "\x1b]0;title\x07\x9b2J"
+    project.write("job.yml", json.dumps({**single("true"), evil: 1, "display_name": evil, "tags": {evil: evil}}))
+    for words in (("job", "validate", "-f", "job.yml"), ("parity", "job.yml"), ("run", "job.yml")):
+        done = project.creditml(*words, code=None)
+        assert not {"\x1b", "\x07", "\x9b"} & {*done.out, *done.err}, words
+        assert r"\x1b]0;title" in done.out + done.err
+    project.write(
+        "job.yml", json.dumps({**single("true"), "display_name": evil, "description": evil, "tags": {"a": evil}})
+    )
+    project.creditml("run", "job.yml", "--name", "mine")
+    for output in ("json", "yaml", "table", "tsv", "jsonc"):
+        done = project.creditml("job", "show", "-n", "mine", "-o", output)
+        assert not {"\x1b", "\x07", "\x9b"} & {*done.out, *done.err}, output
+    assert project.json("job", "show", "-n", "mine")["display_name"] == evil
 
 
 @pytest.mark.parametrize("term", ["dumb", ""])

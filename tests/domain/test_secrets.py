@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from creditml.secrets import redacted, without_credentials
+from creditml.secrets import all_redacted, disarmed, redacted, without_credentials, without_escapes
 
 KEY = base64.b64encode(bytes(range(64))).decode()
 JWT = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL20ifQ.c2lnbmF0dXJlLW9mLWl0"
@@ -31,6 +31,11 @@ SAS = "sv=2021-12-02&st=2026-01-01T00%3A00%3A00Z&se=2026-01-02&sr=b&sp=r&sig=Tm9
         ("client_secret=q8~Not.A-Secret_1&scope=x", "q8~Not"),
         ('{"sasToken": "abcdefgh"}', "abcdefgh"),
         ("https://me:hunter22@host/path", "hunter22"),
+        ("https://ghp0123456789@host/path", "ghp0123456789"),
+        ("git clone with ghp_0123456789abcdefghij", "0123456789abcdefghij"),
+        ("https://b.s3.amazonaws.com/k?X-Amz-Expires=60&X-Amz-Signature=0123abcd", "0123abcd"),
+        ("https://host/data.csv?token=abcdef&x=1", "abcdef"),
+        ("https://host/a.csv?sig=abc", "abc"),
         ("the secret of the environment", "of the env"),
     ],
 )
@@ -62,3 +67,35 @@ def test_ordinary_words_stay(text: str) -> None:
 def test_credentials_are_not_shown() -> None:
     text = "at https://me:se%40cret@a.example/simple and https://token@b/simple, not me@c"
     assert without_credentials(text) == "at https://***@a.example/simple and https://***@b/simple, not me@c"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain\ttext\nünï 中", "plain\ttext\nünï 中"),
+        ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+        ("a\rb\x9b2J\x00", r"a\x0db\x9b2J\x00"),
+    ],
+)
+def test_no_control_character_reaches_a_terminal(text: str, shown: str) -> None:
+    assert disarmed(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("\x1b[1;31mred\x1b[0m words", "red words"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\!", "link!"),
+        ("10%\r50%\r100%\r\n", "100%"),
+        ("\x1b]0;never ends", ""),
+        ("\x1bc\x9b2Jtext\x9dtitle\x9c\x08\x07", "text"),
+        ("a\tb", "a\tb"),
+    ],
+)
+def test_a_line_of_a_log_is_as_a_terminal_leaves_it(line: str, shown: str) -> None:
+    assert without_escapes(line) == shown
+
+
+def test_all_texts_of_a_record_are_redacted() -> None:
+    record = {"a": [f"https://h/x?{SAS}", 5, None], "b": {"c": "password=hunter22"}}
+    assert all_redacted(record) == {"a": ["https://h/x?…", 5, None], "b": {"c": "password=…"}}

@@ -188,3 +188,19 @@ def test_other_steps_run_while_something_is_downloaded(project: Project, server:
     eventually(done.exists)
     project.creditml("job", "cancel", "-n", job.name)
     assert job.wait().status == "Canceled"
+
+
+@pytest.mark.parametrize("how", ["short", "damaged", "error", "junk", "x"])
+def test_the_signature_of_an_address_is_told_to_nobody(project: Project, server: Server, how: str) -> None:
+    url = server.url(f"{how}.csv?sv=2026-01-01&sp=r&sig=c2lnbmF0dXJl%2F")
+    code = 0 if how == "x" else 1
+
+    job = project.run(pipeline({"a": step('cat "${{inputs.data}}"', inputs={"data": {"path": url}})}), code=code)
+    shown = [project.creditml("job", "show", "-n", job.name).out, project.creditml("job", "list", "-p", job.name).out]
+    streamed = project.creditml("job", "stream", "-n", job.name, code=code)
+    kept = [path.read_text(errors="replace") for path in [*job.folder().rglob("*"), *cached(project)] if path.is_file()]
+
+    told = "\n".join([job.done.out, job.done.err, streamed.out, streamed.err, *shown, *kept])
+    assert "c2lnbmF0dXJl" not in told
+    assert server.url(f"{how}.csv?…") in told
+    assert "sig=c2lnbmF0dXJl%2F" in server.asked[0]

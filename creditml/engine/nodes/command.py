@@ -31,6 +31,7 @@ from creditml.logs import ARTIFACTS, COMMAND_LOG, OUTPUTS
 from creditml.model import NOTHING
 from creditml.names import run_id
 from creditml.seams.launcher import Exit, Running, Step
+from creditml.secrets import redacted
 from creditml.statuses import COMPLETED
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class CommandRun:
 
     def _say(self, line: str) -> None:
         with self.log.open("a", encoding="utf-8") as log:
-            log.write(line + "\n")
+            log.write(redacted(line) + "\n")
 
     # -- after it has ended
 
