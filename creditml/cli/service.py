@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import CreditMLError, UsageError
 from creditml.service import daemon
+from creditml.signals import heeded
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -113,15 +114,26 @@ def _run(command: list[str], root: Path, place: _Place) -> int:
     from creditml.service.variables import applied
 
     environment = applied(os.environ, _variables(root, place))
-    # Ctrl-C reaches the command itself; other signals that end this process are passed to it.
-    signal.signal(signal.SIGINT, lambda *_: None)
+    process: subprocess.Popen[bytes] | None = None
+    early: list[int] = []  # what came before the command was there
+
+    def hand_on(number: int, _: object) -> None:
+        if number == signal.SIGINT:  # Ctrl-C reaches the command itself
+            return
+        if process is None:
+            early.append(number)
+        else:
+            process.send_signal(number)
+
+    for number in heeded():  # before the command starts, which would outlive this process if a signal came in between
+        signal.signal(number, hand_on)
     try:
         process = subprocess.Popen(command, env=environment)
     except OSError as error:
         message = f"{command[0]} can't be started: {error.strerror}."
         raise CreditMLError(message) from error
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _: process.send_signal(received))
+    for received in early:
+        process.send_signal(received)
     code = process.wait()
     return 128 - code if code < 0 else code
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -156,6 +157,34 @@ def test_the_command_ends_with_exec(project: Project) -> None:
             subprocess.run(["kill", "-0", file.read_text().strip()], capture_output=True, check=False).returncode != 0
         )
     )
+
+
+EARLY = """
+import os, signal, subprocess, sys
+from creditml.cli import service
+
+class Interrupted(subprocess.Popen):
+    def __init__(self, *words, **names):
+        super().__init__(*words, **names)
+        open("pid", "w").write(str(self.pid))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+service.subprocess.Popen = Interrupted
+service._variables = lambda *_: {}
+sys.exit(service._run(["sleep", "600"], None, None))
+"""
+
+
+def test_the_command_ends_with_exec_even_if_it_has_just_started(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", EARLY], cwd=tmp_path, check=False)
+    process = int((tmp_path / "pid").read_text())
+    try:
+        assert done.returncode == 128 + signal.SIGTERM
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 def test_up_status_and_down(project: Project) -> None:
