@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import inspect
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from creditml.documents import read_bytes
 from creditml.errors import CreditMLError, UsageError, near_miss
 from creditml.language.yaml import scalar
 from creditml.references import is_reference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import ModuleType
 
 _DATA = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model")
+_MADE = "# Made by creditml compile, which replaces this file as long as it is unchanged: "
+"""The beginning of each file that is written; the rest of the line is the hash of what follows."""
 
 
 def main(command: str, words: list[str]) -> int:
@@ -39,6 +45,9 @@ def main(command: str, words: list[str]) -> int:
         metavar="NAME=VALUE",
         help="a value for a parameter of the function: a literal, or a path for a data parameter",
     )
+    parser.add_argument(
+        "--force", action="store_true", help="also replace files that were not made by this command, or changed since"
+    )
     arguments = parser.parse_args(words)
     file, _, name = arguments.function.rpartition(":")
     if not file or not name:
@@ -47,11 +56,47 @@ def main(command: str, words: list[str]) -> int:
     values = dict(_pair(text) for text in arguments.values)
     output = Path(arguments.output).absolute()
     entity = _entity(Path(file), name, values)
-    from creditml.nodes.specs import write_job
+    from creditml.nodes.specs import job_files
     from creditml.service.compiling import compiled, relative
 
-    print(write_job(relative(compiled(entity), output.parent), output.parent, output.name))
+    components = f"{output.stem}_components"
+    job = relative(compiled(entity), output.parent, output.parent / components)
+    texts = job_files(job, output.name, components)
+    first, *others = _write({output.parent / path: text for path, text in texts.items()}, force=arguments.force)
+    print(first, flush=True)
+    for path in others:
+        print(f"component: {path}", file=sys.stderr)
     return 0
+
+
+def _write(texts: Mapping[Path, str], *, force: bool) -> list[Path]:
+    """Write all files, or none if one of them would replace something that this command did not make."""
+    taken = [path for path in texts if not _is_free(path)]
+    wrong = taken if not force else [path for path in taken if not path.is_file()]
+    if wrong:
+        why = "is not a file" if force else "was not made by this command, or was changed since"
+        advice = "give another -o" if force else "--force replaces them, another -o leaves them alone"
+        message = "".join(f"{path} exists and {why}.\n" for path in wrong) + f"Nothing was written; {advice}."
+        raise CreditMLError(message)
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{_MADE}{_hash(text)}\n{text}", encoding="utf-8")
+    return list(texts)
+
+
+def _is_free(path: Path) -> bool:
+    """Whether there is no file of this path, or one that was made here and is as it was made."""
+    if not os.path.lexists(path):
+        return True
+    try:
+        head, _, text = read_bytes(path).decode("utf-8").partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return head == f"{_MADE}{_hash(text)}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Writes a `Job` or a component in the spec language.
 
-`job_dict` returns plain values in which every component stands in place. `write_job` writes YAML files that Azure ML
-accepts: components, such as nested pipelines, get files of their own.
+`job_dict` returns plain values in which every component stands in place. `job_files` and `write_job` make YAML files
+that Azure ML accepts: components, such as nested pipelines, get files of their own.
 """
 
 from __future__ import annotations
@@ -87,22 +87,41 @@ def write_job(types: Types, job: Job, folder: Path, name: str = "pipeline.yml") 
     Returns:
         The path of the job's file.
     """
-    files: dict[int, str] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in job_files(types, job, name).items():
+        (folder / file).write_text(text, encoding="utf-8")
+    return folder / name
 
-    def put(file: str, value: dict[str, Any]) -> None:
-        (folder / file).write_text(
-            yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8"
-        )
+
+def job_files(types: Types, job: Job, name: str, components: str = "") -> dict[str, str]:
+    """The YAML files of a job.
+
+    Args:
+        types: The table of node types.
+        job: The job. If the components get a folder, their own relative paths are relative to it.
+        name: The name of the job's file.
+        components: A folder for the components' files, relative to the job's; by default they are beside it.
+
+    Returns:
+        The texts of the files by their paths, which are relative to the job's folder; the job's file is the first.
+    """
+    names: dict[int, str] = {}
+    texts: dict[str, str] = {}
+    place = f"{components}/" if components else ""
 
     def component(value: Component) -> str:
-        if id(value) not in files:
-            files[id(value)] = _file_name(value, {*files.values(), name})
-            put(files[id(value)], component_dict(types, value, component))
-        return f"./{files[id(value)]}"
+        if id(value) not in names:
+            names[id(value)] = file = _file_name(value, {*names.values()} if components else {*names.values(), name})
+            texts[f"{place}{file}"] = _text(component_dict(types, value, component))
+        return f"./{names[id(value)]}"
 
-    folder.mkdir(parents=True, exist_ok=True)
-    put(name, job_dict(types, job, component))
-    return folder / name
+    of_job = _text(job_dict(types, job, lambda value: f"./{place}{component(value)[2:]}"))
+    return {name: of_job, **texts}
+
+
+def _text(value: dict[str, Any]) -> str:
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
+    return text
 
 
 def _file_name(component: Component, taken: set[str]) -> str:

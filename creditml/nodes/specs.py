@@ -53,3 +53,8 @@ def component_dict(component: Component, nested: Callable[[Component], Any] | No
 def write_job(job: Job, folder: Path, name: str = "pipeline.yml") -> Path:
     """Write a job as YAML, and its components as files beside it; returns the path of the job's file."""
     return writer.write_job(TYPES, job, folder, name)
+
+
+def job_files(job: Job, name: str, components: str = "") -> dict[str, str]:
+    """The texts of a job's YAML files by their paths; `creditml.language.writer.job_files` explains the arguments."""
+    return writer.job_files(TYPES, job, name, components)

@@ -142,11 +142,15 @@ class _LocalPaths:
     def __init__(self, origins: Mapping[str, tuple[str, tuple[str, ...]]]) -> None:
         self._origins = origins
         self._known: dict[str, Component] = {}
+        self._components = self
 
     def node(self, node: Node) -> Node:
-        """A node or a job's root with local paths, and all nodes below it."""
+        """A job's root with local paths, and all nodes below it."""
+        return self._node(node, self)
+
+    def _node(self, node: Node, components: _LocalPaths) -> Node:
         component = node.component
-        made = component if isinstance(component, str) else self._component(component, node.name)
+        made = component if isinstance(component, str) else components._component(component, node.name)
         return node._replace(component=made, inputs={name: self._input(item) for name, item in node.inputs.items()})
 
     def _component(self, component: Component, user: str) -> Component:
@@ -160,7 +164,9 @@ class _LocalPaths:
             return component._replace(code=code, additional_includes=includes)
         if component.jobs is None:
             return component
-        return changed(component, jobs={name: self.node(child) for name, child in component.jobs.items()})
+        return changed(
+            component, jobs={name: self._node(child, self._components) for name, child in component.jobs.items()}
+        )
 
     def _input(self, value: JobInput) -> JobInput:
         if isinstance(value, Literal):
@@ -169,15 +175,16 @@ class _LocalPaths:
         return Data(**{**value._asdict(), "path": place})
 
 
-def relative(job: Job, folder: Path) -> Job:
-    """A job with local paths relative to a folder, for a file in that folder."""
-    return job._replace(root=_Relative(folder).node(job.root))
+def relative(job: Job, folder: Path, components: Path) -> Job:
+    """A job with local paths relative to the folder of its file, and to the one of its components' files."""
+    return job._replace(root=_Relative(folder, _Relative(components)).node(job.root))
 
 
 class _Relative(_LocalPaths):
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, components: _Relative | None = None) -> None:
         super().__init__({})
         self._folder = folder
+        self._components = components or self
 
     def _changed(self, component: Component) -> Component:
         made = super()._changed(component)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,11 +69,12 @@ def compiled(project: Project) -> Path:
 
 
 def test_the_files_say_where_code_and_data_are(compiled: Path) -> None:
-    assert {file.name for file in compiled.iterdir()} == {"pipeline.yml", "one.yml", "first.yml"}
+    assert {file.name for file in compiled.iterdir()} == {"pipeline.yml", "pipeline_components"}
+    assert {file.name for file in (compiled / "pipeline_components").iterdir()} == {"one.yml", "first.yml"}
     text = (compiled / "pipeline.yml").read_text()
     for line in ("path: ../data.txt", "rate: 0.5", "flag: true", "timeout: 60", "description: counts", "a: b"):
         assert line in text
-    assert "code: ../src" in (compiled / "first.yml").read_text()
+    assert "code: ../../src" in (compiled / "pipeline_components/first.yml").read_text()
 
 
 def test_the_files_are_taken_by_the_sdk_too(compiled: Path) -> None:
@@ -87,6 +89,40 @@ def test_the_job_runs(project: Project, compiled: Path) -> None:
     project.creditml("run", str(compiled / "pipeline.yml"), "--name", "ran")
     result = next((project.workspace / "jobs/ran").glob("steps/two.first/outputs/out/*"))
     assert result.read_text().split() == ["2", "6", "b"]
+
+
+def test_nothing_of_the_users_is_overwritten(project: Project) -> None:
+    command = ("compile", "pipe.py:counting", "-o", "kept/job.yml", "--set", "data=data.txt")
+    folder = project.folder / "kept"
+    project.write("kept/first.yml", "mine")
+    made = {folder / "job.yml", folder / "job_components/one.yml", folder / "job_components/first.yml"}
+    done = project.creditml(*command)
+    assert all(str(file) in done.out + done.err for file in made)
+    assert (folder / "first.yml").read_text() == "mine"
+    texts = {file: file.read_text() for file in made}
+
+    project.creditml(*command[:-1], "data=src/count.sh")  # its own files are replaced
+    assert (folder / "job.yml").read_text() != texts[folder / "job.yml"]
+
+    project.write("kept/job_components/one.yml", texts[folder / "job_components/one.yml"] + "# mine\n")
+    (folder / "job.yml").write_text("mine")
+    refused = project.creditml(*command, code=1)
+    assert f"{folder / 'job_components/one.yml'} exists and was not made by this command" in refused.err
+    assert f"{folder / 'job.yml'} exists" in refused.err
+    assert "first.yml" not in refused.err
+    assert "--force" in refused.err
+    assert (folder / "job.yml").read_text() == "mine"
+
+    project.creditml(*command, "--force")
+    assert {file: file.read_text() for file in made} == texts
+
+
+def test_what_is_not_a_file_is_refused(project: Project) -> None:
+    (project.folder / "pipes").mkdir()
+    os.mkfifo(project.folder / "pipes/job.yml")
+    command = ("compile", "pipe.py:counting", "-o", "pipes/job.yml", "--set", "data=data.txt")
+    assert "pipes/job.yml exists" in project.creditml(*command, code=1).err
+    assert "pipes/job.yml exists and is not a file" in project.creditml(*command, "--force", code=1).err
 
 
 @pytest.mark.parametrize(
