@@ -27,15 +27,21 @@ while :; do
     wait "$child"; code=$?
     [ -n "$asked" ] && kill -0 "$child" || break
 done
-if [ -n "$asked" ]; then
-    while kill -0 -1; do sleep 0.05 || break; done
-fi
+let_end() {
+    naps=$(($1 * 20))
+    while kill -0 -1 && { [ -n "$asked" ] || [ "$naps" -gt 0 ]; }; do
+        if sleep 0.05; then naps=$((naps - 1)); elif sleep 1; then naps=$((naps - 20)); else break; fi
+    done
+}
+let_end "$4"
+if [ -z "$asked" ] && kill -0 -1; then kill -TERM -1; kill -CONT -1; let_end "$5"; fi
 exit "$code"
 """
-"""Arguments: the shell, the command, the log, and the mask of file modes.
+"""Arguments: the shell, the command, the log, the mask of file modes, and two whole numbers of seconds for processes
+that the command has left running: to end by themselves, and to end when they are asked to.
 
 On SIGTERM, to which it reacts only once, the script sends SIGTERM to all other processes, continues stopped ones, and
-ends when the last of them has ended. Otherwise it ends when the command ends. The kernel kills processes that are left
-when a container's first process ends. The shell reaps orphans too, so there are no zombies. Its own messages about
-signals don't go to the log.
+ends when the last of them has ended. Otherwise, when the command ends, it gives the processes that are left their time,
+and then ends. The kernel kills processes that are left when a container's first process ends. The shell reaps orphans
+too, so there are no zombies. Its own messages about signals don't go to the log. A `sleep` may know whole seconds only.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import threading
@@ -11,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import BackendError
+from creditml.seams import launcher
 from creditml.seams.start_checks import check_step, make_mount_places
 from creditml_docker.arguments import read_resources
 from creditml_docker.container import DockerRunning, Order
@@ -145,7 +147,7 @@ class DockerLauncher:
         return {
             "Image": step.image,
             "Entrypoint": [shell],
-            "Cmd": ["-c", SCRIPT, shell, step.command, _LOG, f"{self._mask:04o}"],
+            "Cmd": ["-c", SCRIPT, shell, step.command, _LOG, f"{self._mask:04o}", *_times()],
             "Env": [f"{variable}={value}" for variable, value in _with_user(env).items()],
             "WorkingDir": os.path.normpath(os.path.join(self.see(step.root), step.cwd)),
             "User": extras.user or owner,
@@ -186,6 +188,10 @@ class DockerLauncher:
     ) -> None:
         """Close the launcher."""
         self.close()
+
+
+def _times() -> tuple[str, str]:
+    return str(math.ceil(launcher.LEFT_ALONE)), str(math.ceil(launcher.LEFT_ASKED))
 
 
 def _bind(source: str, target: str, *, read_only: bool = False) -> dict[str, Any]:

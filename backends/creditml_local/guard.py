@@ -4,7 +4,8 @@ The launcher forks a guard before its first step, and gives it one step after an
 
 * starts the command, with write protection for everything that the step may only read;
 * passes on the runner's request that the step should end;
-* when the command has ended, kills all other processes that the step has left running, and only then reports the end;
+* when the command has ended, gives all other processes that the step has left running some seconds to end by
+  themselves, asks them to end, kills them, and only then reports the end;
 * kills the step when the runner is gone, however the runner ended: the guard sees the end of its pipe from the runner.
 
 Why an extra process: the guard becomes the parent of every process of the step whose own parent ends. So when the guard
@@ -26,6 +27,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from creditml.seams import launcher
 from creditml_local import messages, processes
 from creditml_local.memory import out_of_memory_kills
 from creditml_local.messages import Order, Report
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from creditml_local.protection import Way
 
 _SAMPLE = Protection((os.path.dirname(os.path.realpath(__file__)),))  # any folder that is certain to exist
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1  # seconds between two attempts to kill the remaining processes
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.1  # seconds between two looks whether processes remain
 _SHELL_SAYS_KILLED = 128 + signal.SIGKILL  # bash's exit code if the last program of the command was killed
 
 
@@ -155,7 +157,9 @@ class Guard:
         except (OSError, ValueError) as error:
             return Report(None, error=str(error))
         kills = out_of_memory_kills()
-        self._watch(step)
+        while step.status is None and not step.doomed:
+            self._wait(step, None)
+        self._let_end(step)
         clean = self._end(step)
         return Report(
             step.status,
@@ -175,10 +179,22 @@ class Guard:
             os.close(log)
             os.chdir("/")
 
-    def _watch(self, step: _Step) -> None:
-        """Wait for the command to end and, if the step was asked to end, for all processes that it has started."""
-        while not step.doomed and (step.status is None or (step.asked and self._is_left(step))):
-            self._wait(step, None if step.status is None else _LONGEST_PAUSE)
+    def _let_end(self, step: _Step) -> None:
+        """Give the processes that the command has left running time to end: by themselves, then when they are asked to.
+
+        If it was the launcher that asked the step to end, the launcher decides how long that may take.
+        """
+        self._give_time(step, launcher.LEFT_ALONE)
+        if not step.asked and not step.doomed and self._is_left(step):
+            self._ask(step)
+            self._give_time(step, launcher.LEFT_ASKED)
+
+    def _give_time(self, step: _Step, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        pause = _SHORTEST_PAUSE
+        while not step.doomed and self._is_left(step) and (step.asked or time.monotonic() < deadline):
+            self._wait(step, pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _end(self, step: _Step) -> bool:
         """Kill all processes that are left of a step; returns whether all of them are gone."""
@@ -207,10 +223,13 @@ class Guard:
             self._events.unregister(self._orders)
         if wish == messages.TERMINATE:
             step.asked = True
-            self._signal(step, signal.SIGTERM)
-            self._signal(step, signal.SIGCONT)  # a stopped process gets SIGTERM only when it continues
+            self._ask(step)
         else:
             step.doomed = True
+
+    def _ask(self, step: _Step) -> None:
+        self._signal(step, signal.SIGTERM)
+        self._signal(step, signal.SIGCONT)  # a stopped process gets SIGTERM only when it continues
 
     def _reap(self, step: _Step) -> bool:
         """Record the children that have ended; returns whether there are other children."""

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+LEFT_ALONE = 5.0
+"""Seconds that processes which a command has left running get to end by themselves, before they are asked to."""
+LEFT_ASKED = 2.0
+"""Seconds that they get after they were asked to end (SIGTERM), before they are killed."""
+
+
 class Mount(NamedTuple):
     """A file or folder of this machine that a step may read, but not change.
 
@@ -88,7 +94,10 @@ class Running(Protocol):
         """Wait until the command has ended, release its resources, and return how it ended.
 
         When this returns, no process of the step is left that could write into an output, not even a background process
-        or a daemon. Later calls return the same result.
+        or a daemon. What the command leaves running gets `LEFT_ALONE` seconds to end by itself (the `tee` of
+        `exec > >(tee log)` still has to write the last lines), then SIGTERM, and `LEFT_ASKED` seconds later SIGKILL. A
+        command that leaves nothing running ends at once. The exit code is the command's in every case. Later calls
+        return the same result.
 
         Raises:
             BackendError: It turned out only after `start` had returned that the command can't be started.
@@ -98,7 +107,8 @@ class Running(Protocol):
     def terminate(self) -> None:
         """Ask all processes of the command to end (SIGTERM), and return at once.
 
-        The command has ended when the last of them has ended; `kill` ends processes that ignore the signal.
+        The command has ended when the last of them has ended; `kill` ends processes that ignore the signal. Both also
+        end what a command that has ended by itself has left running.
         """
         ...
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from creditml.seams import launcher as times
 from creditml.seams.launcher import Exit
 from creditml.testing.fixtures import LauncherFixtures
 from creditml.testing.steps import (
@@ -14,6 +17,7 @@ from creditml.testing.steps import (
     StepMaker,
     has_ended,
     is_free,
+    log_of,
     wait_for,
     was_killed,
 )
@@ -65,12 +69,57 @@ class EndContract(LauncherFixtures):
         (make_step.cwd / "go").touch()
         assert running.exit().ok
 
+    # What it leaves running
+
+    def test_a_log_through_a_pipe_is_whole(self, launcher: Launcher, make_step: StepMaker) -> None:
+        tee = "mkdir -p outputs; exec > >(sleep 0.3; tee outputs/run.log) 2>&1"
+        step = make_step(f"{tee}; seq 1 2000; echo LAST; exit 3")
+        assert launcher.start(step).exit() == Exit(code=3)
+        expected = "".join(f"{number}\n" for number in range(1, 2001)) + "LAST\n"
+        assert log_of(step) == expected
+        assert (make_step.cwd / "outputs" / "run.log").read_text(encoding="utf-8") == expected
+
+    def test_background_processes_get_time_to_end(self, launcher: Launcher, make_step: StepMaker) -> None:
+        late = "(while kill -0 $$ 2>/dev/null; do sleep 0.01; done; sleep 0.3; echo late)"
+        apart = self.script(make_step, "apart.py", "import os, time; os.setsid(); time.sleep(0.3); os.mkdir('apart')")
+        step = make_step(f"{late} & {apart} & echo early")
+        assert launcher.start(step).exit().ok
+        assert log_of(step) == "early\nlate\n"
+        assert (make_step.cwd / "apart").exists()
+
+    @pytest.mark.usefixtures("hasty")
+    def test_then_they_are_asked_to_end(
+        self, launcher: Launcher, make_step: StepMaker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(times, "LEFT_ASKED", PATIENCE)
+        heedful = self.script(make_step, "heedful.py", HEEDFUL)
+        assert launcher.start(make_step(f"{heedful} & while [ ! -e ready ]; do sleep 0.01; done; exit 0")).exit().ok
+        assert (make_step.cwd / "checkpoint").exists()
+
+    @pytest.mark.usefixtures("patient")
+    def test_what_has_ended_is_not_waited_for(self, launcher: Launcher, make_step: StepMaker) -> None:
+        running = launcher.start(make_step("sleep 0.1 & exit 0"))
+        assert has_ended(running, within=PATIENCE)
+        assert running.exit().ok
+
+    @pytest.mark.usefixtures("patient")
+    @pytest.mark.parametrize("wish", ["terminate", "kill"])
+    def test_they_can_be_ended_at_once(self, launcher: Launcher, make_step: StepMaker, wish: str) -> None:
+        running = launcher.start(make_step("sleep 600 & touch ready; exit 0"))
+        wait_for(make_step.cwd / "ready")
+        assert not has_ended(running, within=0.3)
+        getattr(running, wish)()
+        assert has_ended(running, within=PATIENCE)
+        running.exit()
+
+    @pytest.mark.usefixtures("hasty")
     def test_nothing_that_a_command_leaves_behind_outlives_it(self, launcher: Launcher, make_step: StepMaker) -> None:
         stubborn = self.script(make_step, "stubborn.py", STUBBORN)
         wait = "while [ ! -e locked ]; do sleep 0.01; done"
         assert launcher.start(make_step(f"sleep 600 & {stubborn}; {wait}; exit 0")).exit().ok
         assert is_free(make_step.cwd / "lock")
 
+    @pytest.mark.usefixtures("hasty")
     def test_not_even_what_has_another_environment(self, launcher: Launcher, make_step: StepMaker) -> None:
         holder = self.script(make_step, "holder.py", HOLDER)
         wait = "while [ ! -e locked ]; do sleep 0.01; done"
@@ -95,6 +144,7 @@ class EndContract(LauncherFixtures):
         assert second.exit() == Exit(code=4)
         assert first.exit() == Exit(code=3)
 
+    @pytest.mark.usefixtures("hasty")
     def test_the_end_of_one_leaves_the_other_alone(self, launcher: Launcher, make_step: StepMaker) -> None:
         stubborn = self.script(make_step, "stubborn.py", STUBBORN)
         other = launcher.start(make_step(f"{stubborn}; while [ ! -e go ]; do sleep 0.01; done"))

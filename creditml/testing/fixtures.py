@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from creditml.testing.steps import StepMaker
+from creditml.seams import launcher
+from creditml.testing.steps import PATIENCE, StepMaker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,6 +44,17 @@ class LauncherFixtures:
     def make_step(self, tmp_path: Path) -> StepMaker:
         """Return a `StepMaker` for a new root."""
         return StepMaker(tmp_path / "cr", self.environment, self.image)
+
+    @pytest.fixture
+    def hasty(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let what a command leaves running be ended soon."""
+        monkeypatch.setattr(launcher, "LEFT_ALONE", 0.2)
+        monkeypatch.setattr(launcher, "LEFT_ASKED", 0.2)
+
+    @pytest.fixture
+    def patient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let what a command leaves running go on for longer than a test waits."""
+        monkeypatch.setattr(launcher, "LEFT_ALONE", 10 * PATIENCE)
 
     def script(self, make_step: StepMaker, name: str, program: str) -> str:
         """Write a Python program into the steps' working folder, and return the command that runs it."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from creditml.errors import BackendError
+from creditml.seams import launcher as times
 from creditml.seams.launcher import Exit, Mount
 from creditml.testing.launchers import LauncherContract
 from creditml.testing.steps import PATIENCE, STUBBORN, StepMaker, has_ended, is_free, log_of, wait_for
@@ -192,7 +193,10 @@ class TestGuardsEnd:
             assert all(step.exit().ok for step in running)
         assert len(guards()) == 2
 
-    def test_no_process_is_left_when_the_launcher_is_closed(self, make_step: StepMaker) -> None:
+    def test_no_process_is_left_when_the_launcher_is_closed(
+        self, make_step: StepMaker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(times, "LEFT_ALONE", 0.1)
         before = processes.descendants(os.getpid())
         with LocalLauncher() as launcher:
             launcher.start(make_step("sleep 600 & exit 0")).exit()
