@@ -33,8 +33,12 @@ class Findings:
         self.error(path, message, warning=True, refused=refused)
 
     def unread(self, *path: str) -> bool:
-        """Whether the file has that key. If its value is missing from the job, the reader has reported the reason."""
-        return bool(self.job.source and self.job.source.holds(path))
+        """Whether the reader has reported why a key is missing from the job.
+
+        That is so if the file has the key, or has something else than a mapping where the key should be.
+        """
+        source = self.job.source
+        return bool(source and (source.holds(path) or source.instead(path[:-1])))
 
     @property
     def failed(self) -> bool:

@@ -195,6 +195,10 @@ class Pipeline(NamedTuple):
     type: str = "pipeline"
 
 
+UNREAD = ""
+"""Stands for the component of a node that can't be read. A job with such a node has errors and is only checked."""
+
+
 class Node(NamedTuple):
     """A component with values for its inputs. `component` is a reference until the workspace has resolved it.
 
@@ -284,4 +288,8 @@ class Source(Protocol):
 
     def holds(self, path: tuple[str, ...]) -> bool:
         """Whether the file has that key, even if its value is invalid."""
+        ...
+
+    def instead(self, path: tuple[str, ...]) -> bool:
+        """Whether the file has that key, but with another value than a mapping."""
         ...

@@ -46,6 +46,9 @@ class Produced(NamedTuple):
 
 Bound = Union[Given, Produced]
 
+UNTOLD = Given(Literal("${{}}"))
+"""In a draft, an input whose value can't be told because of a mistake that is reported elsewhere."""
+
 
 class PlannedStep(NamedTuple):
     """One command to run. `origin` is the key path of its node; `inputs` holds only the inputs that have a value."""
@@ -115,12 +118,33 @@ def plan(job: Job) -> Plan:
     return Plan(job, _in_order(graph.steps), graph.pipelines, outputs)
 
 
-class _Flattener:
-    """Collects the steps of all nested graphs; implements `creditml.nodes.types.Planning`."""
+def draft(job: Job) -> Plan:
+    """Plan what can be planned of a job with errors, for checks that don't depend on these errors.
 
-    def __init__(self) -> None:
+    The steps are not sorted. Nodes whose component is unknown are left out, and inputs whose value can't be told are
+    `UNTOLD`. The component of the job itself must be known.
+    """
+    root = job.root
+    component = _resolved(root)
+    inputs: dict[str, Bound] = {name: Given(value, ("inputs", name)) for name, value in root.inputs.items()}
+    graph = _Flattener(UNTOLD)
+    own = _outputs(root, {}) if component.jobs is None else root.outputs
+    graph.node(Place("", root, _with_defaults(component.inputs, inputs), own))
+    return Plan(job, graph.steps, graph.pipelines, {})
+
+
+class _Flattener:
+    """Collects the steps of all nested graphs; implements `creditml.nodes.types.Planning`.
+
+    Args:
+        untold: What an input is bound to if its value can't be told: `UNTOLD` in a draft; None in a plan, whose job has
+            no errors.
+    """
+
+    def __init__(self, untold: Bound | None = None) -> None:
         self.steps: dict[str, PlannedStep] = {}
         self.pipelines: dict[str, Node] = {}
+        self.untold = untold
 
     def node(self, place: Place) -> None:
         """Let the node's type add its steps."""
@@ -140,6 +164,8 @@ class _Flattener:
         origin = (*place.origin, "component") if place.path else ()
         scope = _Scope(self, component, place.inputs, prefix, origin)
         for name, child in (component.jobs or {}).items():
+            if self.untold and isinstance(child.component, str):
+                continue
             here = (*origin, "jobs", name)
             bound = _with_defaults(_resolved(child).inputs, scope.inputs(child, here))
             self.node(Place(prefix + name, child, bound, _outputs(child, place.outputs), here))
@@ -157,6 +183,7 @@ class _Scope:
         self, graph: _Flattener, pipeline: Component, inputs: Mapping[str, Bound], prefix: str, origin: tuple[str, ...]
     ) -> None:
         self.graph, self.pipeline, self.given, self.prefix, self.origin = graph, pipeline, inputs, prefix, origin
+        self._untold, self._following = graph.untold, set[tuple[str, str]]()
 
     def inputs(self, node: Node, here: tuple[str, ...]) -> dict[str, Bound]:
         declared = node.component.inputs if not isinstance(node.component, str) else {}
@@ -179,7 +206,7 @@ class _Scope:
         if reference is None:
             return self._joined(value.value, value, here)
         found = self._value(reference)
-        if found is None or value.mode is None:
+        if found is None or found is UNTOLD or value.mode is None:
             return found
         if isinstance(found, Produced):
             return found._replace(mode=value.mode)
@@ -187,17 +214,28 @@ class _Scope:
 
     def _value(self, reference: Reference) -> Bound | None:
         if not reference.job:
-            return self.given.get(reference.name)
-        node = (self.pipeline.jobs or {})[reference.job]
+            spec = self.pipeline.inputs.get(reference.name)
+            return self.given.get(reference.name, None if spec and spec.optional else self._untold)
+        node = (self.pipeline.jobs or {}).get(reference.job)
+        if node is None or not reference.name:
+            return self._untold
         if reference.kind == "outputs":
             written = output_of(node, reference.name)
-            return Produced(self.prefix + written[0], written[1]) if written else None
-        value = node.inputs.get(reference.name)
-        here = (*self.origin, "jobs", reference.job, "inputs", reference.name)
-        bound = None if value is None else self.bind(value, here)
+            return Produced(self.prefix + written[0], written[1]) if written else self._untold
+        return self._of_input(node, reference.name)
+
+    def _of_input(self, node: Node, name: str) -> Bound | None:
+        """The value of another node's input."""
+        value = node.inputs.get(name)
+        if (node.name, name) in self._following:  # inputs that take their values from each other
+            return self._untold
+        self._following.add((node.name, name))
+        bound = None if value is None else self.bind(value, (*self.origin, "jobs", node.name, "inputs", name))
+        self._following.discard((node.name, name))
         if bound is None:
-            spec = node.component.inputs.get(reference.name) if not isinstance(node.component, str) else None
-            return Given(Literal(spec.default)) if spec and spec.default is not None else None
+            spec = node.component.inputs.get(name) if not isinstance(node.component, str) else None
+            absent = self._untold if value is None else None
+            return Given(Literal(spec.default)) if spec and spec.default is not None else absent
         return bound
 
     def _joined(self, text: str, value: JobInput, here: tuple[str, ...]) -> Bound | None:
@@ -205,8 +243,8 @@ class _Scope:
         before, data = "", None
         for part in parse(text):
             found = self._value(part) if isinstance(part, Reference) else Given(Literal(part))
-            if found is None:
-                return None
+            if found is None or found is UNTOLD:
+                return found
             if isinstance(found, Given) and isinstance(found.value, Literal):
                 before += found.value.value
             elif not before and data is None:

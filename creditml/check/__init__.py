@@ -12,17 +12,24 @@ from creditml.check.graph import Graph
 from creditml.check.values import Values
 from creditml.findings import Findings
 from creditml.model import Component, Job, Node, Source
-from creditml.plan import Cycle, Plan, plan
+from creditml.plan import Cycle, Plan, draft, plan
 
 if TYPE_CHECKING:
     from creditml.errors import Problem
 
 
 class CheckResult(NamedTuple):
-    """The problems of a job, and its plan, which is None if a problem is an error."""
+    """The result of a check.
+
+    Attributes:
+        problems: The problems of the job.
+        plan: Its plan; None if a problem is an error.
+        draft: What could be planned in any case, for further checks; None if the job's component is unknown.
+    """
 
     problems: tuple[Problem, ...]
     plan: Plan | None
+    draft: Plan | None
 
 
 def check(job: Job, *, whole: bool = True) -> CheckResult:
@@ -30,21 +37,28 @@ def check(job: Job, *, whole: bool = True) -> CheckResult:
 
     Args:
         job: The job.
-        whole: Whether the job was read completely. If not, it has errors already, and only its graph is checked.
+        whole: Whether the job was read and resolved without errors. If not, what is left of it is checked.
     """
     findings = Findings(job)
     values = Values(findings)
     Graph(findings, values).root()
-    if not whole or findings.failed:
-        return CheckResult(tuple(findings.problems), None)
-    try:
-        planned = plan(job)
-    except Cycle as cycle:
-        findings.error(("jobs",), f"Steps wait for each other: {cycle}.")
-        return CheckResult(tuple(findings.problems), None)
+    if isinstance(job.root.component, str):
+        return CheckResult(tuple(findings.problems), None, None)
+    planned = _planned(job, findings, whole=whole)
     for step in planned.steps.values():
         values.step(step)
-    return CheckResult(tuple(findings.problems), None if findings.failed else planned)
+    return CheckResult(tuple(findings.problems), planned if whole and not findings.failed else None, planned)
+
+
+def _planned(job: Job, findings: Findings, *, whole: bool) -> Plan:
+    """The job's plan, or a draft of it if there are errors."""
+    if not whole or findings.failed:
+        return draft(job)
+    try:
+        return plan(job)
+    except Cycle as cycle:
+        findings.error(("jobs",), f"Steps wait for each other: {cycle}.")
+        return draft(job)
 
 
 def check_component(component: Component, source: Source | None = None) -> tuple[Problem, ...]:

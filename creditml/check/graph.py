@@ -99,20 +99,20 @@ class Graph:
         waiting: dict[str, dict[str, str]] = {}
         taken: dict[tuple[str, str], list[tuple[str, str]]] = {}
         for name, node in jobs.items():
-            if isinstance(node.component, str):
-                continue
             here = (*path, "jobs", name)
-            self._given(node, node.component, here)
+            known = None if isinstance(node.component, str) else node.component
             for key, value in node.inputs.items():
-                taker = _Taker(node.component.inputs.get(key), value, (*here, "inputs", key))
+                taker = _Taker(known.inputs.get(key) if known else None, value, (*here, "inputs", key))
                 for reference in self._bindings(component, taker):
                     if reference.job in jobs and reference.kind == "outputs":
                         waiting.setdefault(name, {})[reference.job] = key
                     elif reference.job in jobs:
                         taken.setdefault((name, key), []).append((reference.job, reference.name))
             self._promoted(node, component, here)
-            node_type(node.component.type).check_node(node, node.component, here, self)
-            self.component(node.component, (*here, "component"))
+            if known:
+                self._given(node, known, here)
+                node_type(known.type).check_node(node, known, here, self)
+                self.component(known, (*here, "component"))
         self._cycles(waiting, path)
         self._taken_in_turn(taken, path)
         self._unbound(component, path)
@@ -150,13 +150,13 @@ class Graph:
                     f"The required input '{name}' ({spec.type}) is missing.{self._hint(name, node, component)}",
                 )
         for name in node.inputs:
-            if name not in component.inputs:
+            if name not in component.inputs and not self.findings.unread(*path, "component", "inputs", name):
                 hint = near_miss(name, component.inputs) or f" It has: {', '.join(component.inputs) or 'none'}."
                 self.findings.warn(
                     (*path, "inputs", name), f"The component has no input '{name}'; Azure ML ignores it.{hint}"
                 )
         for name in node.outputs:
-            if name not in component.outputs:
+            if name not in component.outputs and not self.findings.unread(*path, "component", "outputs", name):
                 hint = near_miss(name, component.outputs) or f" It has: {', '.join(component.outputs) or 'none'}."
                 self.findings.warn(
                     (*path, "outputs", name), f"The component has no output '{name}'; Azure ML ignores it.{hint}"
@@ -260,7 +260,7 @@ class Graph:
                 if reference:
                     bound.setdefault(reference.name, []).append((name, key))
         for name in pipeline.outputs:
-            if name not in bound:
+            if name not in bound and self._nodes_read(pipeline, path):
                 self.findings.warn(
                     (*path, "outputs", name),
                     f"No node writes the pipeline's output '{name}'; bind a node's output to "
@@ -274,6 +274,22 @@ class Graph:
                     (*path, "jobs", node_name, "outputs", key),
                     f"The pipeline's output '{name}' is written by several nodes: {which}.",
                 )
+
+    def _nodes_read(self, graph: Component, path: tuple[str, ...]) -> bool:
+        """Whether all nodes of a graph were read, with all their outputs."""
+        source, jobs, at = self.findings.job.source, graph.jobs or {}, (*path, "jobs")
+        return source is None or (
+            source.size(at) <= len(jobs)
+            and not any(source.instead((*at, name, "outputs")) for name in jobs)
+            and all(source.size((*at, name, "outputs")) <= len(node.outputs) for name, node in jobs.items())
+        )
+
+    def _complete(self, component: Component, path: tuple[str, ...]) -> bool:
+        """Whether a component and the components of all nodes in it were read completely."""
+        below = [((*path, "jobs", name, "component"), node.component) for name, node in (component.jobs or {}).items()]
+        return self._nodes_read(component, path) and all(
+            not isinstance(inner, str) and self._complete(inner, place) for place, inner in below
+        )
 
     def _binding(self, reference: Reference, pipeline: Component, taker: _Taker) -> None:
         path = taker.path
@@ -342,6 +358,8 @@ class Graph:
                 path, f"The node '{reference.job}' has no {reference.kind[:-1]} '{reference.name}'.{hint}"
             )
         elif reference.kind == "outputs" and output_of(node, reference.name) is None:
+            if not self._complete(node.component, (*path[:-3], reference.job, "component")):
+                return
             message = f"No node in '{reference.job}' writes its output '{reference.name}', so it can't be an input."
             self.findings.error(path, message)
         elif reference.kind == "inputs" and spec and not _has_value(node, reference.name) and required(spec):

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from creditml.errors import near_miss
 from creditml.expressions import Optional as Block
-from creditml.expressions import Reference, parse_command
-from creditml.model import LITERAL_TYPES, MODEL_TYPES, ComponentInput, Data, Literal
-from creditml.plan import Given
+from creditml.expressions import Reference, parse_command, single
+from creditml.model import LITERAL_TYPES, MODEL_TYPES, ComponentInput, Data
+from creditml.plan import UNTOLD, Given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from creditml.findings import Findings
+    from creditml.model import JobInput
     from creditml.plan import PlannedStep
 
 _HAZARDS = {"": re.compile(r"[\s\"'`$\\|&;<>()*?\[\]{}#~!]"), '"': re.compile(r"[\"`$\\]"), "'": re.compile(r"'")}
@@ -31,32 +32,34 @@ class Values:
     def step(self, step: PlannedStep) -> None:
         """Check the values of a step against the types and limits of its inputs, and for characters special to bash."""
         for name, spec in step.component.inputs.items():
-            if name not in step.inputs and required(spec) and not members(name, step.node.inputs):
+            value = step.node.inputs.get(name)
+            if value is not None and name not in step.inputs and required(spec) and not _of_parent(value):
                 message = (
                     f"The input '{name}' ({spec.type}) is required, but the input that it is bound to has no value."
                 )
                 self._findings.error((*step.origin, "inputs", name), message)
         for name, bound in step.inputs.items():
-            if isinstance(bound, Given) and isinstance(bound.value, Literal):
-                spec = step.component.inputs[name]
-                path = bound.origin or (*step.origin, "inputs", name)
-                if spec.type in LITERAL_TYPES:
-                    if bound.origin:
-                        self.literal(bound.value.value, spec, name, path)
-                    self._shell(step, name, bound.value.value, path)
-                else:
-                    mend = f"write {{type: {spec.type}, path: {bound.value.value}}}"
-                    self._findings.error(
-                        path,
-                        f"The input '{name}' is data ({spec.type}), but '{bound.value.value}' is a literal; {mend}.",
-                    )
-            elif isinstance(bound, Given) and isinstance(bound.value, Data):
-                spec = step.component.inputs[name]
-                here = (*step.origin, "inputs", name)
-                if bound.value.type == "uri_file":
-                    self._shell(step, name, _file_name(bound.value.path), bound.origin or here)
-                if bound.origin == here:  # other values were checked where they are bound
-                    self.edge(bound.value.type, spec, name, here, "the job")
+            if isinstance(bound, Given) and bound is not UNTOLD:
+                self._given(step, name, bound)
+
+    def _given(self, step: PlannedStep, name: str, given: Given) -> None:
+        spec, value, here = step.component.inputs[name], given.value, (*step.origin, "inputs", name)
+        path = given.origin or here
+        if isinstance(value, Data):
+            if value.type == "uri_file":
+                self._shell(step, name, _file_name(value.path), path)
+            if given.origin == here:  # other values were checked where they are bound
+                self.edge(value.type, spec, name, here, "the job")
+        elif spec.type in LITERAL_TYPES:
+            if given.origin:
+                self.literal(value.value, spec, name, path)
+            elif self._findings.unread(*here):
+                return  # its value is not the default, but could not be read
+            self._shell(step, name, value.value, path)
+        else:
+            mend = f"write {{type: {spec.type}, path: {value.value}}}"
+            message = f"The input '{name}' is data ({spec.type}), but '{value.value}' is a literal; {mend}."
+            self._findings.error(path, message)
 
     def edge(self, kind: str, spec: ComponentInput, name: str, path: tuple[str, ...], origin: str) -> None:
         """Check the supplied type (`kind`) against the declared type. The step gets data of the supplied type."""
@@ -127,6 +130,12 @@ class Values:
         if command not in self._commands:
             self._commands[command] = list(_quoted(command))
         return self._commands[command]
+
+
+def _of_parent(value: JobInput) -> bool:
+    """Whether an input is bound to one of the pipeline's; the graph's check compares these two."""
+    reference = single(value.path if isinstance(value, Data) else value.value)
+    return reference is not None and reference.parent and not reference.job
 
 
 def _file_name(path: str) -> str:

@@ -9,11 +9,11 @@ from creditml.errors import near_miss
 from creditml.language.environment import versioned
 from creditml.language.fields import INVALID, Context, Invalid, Table, describe
 from creditml.language.implied import typed
-from creditml.language.io import input_path
+from creditml.language.io import input_path, job_inputs, job_outputs
 from creditml.language.node_keys import SHORT_KEYS
 from creditml.language.yaml import Map, Scalar
 from creditml.language.yaml import Node as Tree
-from creditml.model import LITERAL_TYPES, Component, Data, JobInput, Literal, Node
+from creditml.model import LITERAL_TYPES, UNREAD, Component, Data, JobInput, Literal, Node
 from creditml.references import is_reference
 
 if TYPE_CHECKING:
@@ -86,23 +86,27 @@ def _type_of_file(context: Context, tree: Map, files: JobFiles) -> str:
     return kind if kind in files.types.known and files.types.known[kind].implied_by_file else ""
 
 
-def component_node(
-    context: Context, name: str, tree: Map, files: JobFiles, table: Table, kind: SpecType
-) -> Node | None:
+def component_node(context: Context, name: str, tree: Map, files: JobFiles, table: Table, kind: SpecType) -> Node:
     """Read a node that has a `component`; `table` has the keys of the node."""
     fields = table.read(context, tree)
-    if "component" not in tree.items:
-        return None
-    component = component_value(context, tree.items["component"], files, kind)
+    given: Tree | None = tree.items.get("component")
+    component: Any = INVALID if given is None else component_value(context, given, files, kind)
     if isinstance(component, Invalid):
-        return None
+        component = UNREAD
     for key, shorts in SHORT_KEYS.items():
-        given = {short: fields.pop(short) for short in shorts if short in fields}
-        if given:
-            fields[key] = {**given, **fields.get(key, {})}
+        short_fields = {short: fields.pop(short) for short in shorts if short in fields}
+        if short_fields:
+            fields[key] = {**short_fields, **fields.get(key, {})}
     kept = {key: value for key, value in fields.items() if key not in ("component", "type")}
     node = Node(name=name, component=component, type=kind.name, **kept)
     return node if isinstance(component, str) else node._replace(inputs=_as_data(context, node.inputs, component, tree))
+
+
+def unread_node(context: Context, name: str, tree: Map, kind: SpecType) -> Node:
+    """A node that has no component, so that its inputs and outputs can be checked in spite of that."""
+    ports = {"inputs": job_inputs, "outputs": job_outputs}
+    found = {key: read(context, tree.items[key]) for key, read in ports.items() if key in tree.items}
+    return Node(name, UNREAD, kind.name, **{key: value for key, value in found.items() if value is not INVALID})
 
 
 def _as_data(

@@ -88,12 +88,17 @@ class Files:
 
     def size(self, path: tuple[str, ...]) -> int:
         """The number of keys in the mapping at a key path; 0 if there is no mapping."""
-        node = self._find(path)[2]
-        return len(node.items) if isinstance(node, Map) else 0
+        _, found, node = self._find(path)
+        return len(node.items) if found and isinstance(node, Map) else 0
 
     def holds(self, path: tuple[str, ...]) -> bool:
         """Whether the file has the last key of a path."""
         return self._find(path)[1]
+
+    def instead(self, path: tuple[str, ...]) -> bool:
+        """Whether the file has the last key of a path, but with another value than a mapping."""
+        _, found, node = self._find(path)
+        return found and not isinstance(node, Map) and id(node) not in self._included
 
     def _find(self, path: tuple[str, ...]) -> tuple[Place | None, bool, Node | None]:
         if self.root is None:

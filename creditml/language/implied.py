@@ -13,7 +13,18 @@ from creditml.expressions import Reference, single
 from creditml.language.io import literal_type
 from creditml.language.yaml import Map, Scalar
 from creditml.language.yaml import Node as Tree
-from creditml.model import NOTHING, ComponentInput, ComponentOutput, Data, JobInput, JobOutput, Literal, Node, changed
+from creditml.model import (
+    NOTHING,
+    UNREAD,
+    ComponentInput,
+    ComponentOutput,
+    Data,
+    JobInput,
+    JobOutput,
+    Literal,
+    Node,
+    changed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -71,7 +82,11 @@ def typed(
     Returns:
         `found`, with the changed nodes.
     """
-    inline = [name for name in found if name in implied and _is_inline(tree, name)]
+    inline = [
+        name
+        for name, node in found.items()
+        if name in implied and _is_inline(tree, name) and not isinstance(node.component, str)
+    ]
     for name in inline:
         node = found[name]
         declared = {key: ComponentOutput(output_type(output, outputs)) for key, output in node.outputs.items()}
@@ -142,6 +157,8 @@ class _Graph:
         if not isinstance(node.component, str):
             spec = node.component.outputs.get(reference.name)
             return spec.type if spec else "string"
+        if node.component == UNREAD:
+            return "string"  # the reader has reported the reason
         if reference.name not in node.outputs:
             return Unknown(
                 f"Azure ML can't tell the type of {reference.text}; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import MEANT_BY, near_miss
-from creditml.language.components import component_node
+from creditml.language.components import component_node, unread_node
 from creditml.language.fields import Choice, Context, Table, anything, text
 from creditml.language.implied import inferred_inputs, inferred_outputs
 from creditml.language.io import command_job_inputs, command_job_outputs
@@ -24,7 +24,7 @@ from creditml.language.node_keys import (
     includes,
 )
 from creditml.language.writer import environment_value, some
-from creditml.model import NOTHING, Command, ComponentOutput, Node
+from creditml.model import NOTHING, UNREAD, Command, ComponentOutput, Node
 from creditml.nodes.types import NodeType, filled
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class CommandType(NodeType):
             return _inline_node(context, name, tree, files)
         hint = near_miss("command", tree.items, ask=MEANT_BY) or near_miss("component", tree.items, ask=MEANT_BY)
         context.error(tree, f"The node '{name}' needs a 'component', or a 'command' in place.{hint}")
-        return None
+        return unread_node(context, name, tree, self)
 
     def read_component(self, context: Context, tree: Map, files: JobFiles) -> Command | None:
         """Read a command component; None if it has no command."""
@@ -246,12 +246,10 @@ class CommandType(NodeType):
         }
 
 
-def _inline_node(context: Context, name: str, tree: Map, files: JobFiles) -> Node | None:
+def _inline_node(context: Context, name: str, tree: Map, files: JobFiles) -> Node:
     """Read a node with a command in place. The inputs and outputs of its component are inferred later."""
     fields = _INLINE_NODE.read(context, tree)
     environment = environment_of(context, tree, files)
-    if "command" not in fields:
-        return None
     kept = {key: value for key, value in fields.items() if key not in _NOT_OF_NODES}
-    component = Command(fields["command"], environment, fields.get("code"))
+    component = Command(fields["command"], environment, fields.get("code")) if "command" in fields else UNREAD
     return Node(name=name, component=component, type=_NAME, **kept)

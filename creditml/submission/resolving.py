@@ -12,6 +12,7 @@ from creditml.language.io import remote
 from creditml.language.yaml import Document, from_plain
 from creditml.model import (
     LITERAL_TYPES,
+    UNREAD,
     Command,
     Component,
     Data,
@@ -73,15 +74,9 @@ class _Resolver:
         self._data: dict[tuple[str, str], str] = {}
 
     def node(self, node: Node, path: tuple[str, ...]) -> Node:
-        for name, value in node.inputs.items():
-            data = getattr(value, "path", None)
-            if isinstance(data, str) and not os.path.isabs(data) and "${{" not in data:
-                self._locate(data, value.type, (*path, "inputs", name, "path"))  # type: ignore[union-attr]
-        for name, output in node.outputs.items():
-            if output.path and not output.path.startswith("$"):
-                self._reachable(output.path, (*path, "outputs", name))
-            if output.name and output.version:
-                self._taken(output, (*path, "outputs", name))
+        self._ports(node, path)
+        if node.component == UNREAD:
+            return node
         component: Component | str | None = node.component
         if isinstance(component, str):
             component = self._registered(component, node.type, (*path, "component"))
@@ -92,6 +87,16 @@ class _Resolver:
         elif isinstance(component, Command):
             self._code(component, path if component.name is None else (*path, "component"))
         return node if component is None or component is node.component else node._replace(component=component)
+
+    def _ports(self, node: Node, path: tuple[str, ...]) -> None:
+        for name, value in node.inputs.items():
+            if isinstance(value, Data) and not os.path.isabs(value.path) and "${{" not in value.path:
+                self._locate(value.path, value.type, (*path, "inputs", name, "path"))
+        for name, output in node.outputs.items():
+            if output.path and not output.path.startswith("$"):
+                self._reachable(output.path, (*path, "outputs", name))
+            if output.name and output.version:
+                self._taken(output, (*path, "outputs", name))
 
     def _graph(self, component: Component, path: tuple[str, ...]) -> Component:
         if id(component) in self._known:

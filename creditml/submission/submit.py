@@ -59,7 +59,8 @@ def prepare(
         job: The job, as it was read.
         workspace: The workspace in which registered components and data are looked up.
         problems: The problems that the reader has found.
-        look: Finds further problems of the plan, those of the backend that is to run it.
+        look: Finds further problems of the plan, those of the backend that is to run it. If the job has errors, it gets
+            a draft of the plan.
 
     Raises:
         SpecError: There are errors; it holds all errors and warnings.
@@ -68,8 +69,8 @@ def prepare(
     resolved = resolve(job, workspace, found)
     checked = check(resolved, whole=not any(not problem.warning for problem in found))
     found += checked.problems
-    if checked.plan and look is not None:
-        found += look(checked.plan)
+    if checked.draft and look is not None:
+        found += look(checked.draft)
     if checked.plan is None or any(not problem.warning for problem in found):
         raise SpecError(found)
     return Prepared(resolved, checked.plan, tuple(found))
