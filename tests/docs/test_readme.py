@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,35 @@ def test_the_command_works(command: str, home: Path) -> None:
     done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_mistakes_are_found_as_the_readme_shows(tmp_path: Path) -> None:
+    """Its transcript is of the example with three mistakes."""
+    for folder in ("components", "examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    job = tmp_path / "examples" / "credit_defaults" / "pipeline.yml"
+    text = job.read_text(encoding="utf-8")
+    for right, wrong in (
+        ("test_train_ratio: 0.25", "test_train_ratio: 1.5"),
+        ("train_data: ${{parent.jobs.data_prep_job.", "train_data: ${{parent.jobs.data_prep."),
+        ("      n_estimators: ", "      n_estimator: "),
+    ):
+        assert text.count(right) == 1
+        text = text.replace(right, wrong)
+    job.write_text(text, encoding="utf-8")
+    ((command, shown),) = re.findall(r"```console\n\$ (creditml job validate [^\n]*)\n(.*?)```", README, re.DOTALL)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "creditml.cli", *command.split()[1:]],
+        cwd=job.parent,
+        env={**os.environ, "CREDITML_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    told = [line for line in done.stderr.splitlines() if "differs from the environment" not in line]  # as installed
+    assert told == shown.splitlines()
 
 
 def test_the_two_lines_are_there() -> None:

@@ -105,7 +105,7 @@ def test_each_mistake_is_told_once(folder: Path, capsys: pytest.CaptureFixture[s
         "pipeline.yml:29 The pipeline has no input 'absent'. It h",
         "pipeline.yml:31 The command uses ${{inputs.x}}, but its ",
         "pipeline.yml:36 A mapping of names to values is needed h",
-        "counts.yml:3 'strin' is not an input type; use one of:",
+        "counts.yml:3 'strin' is not an input type; use one of",
         "takes.yml:2 A mapping of names to values is needed h",
     ]
 
