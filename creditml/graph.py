@@ -1,4 +1,4 @@
-"""Functions that walk or change the graph of nodes that makes up a job.
+"""Functions that walk, change or sort the graph of nodes that makes up a job.
 
 Many nodes may share one component object. `walk` and `map_components` look at each distinct component once, so that
 a job of ten thousand nodes over ten components costs ten looks.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from creditml.model import Command, changed
+from creditml.expressions import references, single
+from creditml.model import Command, Literal, changed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from creditml.model import Component, Node
 
@@ -89,3 +90,91 @@ def map_components(root: Node, change: Callable[[Component], Component]) -> Node
         return node if isinstance(node.component, str) else node._replace(component=component_of(node.component))
 
     return node_of(root)
+
+
+def writer(graph: Component, output: str) -> tuple[str, str] | None:
+    """The step that writes an output of a pipeline, and the name of the step's output.
+
+    Returns:
+        The step's path within the pipeline, and the output's name; None if no node writes it.
+    """
+    for node in (graph.jobs or {}).values():
+        for name, settings in node.outputs.items():
+            reference = single(settings.binding) if settings.binding else None
+            if reference and reference.name == output and reference.parent and not reference.job:
+                found = output_of(node, name)
+                if found:
+                    return found
+    return None
+
+
+def output_of(node: Node, output: str) -> tuple[str, str] | None:
+    """The step that writes an output of a node, and the name of the step's output.
+
+    Returns:
+        The step's path within the pipeline that contains the node, and the output's name; None if the node has no such
+        output or no step writes it.
+    """
+    if isinstance(node.component, str) or output not in node.component.outputs:
+        return None
+    if node.component.jobs is None:
+        return node.name, output
+    found = writer(node.component, output)
+    return (f"{node.name}.{found[0]}", found[1]) if found else None
+
+
+def only_optional(component: Component, name: str) -> bool:
+    """Whether a pipeline's input is bound to optional inputs only; Azure ML then requires no value for it in a job.
+
+    The SDK looks only at the last node that is bound to the input. Here all of them count, because an earlier node
+    that requires the input would fail without a value.
+    """
+    specs = [
+        None if isinstance(node.component, str) else node.component.inputs.get(key)
+        for node in (component.jobs or {}).values()
+        for key, value in node.inputs.items()
+        for reference in references(value.value if isinstance(value, Literal) else value.path)
+        if reference.parent and not reference.job and reference.name == name
+    ]
+    return bool(specs) and all(spec and spec.optional for spec in specs)
+
+
+def unordered(waiting: Mapping[str, list[str]], order: list[str] | None = None) -> dict[str, list[str]]:
+    """Find the steps that can't be sorted because they are part of a cycle or wait for one.
+
+    Args:
+        waiting: The steps that each step waits for.
+        order: A list to which all other steps are appended, sorted.
+
+    Returns:
+        The entries of `waiting` that are left.
+    """
+    count = {path: len(set(needs)) for path, needs in waiting.items()}
+    users: dict[str, list[str]] = {}
+    for path, needs in waiting.items():
+        for need in set(needs):
+            users.setdefault(need, []).append(path)
+    names = dict.fromkeys([*waiting, *users])
+    ready = [path for path in names if not count.get(path)]
+    done = set(ready)
+    for path in ready:
+        for user in users.get(path, ()):
+            count[user] -= 1
+            if not count[user]:
+                ready.append(user)
+                done.add(user)
+    if order is not None:
+        order += ready
+    return {path: needs for path, needs in waiting.items() if path not in done}
+
+
+def find_cycle(waiting: Mapping[str, list[str]]) -> list[str]:
+    """One cycle of a graph in which every node waits for another; its first node is repeated at the end."""
+    seen: dict[str, int] = {}
+    path = next(iter(waiting))
+    trail: list[str] = []
+    while path not in seen:
+        seen[path] = len(trail)
+        trail.append(path)
+        path = next(need for need in waiting[path] if need in waiting)
+    return [*trail[seen[path] :], path]

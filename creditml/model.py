@@ -202,7 +202,9 @@ UNREAD = ""
 class Node(NamedTuple):
     """A component with values for its inputs. `component` is a reference until the workspace has resolved it.
 
-    `type` is the component's node type; it is needed here while the component is a reference.
+    `type` is the component's node type; it is needed here while the component is a reference. `environment_variables`
+    is a text if it is bound to an input of the pipeline, and so may be values in the mappings `limits`, `resources`,
+    `distribution` and `queue_settings`; the plan replaces these bindings.
     """
 
     name: str
@@ -216,13 +218,18 @@ class Node(NamedTuple):
     properties: Mapping[str, str] = NOTHING
     comment: str | None = None
     compute: str | None = None
-    environment_variables: Mapping[str, str] = NOTHING
+    environment_variables: Mapping[str, str] | str = NOTHING
     limits: Mapping[str, Any] | None = None
     resources: Mapping[str, Any] | None = None
     distribution: Mapping[str, Any] | None = None
     services: Mapping[str, Any] | None = None
     identity: Mapping[str, Any] | None = None
     queue_settings: Mapping[str, Any] | None = None
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """`environment_variables`; empty if they are still a binding."""
+        return NOTHING if isinstance(self.environment_variables, str) else self.environment_variables
 
     @property
     def timeout(self) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from creditml.expressions import Reference, parse, references, single
+from creditml.graph import find_cycle, output_of, unordered, writer
 from creditml.model import (
     LITERAL_TYPES,
     Command,
@@ -46,12 +47,25 @@ class Produced(NamedTuple):
 
 Bound = Union[Given, Produced]
 
+VARIABLES = "environment_variables"
+SETTINGS = (VARIABLES, "limits", "resources", "distribution", "queue_settings")
+"""The settings of a node that may be bound to inputs of its pipeline."""
 UNTOLD = Given(Literal("${{}}"))
 """In a draft, an input whose value can't be told because of a mistake that is reported elsewhere."""
 
 
 class PlannedStep(NamedTuple):
-    """One command to run. `origin` is the key path of its node; `inputs` holds only the inputs that have a value."""
+    """One command to run.
+
+    Attributes:
+        path: The names of its node and of the nodes above it, joined by dots.
+        node: Its node.
+        component: The command.
+        inputs: Its inputs that have a value.
+        outputs: The settings of its outputs.
+        origin: The key path of its node.
+        after: Steps that it waits for without reading their outputs, and whether it runs even if they fail.
+    """
 
     path: str
     node: Node
@@ -59,6 +73,7 @@ class PlannedStep(NamedTuple):
     inputs: Mapping[str, Bound]
     outputs: Mapping[str, JobOutput]
     origin: tuple[str, ...] = ()
+    after: tuple[tuple[str, bool], ...] = ()
 
     @property
     def resources(self) -> Mapping[str, Any]:
@@ -66,7 +81,8 @@ class PlannedStep(NamedTuple):
         return {**(self.component.resources or {}), **(self.node.resources or {})}
 
     def needs(self) -> Iterator[tuple[str, bool]]:
-        """The path of each step whose output this step reads, and whether the input that reads it is optional."""
+        """The path of each step that this step waits for, and whether it can run if that step fails."""
+        yield from self.after
         for name, value in self.inputs.items():
             if isinstance(value, Produced):
                 spec = self.component.inputs.get(name)
@@ -115,7 +131,8 @@ def plan(job: Job) -> Plan:
     else:
         written = {name: writer(component, name) for name in component.outputs}
         outputs = {name: Produced(*found) for name, found in written.items() if found}
-    return Plan(job, _in_order(graph.steps), graph.pipelines, outputs)
+    steps = _first_and_last(graph.steps, job.settings.others) if job.settings.others else graph.steps
+    return Plan(job, _in_order(steps), graph.pipelines, outputs)
 
 
 def draft(job: Job) -> Plan:
@@ -145,6 +162,7 @@ class _Flattener:
         self.steps: dict[str, PlannedStep] = {}
         self.pipelines: dict[str, Node] = {}
         self.untold = untold
+        self._after: dict[str, tuple[tuple[str, bool], ...]] = {}
 
     def node(self, place: Place) -> None:
         """Let the node's type add its steps."""
@@ -153,7 +171,10 @@ class _Flattener:
 
     def step(self, place: Place, command: Command) -> None:
         """Add a node as one step."""
-        self.steps[place.path] = PlannedStep(place.path, place.node, command, place.inputs, place.outputs, place.origin)
+        after = self._after.get(place.path, ())
+        self.steps[place.path] = PlannedStep(
+            place.path, place.node, command, place.inputs, place.outputs, place.origin, after
+        )
 
     def graph(self, place: Place) -> None:
         """Add the nodes of a graph, with their inputs bound."""
@@ -163,10 +184,13 @@ class _Flattener:
         prefix = f"{place.path}." if place.path else ""
         origin = (*place.origin, "component") if place.path else ()
         scope = _Scope(self, component, place.inputs, prefix, origin)
+        after = (*self._after.get(place.path, ()), *(_unused(component, place.inputs) if place.path else ()))
         for name, child in (component.jobs or {}).items():
             if self.untold and isinstance(child.component, str):
                 continue
             here = (*origin, "jobs", name)
+            self._after[prefix + name] = after
+            child = scope.settled(child)  # noqa: PLW2901  the same node, with the values of its settings
             bound = _with_defaults(_resolved(child).inputs, scope.inputs(child, here))
             self.node(Place(prefix + name, child, bound, _outputs(child, place.outputs), here))
 
@@ -194,6 +218,32 @@ class _Scope:
                 if found is not None:
                     bound[name] = found
         return bound
+
+    def settled(self, node: Node) -> Node:
+        """The node with values in place of the bindings in its settings. Bindings without a text stay unchanged."""
+        changes = {}
+        for field in SETTINGS:
+            value = getattr(node, field)
+            if value and "${{" in str(value):
+                changes[field] = self._settled(value, numbers=field != VARIABLES)
+        variables = changes.get(VARIABLES)
+        if isinstance(variables, str):
+            changes[VARIABLES] = _variables(variables)
+        return node._replace(**changes) if changes else node
+
+    def _settled(self, value: Any, *, numbers: bool) -> Any:  # of the same kind as the value
+        if isinstance(value, str) and "${{" in value:
+            text = "".join(self._text(part) if isinstance(part, Reference) else part for part in parse(value))
+            return int(text) if numbers and text.isdecimal() else text
+        if isinstance(value, dict):
+            return {key: self._settled(inner, numbers=numbers) for key, inner in value.items()}
+        return [self._settled(inner, numbers=numbers) for inner in value] if isinstance(value, list) else value
+
+    def _text(self, reference: Reference) -> str:
+        found = self._value(reference) if reference.parent and reference.name else None
+        if isinstance(found, Given) and found is not UNTOLD and isinstance(found.value, Literal):
+            return found.value.value
+        return reference.text
 
     def bind(self, value: JobInput, here: tuple[str, ...]) -> Bound | None:  # noqa: PLR0911  one per kind of value
         if isinstance(value, Data):
@@ -258,6 +308,17 @@ class _Scope:
         return Given(value._replace(path=before) if isinstance(value, Data) else value._replace(value=before), here)
 
 
+def _variables(text: str) -> Mapping[str, str] | str:
+    """Environment variables that are given as one input: a JSON object. Any other text is returned unchanged."""
+    import json
+
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else text
+
+
 def _with_defaults(declared: Mapping[str, ComponentInput], given: Mapping[str, Bound]) -> Mapping[str, Bound]:
     """The declared inputs that have a value or a default, in the order of their declaration."""
     bound: dict[str, Bound] = {}
@@ -285,51 +346,26 @@ def _outputs(node: Node, parent: Mapping[str, JobOutput]) -> dict[str, JobOutput
     return merged
 
 
-def writer(graph: Component, output: str) -> tuple[str, str] | None:
-    """The step that writes an output of a pipeline, and the name of the step's output.
-
-    Returns:
-        The step's path within the pipeline, and the output's name; None if no node writes it.
-    """
-    for node in (graph.jobs or {}).values():
-        for name, settings in node.outputs.items():
-            reference = single(settings.binding) if settings.binding else None
-            if reference and reference.name == output and reference.parent and not reference.job:
-                found = output_of(node, name)
-                if found:
-                    return found
-    return None
+def _unused(component: Component, inputs: Mapping[str, Bound]) -> Iterator[tuple[str, bool]]:
+    """The steps that a pipeline waits for because of inputs that no node in it uses."""
+    produced = {name: value for name, value in inputs.items() if isinstance(value, Produced)}
+    if produced:
+        values = (value for node in (component.jobs or {}).values() for value in node.inputs.values())
+        texts = (value.path if isinstance(value, Data) else value.value for value in values)
+        used = {found.name for text in texts for found in references(text) if found.parent and not found.job}
+        yield from (
+            (value.step, component.inputs[name].optional) for name, value in produced.items() if name not in used
+        )
 
 
-def output_of(node: Node, output: str) -> tuple[str, str] | None:
-    """The step that writes an output of a node, and the name of the step's output.
-
-    Returns:
-        The step's path within the pipeline that contains the node, and the output's name; None if the node has no such
-        output or no step writes it.
-    """
-    if isinstance(node.component, str) or output not in node.component.outputs:
-        return None
-    if node.component.jobs is None:
-        return node.name, output
-    found = writer(node.component, output)
-    return (f"{node.name}.{found[0]}", found[1]) if found else None
-
-
-def only_optional(component: Component, name: str) -> bool:
-    """Whether a pipeline's input is bound to optional inputs only; Azure ML then requires no value for it in a job.
-
-    The SDK looks only at the last node that is bound to the input. Here all of them count, because an earlier node
-    that requires the input would fail without a value.
-    """
-    specs = [
-        None if isinstance(node.component, str) else node.component.inputs.get(key)
-        for node in (component.jobs or {}).values()
-        for key, value in node.inputs.items()
-        for reference in references(value.value if isinstance(value, Literal) else value.path)
-        if reference.parent and not reference.job and reference.name == name
-    ]
-    return bool(specs) and all(spec and spec.optional for spec in specs)
+def _first_and_last(steps: Mapping[str, PlannedStep], settings: Mapping[str, Any]) -> Mapping[str, PlannedStep]:
+    """Let all steps wait for the node `on_init`, and the node `on_finalize` for all steps, even failed ones."""
+    first, last = (str(settings.get(key) or "") for key in ("on_init", "on_finalize"))
+    node_of = {path: path.partition(".")[0] for path in steps}
+    before = tuple((path, False) for path, node in node_of.items() if node == first)
+    others = tuple((path, True) for path, node in node_of.items() if node != last)
+    waits = {path: others if node == last else before for path, node in node_of.items() if node != first}
+    return {path: step._replace(after=(*step.after, *waits.get(path, ()))) for path, step in steps.items()}
 
 
 def _in_order(steps: Mapping[str, PlannedStep]) -> dict[str, PlannedStep]:
@@ -340,44 +376,3 @@ def _in_order(steps: Mapping[str, PlannedStep]) -> dict[str, PlannedStep]:
     if left:
         raise Cycle(find_cycle(left))
     return {path: steps[path] for path in order}
-
-
-def unordered(waiting: Mapping[str, list[str]], order: list[str] | None = None) -> dict[str, list[str]]:
-    """Find the steps that can't be sorted because they are part of a cycle or wait for one.
-
-    Args:
-        waiting: The steps that each step waits for.
-        order: A list to which all other steps are appended, sorted.
-
-    Returns:
-        The entries of `waiting` that are left.
-    """
-    count = {path: len(set(needs)) for path, needs in waiting.items()}
-    users: dict[str, list[str]] = {}
-    for path, needs in waiting.items():
-        for need in set(needs):
-            users.setdefault(need, []).append(path)
-    names = dict.fromkeys([*waiting, *users])
-    ready = [path for path in names if not count.get(path)]
-    done = set(ready)
-    for path in ready:
-        for user in users.get(path, ()):
-            count[user] -= 1
-            if not count[user]:
-                ready.append(user)
-                done.add(user)
-    if order is not None:
-        order += ready
-    return {path: needs for path, needs in waiting.items() if path not in done}
-
-
-def find_cycle(waiting: Mapping[str, list[str]]) -> list[str]:
-    """One cycle of a graph in which every node waits for another; its first node is repeated at the end."""
-    seen: dict[str, int] = {}
-    path = next(iter(waiting))
-    trail: list[str] = []
-    while path not in seen:
-        seen[path] = len(trail)
-        trail.append(path)
-        path = next(need for need in waiting[path] if need in waiting)
-    return [*trail[seen[path] :], path]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from creditml.check.effects import without_effect
 from creditml.check.graph import Graph
 from creditml.check.values import Values
 from creditml.findings import Findings
@@ -44,9 +45,13 @@ def check(job: Job, *, whole: bool = True) -> CheckResult:
     Graph(findings, values).root()
     if isinstance(job.root.component, str):
         return CheckResult(tuple(findings.problems), None, None)
+    without_effect(findings)
     planned = _planned(job, findings, whole=whole)
+    drafted = not whole or findings.failed
     for step in planned.steps.values():
-        values.step(step)
+        values.step(step, drafted=drafted)
+        if not drafted:
+            values.settings(step)
     return CheckResult(tuple(findings.problems), planned if whole and not findings.failed else None, planned)
 
 

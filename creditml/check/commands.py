@@ -53,9 +53,7 @@ def _reference(
                 path,
                 f"{reference.text} is in an optional block $[[ ]], but the input '{reference.name}' is not optional.",
             )
-    elif reference.kind == "inputs" and spec and spec.optional and spec.default is None:
-        findings.warn(
-            path,
-            f"'{reference.name}' is optional; without a value, {reference.text} becomes the empty text. "
-            "Put it into an optional block $[[ ]].",
-        )
+    elif reference.kind == "inputs" and spec and spec.optional:
+        without = "; without a value it becomes the empty text here" if spec.default is None else ""
+        message = f"'{reference.name}' is optional, and Azure ML refuses {reference.text} outside an optional block"
+        findings.warn(path, f"{message}{without}. Write $[[… {reference.text}]].", refused=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.check.commands import BASH_FAILS, in_command
+from creditml.check.outputs import promoted, unbound
 from creditml.check.values import article, group, number, required
 from creditml.errors import MEANT_BY, near_miss
 from creditml.expressions import Reference, leftovers, references, single
-from creditml.graph import leaves
+from creditml.graph import find_cycle, leaves, only_optional, output_of, unordered
 from creditml.model import (
     ASSET_TYPES,
     LITERAL_TYPES,
@@ -16,12 +17,11 @@ from creditml.model import (
     Component,
     ComponentInput,
     JobInput,
-    JobOutput,
     Literal,
     Node,
 )
 from creditml.nodes.table import node_type
-from creditml.plan import find_cycle, only_optional, output_of, unordered
+from creditml.plan import SETTINGS, VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,14 +108,17 @@ class Graph:
                         waiting.setdefault(name, {})[reference.job] = key
                     elif reference.job in jobs:
                         taken.setdefault((name, key), []).append((reference.job, reference.name))
-            self._promoted(node, component, here)
+            for keys, text in _bound_settings(node):
+                for reference in references(text):
+                    self._binding(reference, component, _Taker(None, Literal(text), (*here, *keys)))
+            promoted(self.findings, node, component, here)
             if known:
                 self._given(node, known, here)
                 node_type(known.type).check_node(node, known, here, self)
                 self.component(known, (*here, "component"))
         self._cycles(waiting, path)
         self._taken_in_turn(taken, path)
-        self._unbound(component, path)
+        unbound(self.findings, component, path, whole=self._nodes_read(component, path))
 
     def computes(self, node: Node) -> None:
         """Check that a compute is set for each step of a job's graph."""
@@ -204,77 +207,6 @@ class Graph:
             return False
         return not source.holds((*path, "jobs")) or source.size((*path, "jobs")) > 0
 
-    def _promoted(self, node: Node, pipeline: Component, here: tuple[str, ...]) -> None:
-        for key, output in node.outputs.items():
-            reference = single(output.binding) if output.binding else None
-            if output.binding and (
-                reference is None or not reference.parent or reference.kind != "outputs" or reference.job
-            ):
-                self.findings.error(
-                    (*here, "outputs", key),
-                    f"An output can't be bound to {output.binding}; write ${{{{parent.outputs.<name>}}}}.",
-                )
-            elif (
-                reference
-                and reference.name not in pipeline.outputs
-                and self.findings.unread(*here[:-2], "outputs", reference.name)
-            ):
-                continue
-            elif reference and reference.name not in pipeline.outputs:
-                hint = (
-                    near_miss(reference.name, pipeline.outputs) or f" It has: {', '.join(pipeline.outputs) or 'none'}."
-                )
-                self.findings.error((*here, "outputs", key), f"The pipeline has no output '{reference.name}'.{hint}")
-            elif reference and not isinstance(node.component, str) and key in node.component.outputs:
-                self._promotion(
-                    output,
-                    node.component.outputs[key].type,
-                    pipeline.outputs[reference.name].type,
-                    reference,
-                    (*here, "outputs", key),
-                )
-
-    def _promotion(
-        self, output: JobOutput, kind: str, promoted: str, reference: Reference, path: tuple[str, ...]
-    ) -> None:
-        if output.binding and " " in output.binding:
-            self.findings.warn(
-                path, f"Azure ML reads a binding with blanks as a path; write {output.binding.replace(' ', '')}."
-            )
-        if promoted != kind and "path" not in (kind, promoted) and not self._default_type(reference.name):
-            self.findings.warn(
-                path,
-                f"The output is {article(kind)}, but the pipeline's output '{reference.name}' is {article(promoted)}.",
-            )
-
-    def _default_type(self, name: str) -> bool:
-        """Whether an output of the job sets no type, so that it takes the type of the node's output."""
-        output = self.findings.job.root.outputs.get(name)
-        return output is not None and output.type is None
-
-    def _unbound(self, pipeline: Component, path: tuple[str, ...]) -> None:
-        bound: dict[str, list[tuple[str, str]]] = {}
-        for name, node in (pipeline.jobs or {}).items():
-            for key, output in node.outputs.items():
-                reference = single(output.binding) if output.binding else None
-                if reference:
-                    bound.setdefault(reference.name, []).append((name, key))
-        for name in pipeline.outputs:
-            if name not in bound and self._nodes_read(pipeline, path):
-                self.findings.warn(
-                    (*path, "outputs", name),
-                    f"No node writes the pipeline's output '{name}'; bind a node's output to "
-                    f"${{{{parent.outputs.{name}}}}}.",
-                )
-        for name, writers in bound.items():
-            if len(writers) > 1 and name in pipeline.outputs:
-                node_name, key = writers[1]
-                which = ", ".join(f"{writer}.{output}" for writer, output in writers)
-                self.findings.error(
-                    (*path, "jobs", node_name, "outputs", key),
-                    f"The pipeline's output '{name}' is written by several nodes: {which}.",
-                )
-
     def _nodes_read(self, graph: Component, path: tuple[str, ...]) -> bool:
         """Whether all nodes of a graph were read, with all their outputs."""
         source, jobs, at = self.findings.job.source, graph.jobs or {}, (*path, "jobs")
@@ -295,11 +227,8 @@ class Graph:
         path = taker.path
         if not reference.parent:
             known = "${{parent.inputs.<name>}} or ${{parent.jobs.<node>.outputs.<name>}}"
-            hint = (
-                f" Did you mean ${{{{parent.{reference.text[3:].strip('{} ')}}}}}?"
-                if reference.kind or reference.text[3:].startswith("jobs.")
-                else ""
-            )
+            meant = next(references(f"${{{{parent.{reference.text[3:].strip('{} ')}}}}}"))
+            hint = f" Did you mean {meant.text}?" if _leads(meant, pipeline) else ""
             self.findings.error(path, f"{reference.text} can't be used in a node's input; write {known}.{hint}")
         elif reference.job:
             self._from_node(reference, pipeline, taker)
@@ -388,6 +317,28 @@ class Graph:
             name, _, key = trail[0].partition(".")
             message = f"Inputs take their values from each other: {' -> '.join(trail)}."
             self.findings.error((*path, "jobs", name, "inputs", key), message)
+
+
+def _bound_settings(node: Node) -> Iterator[tuple[tuple[str, str], str]]:
+    """Each setting of a node that contains an expression: its two keys, or its key twice if it is bound as a whole."""
+    for field in SETTINGS:
+        value = getattr(node, field)
+        if not value or "${{" not in str(value):
+            continue
+        if isinstance(value, str):
+            yield (field, field), value
+        elif field != VARIABLES:  # their values may be any texts; the values that are no bindings are told later
+            yield from (((field, key), str(inner)) for key, inner in value.items() if "${{" in str(inner))
+
+
+def _leads(reference: Reference, pipeline: Component) -> bool:
+    """Whether a reference of a node leads to an input of the pipeline, or to an input or output of another node."""
+    if not reference.job:
+        return reference.kind == "inputs" and reference.name in pipeline.inputs
+    node = (pipeline.jobs or {}).get(reference.job)
+    if node is None or isinstance(node.component, str):
+        return node is not None
+    return reference.name in (node.component.outputs if reference.kind == "outputs" else node.component.inputs)
 
 
 def _has_value(node: Node, name: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from creditml.errors import near_miss
 from creditml.expressions import Optional as Block
 from creditml.expressions import Reference, parse_command, single
 from creditml.model import LITERAL_TYPES, MODEL_TYPES, ComponentInput, Data
-from creditml.plan import UNTOLD, Given
+from creditml.plan import SETTINGS, UNTOLD, VARIABLES, Given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,11 +29,16 @@ class Values:
         self._hazards: set[tuple[str, ...]] = set()
         self._commands: dict[str, list[tuple[Reference, str]]] = {}
 
-    def step(self, step: PlannedStep) -> None:
-        """Check the values of a step against the types and limits of its inputs, and for characters special to bash."""
+    def step(self, step: PlannedStep, *, drafted: bool = False) -> None:
+        """Check the values of a step against the types and limits of its inputs, and for characters special to bash.
+
+        Args:
+            step: The step.
+            drafted: Whether the job has errors, and the step is from a draft.
+        """
         for name, spec in step.component.inputs.items():
             value = step.node.inputs.get(name)
-            if value is not None and name not in step.inputs and required(spec) and not _of_parent(value):
+            if value is not None and name not in step.inputs and required(spec) and not (drafted and _of_parent(value)):
                 message = (
                     f"The input '{name}' ({spec.type}) is required, but the input that it is bound to has no value."
                 )
@@ -41,6 +46,28 @@ class Values:
         for name, bound in step.inputs.items():
             if isinstance(bound, Given) and bound is not UNTOLD:
                 self._given(step, name, bound)
+
+    def settings(self, step: PlannedStep) -> None:
+        """Check that the settings of a step have values for all their bindings."""
+        for field in SETTINGS:
+            value = getattr(step.node, field)
+            if value and isinstance(value, str):
+                what = f"{value} has no value" if "${{" in value else f"'{value}' is not a JSON object"
+                mend = 'bind it to a string input with a value such as \'{"NAME": "value"}\''
+                self._findings.error((*step.origin, field), f"{what}, so '{field}' can't be set; {mend}.")
+            elif value and "${{" in str(value):
+                self._unsettled(value, (*step.origin, field))
+
+    def _unsettled(self, values: Mapping[str, Any], path: tuple[str, ...]) -> None:
+        for key, value in values.items():
+            if "${{" in str(value) and path[-1] == VARIABLES:
+                message = f"{value} is not bound to a literal input of the pipeline, so the step sees it unchanged."
+                self._findings.warn((*path, key), message)
+            elif "${{" in str(value):
+                message = (
+                    f"'{key}' can't be set: {value} has no value before the step starts; bind it to a literal input."
+                )
+                self._findings.error((*path, key), message)
 
     def _given(self, step: PlannedStep, name: str, given: Given) -> None:
         spec, value, here = step.component.inputs[name], given.value, (*step.origin, "inputs", name)

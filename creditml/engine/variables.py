@@ -41,7 +41,7 @@ def step_variables(context: Context, step: PlannedStep, run_id: str, values: Val
     elif provided.folder:
         base["PATH"] = os.pathsep.join([f"{provided.folder}/bin", base["PATH"]])
     azure = _azure_variables(context, run_id, values, root)
-    own = step.node.environment_variables
+    own = step.node.variables
     return {**base, **azure, **_distribution(step), **_mlflow_variables(context, run_id), **own}
 
 

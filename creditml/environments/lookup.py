@@ -166,7 +166,8 @@ def _unknown(text: str, reference: Reference, workspace: Workspace, settings: En
     elif reference.registry:
         said = f"The environment {text} is not known here.{hint}"
     else:
-        said = f"There is no environment '{reference.name}' in this workspace, and it is not a known curated one.{hint}"
+        where = f"in the workspace {workspace.root}"
+        said = f"There is no environment '{reference.name}' {where}, and it is not a known curated one.{hint}"
     name = reference.name if re.fullmatch(r"[\w.-]+", reference.name) else f'"{reference.name}"'
     lines = f'  environments:\n    {name}: {{image: "{_SUGGESTED_IMAGE}", conda_file: conda.yml}}'
     return f"{said} Define it in creditml.yml:\n{lines}\nor register it: creditml environment create -f FILE."

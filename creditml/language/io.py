@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 RESERVED = ("path", "ld_library_path", "user", "logname", "home", "pwd", "shell")
+MLTABLE = "MLTable"
+"""The name of the file that defines a table of type mltable, in the table's folder."""
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _GROUPED = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")
 _REMOTE = re.compile(r"(https?|wasbs?|abfss?|adl|runs|s3|gs|dbfs):")
@@ -136,10 +138,15 @@ def job_input(context: Context, node: Node) -> Any:  # Literal, Data or INVALID
         )
     path = fields.get("path")
     if path is None:
-        return INVALID if "path" in node.items else context.error(node, "An input of data needs the key 'path'.")
+        if "path" not in node.items:
+            mend = "Write it, or give it when the job is started: --set inputs.<name>.path=<path>."
+            context.error(node, f"An input of data needs the key 'path'. {mend}")
+        return INVALID
     known = "type" in fields or "type" not in node.items
     if known and os.path.isabs(path) and not _fits(path, type_):
         _misfit(context, node.items["path"], path, type_)
+    if type_ == "mltable" and os.path.isdir(path) and not os.path.exists(os.path.join(path, MLTABLE)):
+        context.warn(node.items["path"], no_mltable(path), refused=True)
     if "${{" in path and not _BINDING.fullmatch(path):
         context.warn(
             node.items["path"],
@@ -243,6 +250,14 @@ def _fits(path: str, kind: str) -> bool:
     """Whether a local path is a file or folder as its type requires (SDK: 'There is no dir on target path')."""
     return not (kind == "uri_file" and os.path.isdir(path)) and not (
         kind in ("uri_folder", "mltable") and os.path.isfile(path)
+    )
+
+
+def no_mltable(path: str) -> str:
+    """What is wrong with a folder of type mltable in which the file that defines the table is missing."""
+    return (
+        f"{path} has no file named '{MLTABLE}', which defines the table; Azure ML refuses such a folder as an mltable. "
+        "Add the file, or write 'type: uri_folder'."
     )
 
 

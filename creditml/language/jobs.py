@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creditml.errors import near_miss
 from creditml.language.fields import text
 from creditml.language.node_keys import NODE_KEYS
-from creditml.language.yaml import Map
-from creditml.model import Job, Node, Settings
+from creditml.language.yaml import Map, Scalar
+from creditml.model import LITERAL_TYPES, Job, Node, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +27,10 @@ JOB_KEYS: Mapping[str, Any] = {
     **{key: NODE_KEYS[key] for key in ("inputs", "outputs", "display_name", "description")},
 }
 """The keys that jobs of every type accept."""
+_OF_COMPONENTS = ("version", "is_deterministic", "additional_includes")
+"""Keys that components have and jobs have not."""
+_OF_DECLARATIONS = ("optional", "default", "min", "max", "enum")
+"""Keys of the inputs that components declare, which inputs of jobs have not."""
 
 
 def read_tree(context: Context, tree: Tree, files: JobFiles) -> Job | None:
@@ -33,6 +38,14 @@ def read_tree(context: Context, tree: Tree, files: JobFiles) -> Job | None:
     if not isinstance(tree, Map):
         context.error(
             tree, "The file is not a job: a job is a mapping of keys to values, with 'type: pipeline' or a 'command'."
+        )
+        return None
+    if _declares(tree):
+        name = files.file or "component.yml"
+        context.error(
+            tree,
+            "This file is a component, not a job. Run it by a job with these lines, and with values for its inputs: "
+            f"'type: pipeline', 'jobs: {{step: {{component: ./{Path(name).name}}}}}'.",
         )
         return None
     types = files.types
@@ -48,6 +61,24 @@ def read_tree(context: Context, tree: Tree, files: JobFiles) -> Job | None:
         hint = near_miss(word.lower(), known)
         context.error(kind, f"'{word}' is not a job type; the types are: {', '.join(known)}.{hint}")
     return None
+
+
+def _declares(tree: Map) -> bool:
+    """Whether a mapping is a component, by its schema, its keys or (if it has no nodes) the inputs that it declares."""
+    schema, inputs = tree.items.get("$schema"), tree.items.get("inputs")
+    if isinstance(schema, Scalar) and "component" in str(schema.value).lower().rpartition("/")[2]:
+        return True
+    ports = inputs.items.values() if isinstance(inputs, Map) and "jobs" not in tree.items else ()
+    declared = any(isinstance(port, Map) and _is_declaration(port) for port in ports)
+    return any(key in tree.items for key in _OF_COMPONENTS) or declared
+
+
+def _is_declaration(port: Map) -> bool:
+    kind = port.items.get("type")
+    literal = isinstance(kind, Scalar) and kind.value in LITERAL_TYPES
+    return not any(key in port.items for key in ("path", "value")) and (
+        literal or any(key in port.items for key in _OF_DECLARATIONS)
+    )
 
 
 def finish_job(

@@ -182,7 +182,26 @@ def compute(context: Context, node: Node) -> Any:  # str or INVALID
     return name
 
 
+def bindable(kind: Any) -> Any:
+    """A kind whose value may also be, or contain, a binding to an input of the pipeline."""
+
+    def read(context: Context, node: Node) -> Any:  # str, or what the kind returns
+        if isinstance(node, Scalar) and isinstance(node.value, str) and "${{" in node.value:
+            return node.value
+        return kind(context, node)
+
+    return read
+
+
+def _bound(kinds: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: bindable(kind) for key, kind in kinds.items()}
+
+
 distribution = _typed("distribution", _DISTRIBUTIONS)
+_QUEUE = {
+    "job_tier": Choice("spot", "basic", "standard", "premium", "null"),
+    "priority": Choice("low", "medium", "high"),
+}
 # The keys of all nodes, whether their component is a reference or written in place.
 NODE_KEYS: Mapping[str, Any] = {
     "inputs": job_inputs,
@@ -199,14 +218,15 @@ NODE_KEYS: Mapping[str, Any] = {
     "distribution": distribution,
     "services": _services,
     "identity": _typed("identity", _IDENTITIES),
-    "queue_settings": Table(
-        "queue settings",
-        {
-            "job_tier": Choice("spot", "basic", "standard", "premium", "null"),
-            "priority": Choice("low", "medium", "high"),
-        },
-        nullable=("job_tier",),
-    ).nested,
+    "queue_settings": Table("queue settings", _QUEUE, nullable=("job_tier",)).nested,
+}
+# Nodes with a component may bind these to inputs of the pipeline (SDK: `support_data_binding_expression_for_fields`).
+BOUND_KEYS: Mapping[str, Any] = {
+    "environment_variables": bindable(environment_variables),
+    "limits": Table("limits", _bound({"timeout": timeout})).nested,
+    "resources": Table("resources", _bound(RESOURCES)).nested,
+    "distribution": _typed("distribution", {name: _bound(keys) for name, keys in _DISTRIBUTIONS.items()}),
+    "queue_settings": Table("queue settings", _bound(_QUEUE), nullable=("job_tier",)).nested,
 }
 COMPONENT_KEYS: Mapping[str, Any] = {
     "name": loose,
@@ -224,9 +244,10 @@ COMPONENT_KEYS: Mapping[str, Any] = {
 LABELS: Mapping[str, Any] = {"display_name": loose, "description": loose, "tags": loose_labels}
 # A node with a component also accepts these keys at its top level (SDK: the parameters of `command()`).
 SHORT_KEYS: Mapping[str, Mapping[str, Any]] = {
-    "limits": {"timeout": timeout},
+    "limits": _bound({"timeout": timeout}),
     "resources": {
-        key: RESOURCES[key] for key in ("instance_count", "instance_type", "locations", "docker_args", "shm_size")
+        key: bindable(RESOURCES[key])
+        for key in ("instance_count", "instance_type", "locations", "docker_args", "shm_size")
     },
     "queue_settings": {"job_tier": text, "priority": text},
 }

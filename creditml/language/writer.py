@@ -157,7 +157,7 @@ def node_dict(node: Node, write: Callable[[Component], Any]) -> dict[str, Any]:
 
 def _node_fields(node: Node) -> dict[str, Any]:
     values = some({name: getattr(node, name) for name in _NODE_FIELDS})
-    values |= {name: dict(getattr(node, name)) for name in _MAPPINGS if getattr(node, name)}
+    values |= {name: _plain(getattr(node, name)) for name in _MAPPINGS if getattr(node, name)}
     if node.inputs:
         declared = node.component.inputs if not isinstance(node.component, str) else {}
         kinds = {name: spec.type for name, spec in declared.items()}
@@ -165,6 +165,10 @@ def _node_fields(node: Node) -> dict[str, Any]:
     if node.outputs:
         values["outputs"] = {name: output_value(value) for name, value in node.outputs.items()}
     return values
+
+
+def _plain(value: Mapping[str, str] | str) -> dict[str, str] | str:
+    return value if isinstance(value, str) else dict(value)
 
 
 def input_value(value: JobInput, kind: str = "string") -> Any:  # a scalar or dict

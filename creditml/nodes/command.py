@@ -11,6 +11,7 @@ from creditml.language.implied import inferred_inputs, inferred_outputs
 from creditml.language.io import command_job_inputs, command_job_outputs
 from creditml.language.jobs import finish_job
 from creditml.language.node_keys import (
+    BOUND_KEYS,
     COMPONENT_KEYS,
     LABELS,
     NODE_KEYS,
@@ -47,10 +48,11 @@ _INLINE_KEYS: Mapping[str, Any] = {
     "experiment_name": text,
     **_OWN_KEYS,
 }
-_INLINE_NODE = Table("a command node", _INLINE_KEYS, required=("command",), ignored=READ_ONLY)
+_BOUND_VARIABLES = {"environment_variables": BOUND_KEYS["environment_variables"]}
+_INLINE_NODE = Table("a command node", {**_INLINE_KEYS, **_BOUND_VARIABLES}, required=("command",), ignored=READ_ONLY)
 _COMPONENT_NODE = Table(
     "a node with a component",
-    {**_TYPE, **NODE_KEYS, **_SHORT_KEYS, **LABELS, "component": anything},
+    {**_TYPE, **NODE_KEYS, **BOUND_KEYS, **_SHORT_KEYS, **LABELS, "component": anything},
     required=("component",),
     nullable=tuple(LABELS),
     ignored=(*READ_ONLY, "name", "experiment_name", "is_deterministic", *_OWN_KEYS),

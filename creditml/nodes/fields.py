@@ -149,6 +149,9 @@ SETTINGS: Mapping[str, Field] = {
     "default_datastore": field_of(APPROXIMATED, "each datastore is a folder of the local workspace"),
     "continue_on_step_failure": DONE,
     "force_rerun": Field(NO_REUSE, {"true": ALWAYS_RUNS}),
-    "on_init": field_of(APPROXIMATED, "a private preview of Azure ML; the node that it names runs like any other"),
-    "on_finalize": field_of(APPROXIMATED, "a private preview of Azure ML; the node that it names runs like any other"),
+    "on_init": field_of(EMULATED, "the node that it names runs before all others"),
+    "on_finalize": field_of(
+        APPROXIMATED,
+        "the node that it names runs after all others, also after failed ones if the job goes on after them",
+    ),
 }

@@ -46,7 +46,8 @@ _SHARED: Mapping[str, Section] = {
             ),
             "mode": MODE,
             "path_on_compute": field_of(
-                APPROXIMATED, "the data is at Azure ML's default path, which the command gets instead"
+                APPROXIMATED,
+                "the data is at Azure ML's default path, which the command gets instead; a warning says so",
             ),
             "datastore": field_of(IGNORED, "uploaded data is kept in the local workspace"),
             "value": DONE,

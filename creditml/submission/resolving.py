@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from creditml.errors import BackendError, CreditMLError, NotFound, Problem
 from creditml.expressions import placeholders
-from creditml.language.io import remote
+from creditml.graph import walk
+from creditml.language.io import MLTABLE, no_mltable, remote
 from creditml.language.yaml import Document, from_plain
 from creditml.model import (
     LITERAL_TYPES,
@@ -25,7 +26,7 @@ from creditml.model import (
     changed,
 )
 from creditml.nodes.specs import read_component_document
-from creditml.references import DEFAULT_DATASTORE, is_reference
+from creditml.references import DEFAULT_DATASTORE, is_reference, parse_datastore
 from creditml.workspace.data import is_url
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class _Resolver:
         self._known: dict[int, Component] = {}
         self._codes: set[tuple[str, tuple[str, ...]]] = set()
         self._data: dict[tuple[str, str], str] = {}
+        self._places: list[str] | None = None
 
     def node(self, node: Node, path: tuple[str, ...]) -> Node:
         self._ports(node, path)
@@ -205,13 +207,31 @@ class _Resolver:
             return
         if (data, kind) not in self._data:
             try:
-                if not is_url(self._workspace.data.source(data, kind)):
-                    self._workspace.data.locate(data, kind)
                 self._data[data, kind] = ""
+                if not is_url(self._workspace.data.source(data, kind)):
+                    folder = self._workspace.data.locate(data, kind)
+                    if kind == "mltable" and folder.is_dir() and not (folder / MLTABLE).exists():
+                        self._warn(path, no_mltable(data))
             except CreditMLError as error:
                 self._data[data, kind] = str(error)
-        if self._data[data, kind]:
+        if self._data[data, kind] and not self._written(data):
             self._error(path, self._data[data, kind])
+
+    def _written(self, data: str) -> bool:
+        """Whether a node of the job writes an output to this path of a datastore, to a folder above it or below it."""
+        if parse_datastore(data) is None:
+            return False
+        if self._places is None:
+            outputs = (output for visit in walk(self._job.root) for output in visit.node.outputs.values())
+            # what comes after a placeholder such as ${{name}} is only known when the step runs
+            self._places = [output.path.partition("${{")[0].rstrip("/") for output in outputs if output.path]
+        folder = data.rstrip("/*")
+        return any(f"{folder}/".startswith(f"{place}/") or place.startswith(f"{folder}/") for place in self._places)
+
+    def _warn(self, path: tuple[str, ...], message: str) -> None:
+        """Note what Azure ML refuses and this machine runs."""
+        place = self._place(path)
+        self._problems.append(Problem(message, ".".join(path), place, warning=True, refused=True))
 
     def _error(self, path: tuple[str, ...], message: str) -> None:
         self._problems.append(Problem(message, ".".join(path), self._place(path)))

@@ -172,7 +172,9 @@ def _limits(sent: Mapping[str, Any] | None) -> dict[str, Any] | None:
     timeout = (sent or {}).get("timeout")
     if timeout is None:
         return None
-    return {"timeout": _seconds(timeout) if isinstance(timeout, str) else int(timeout)}
+    if isinstance(timeout, str):
+        return {"timeout": timeout if "${{" in timeout else _seconds(timeout)}
+    return {"timeout": int(timeout)}
 
 
 def _seconds(duration: str) -> int:

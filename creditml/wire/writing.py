@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from creditml.references import Scope
     from creditml.wire.words import AssetIds
 
+_VARIABLES = "environment_variables"
 _SENT_MODES = {ours: sent for sent, ours in MODES.items()}
 
 
@@ -50,6 +51,7 @@ def node_sent(name: str, node: Mapping[str, Any], ids: AssetIds) -> dict[str, An
     scope, kind = ids.scope, node.get("type", DEFAULT)
     inputs, outputs = node.get("inputs") or {}, node.get("outputs") or {}
     limits = node.get("limits")
+    variables = node.get(_VARIABLES)  # the SDK can't read a binding here in an answer, although it sends one
     return some(
         name=name,
         type=kind,
@@ -57,8 +59,9 @@ def node_sent(name: str, node: Mapping[str, Any], ids: AssetIds) -> dict[str, An
         computeId=_resource_id("computes", node.get("compute"), scope),
         inputs={key: _sent_input(value, scope, humped=False) for key, value in inputs.items()},
         outputs={key: _sent_output(value, scope, humped=False) for key, value in outputs.items()},
-        **{key: node.get(key) for key in (*PLAIN, "resources")},
-        limits={"job_limits_type": "Command", "timeout": f"PT{limits['timeout']}S"} if limits else None,
+        **{key: node.get(key) for key in (*PLAIN, "resources") if key != _VARIABLES},
+        **{_VARIABLES: variables if isinstance(variables, dict) else None},
+        limits={"job_limits_type": "Command", "timeout": _duration(limits["timeout"])} if limits else None,
         distribution=_sent_distribution(node.get("distribution"), humped=False),
         queue_settings=_sent_queue_settings(node.get("queue_settings")),
         identity=_sent_identity(node.get("identity"), humped=False),
@@ -96,7 +99,7 @@ class _Sending:
         return node_sent(name, node, self._ids)
 
     def limits(self, value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        return {"jobLimitsType": "Command", "timeout": f"PT{value['timeout']}S"} if value else None
+        return {"jobLimitsType": "Command", "timeout": _duration(value["timeout"])} if value else None
 
     def distribution(self, value: Mapping[str, Any] | None, *, humped: bool) -> dict[str, Any] | None:
         return _sent_distribution(value, humped=humped)
@@ -106,6 +109,10 @@ class _Sending:
 
     def resources(self, value: Mapping[str, Any] | None) -> dict[str, Any]:
         return camel(value or {})
+
+
+def _duration(seconds: Any) -> str:  # a number, or the text of a binding
+    return seconds if isinstance(seconds, str) else f"PT{seconds}S"
 
 
 def _resource_id(kind: str, value: str | None, scope: Scope) -> str | None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from creditml.asset_kinds import title_of
 from creditml.errors import Conflict, CreditMLError, NotFound, near_miss
 from creditml.references import parse_reference, registry_uri
+from creditml.references import reference as reference_to
 from creditml.workspace.records import Asset, now
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ The version of such an asset is a hash of its content, and lists don't show it.
 """
 MUTABLE = ("description", "tags", "properties", "display_name", "stage")
 """The fields that can be changed after a version was created."""
+LATEST = "latest"
+"""The label of the version that was created last."""
 # Patterns are kept as text: compiling them at import would take too long for a command that doesn't need them.
 _NAME = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}"
 _COUNTED_DIGITS = 18  # longer numbers don't fit SQLite's 64-bit integers
@@ -113,7 +116,7 @@ class Assets:
         """
         versions = [a for a in self.entries(kind, name, archived=True) if version is None or a.version == version]
         if version is None:
-            if label not in (None, "latest", "default"):
+            if label not in (None, LATEST, "default"):
                 message = f"The {title_of(kind)} '{name}' has no label '{label}'; the only label here is 'latest'."
                 raise NotFound(message)
             versions = [a for a in versions if not a.archived]
@@ -252,7 +255,8 @@ class Assets:
         versions = [a.version for a in self.entries(kind, name, archived=True)]
         if versions and version is not None:
             known = ", ".join(versions[:10])
-            return f"There is no {title_of(kind)} '{name}' with version '{version}'. Its versions are: {known}."
+            mend = f" For the latest one write {reference_to(name, label=version)}." if version == LATEST else ""
+            return f"There is no {title_of(kind)} '{name}' with version '{version}'. Its versions are: {known}.{mend}"
         if versions:
             return (
                 f"All versions of the {title_of(kind)} '{name}' are archived; "
@@ -265,7 +269,7 @@ class Assets:
                 f"Create it with `creditml {kind} create -f FILE{flag}`."
             )
         return (
-            f"There is no {title_of(kind)} named '{name}' in this workspace.{hint} "
+            f"There is no {title_of(kind)} named '{name}' in the workspace {self._database.path.parent}.{hint} "
             f"Create it with `creditml {kind} create -f FILE`."
         )
 

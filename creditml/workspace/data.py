@@ -177,6 +177,8 @@ class DataPaths:
             message = f"{path} may lead out of the folder that it starts in. Write the path without '..'."
             raise NotFound(message)
         if found := parse_datastore(path):
+            if "*" in found.path:
+                found = found._replace(path=_without_pattern(path, found.path))
             output = self.stored_output(found.path) if found.datastore == DEFAULT_DATASTORE else None
             if output is None:
                 return str(self.datastore(found.datastore) / found.path)
@@ -207,6 +209,16 @@ class DataPaths:
             message = f"The job '{job}' has no output '{output}'.{near_miss(output, recorded)}"
             raise NotFound(message)
         return place / path if path else place
+
+
+def _without_pattern(uri: str, path: str) -> str:
+    """The folder of a path in a datastore that ends with `**`, the pattern of everything in a folder."""
+    folder, _, last = path.removesuffix("/*").rpartition("/")
+    if last != "**" or "*" in folder:
+        mend = "only the pattern '/**' at the end of a folder is; give the folder, and choose the files in the step"
+        message = f"The pattern in {uri} is not supported on this machine: {mend}."
+        raise Unsupported(message)
+    return folder
 
 
 def _downloaded(url: str) -> Path:

@@ -102,7 +102,7 @@ def test_an_unknown_name_is_told_as_before(project: Project) -> None:
     assert "There is no workspace here" in project.creditml("environment", "show", "-n", "nope", code=1).err
     project.creditml("environment", "create", "--name", "mine", "--image", "a")
     assert (
-        "no environment named 'nope' in this workspace"
+        "no environment named 'nope' in the workspace "
         in project.creditml("environment", "show", "-n", "nope", code=1).err
     )
 

@@ -27,7 +27,9 @@ def holds(planned: Plan) -> None:
         for name, spec in step.component.inputs.items():
             assert name in step.inputs or (spec.optional and spec.default is None), (path, name)
         assert set(step.outputs) == set(step.component.outputs)
-        assert {need for need, _ in step.needs()} == {v.step for v in step.inputs.values() if isinstance(v, Produced)}
+        read = {value.step for value in step.inputs.values() if isinstance(value, Produced)}
+        assert {need for need, _ in step.needs()} == read | {need for need, _ in step.after}
+        assert {need for need, _ in step.after} <= seen
         assert at(planned.job.root, step.origin) is step.node
         seen.add(path)
     for name, node in planned.pipelines.items():

@@ -62,7 +62,7 @@ MISTAKES: dict[str, tuple[Job, str, str]] = {
         "can't be used in a node's input",
     ),
     "a binding without its context": (
-        job(node(text="${{inputs.x}}")),
+        job(node(text="${{inputs.x}}"), inputs={"x": TEXT}, x="1"),
         "jobs.a.inputs.text",
         "${{parent.inputs.x}}",
     ),

@@ -74,13 +74,14 @@ def test_an_optional_input_is_for_what_can_do_without(
     assert errors(job(nested(taker, inputs={"x": given}))) == wrong
 
 
-def test_an_optional_input_with_a_default_needs_no_block() -> None:
+def test_azure_ml_refuses_an_optional_input_outside_a_block_even_with_a_default() -> None:
     command = "echo ${{inputs.x}}"
     bare = Command(command, name="c", inputs={"x": MAYBE})
     default = Command(command, name="c", inputs={"x": MAYBE._replace(default="d")})
 
-    assert warnings(job(node("a", bare))) == ["jobs.a.component.command"]
-    assert found(job(node("a", default))) == []
+    for component in (bare, default):
+        (problem,) = check(job(node("a", component))).problems
+        assert (problem.path, problem.warning, problem.refused) == ("jobs.a.component.command", True, True)
     assert found(job(node("a", bare._replace(command=f"echo $[[{command}]]")))) == []
 
 
@@ -194,7 +195,13 @@ def test_several_processes_are_told_of(
 ) -> None:
     fields: dict[str, Any] = {"resources": resources, "distribution": distribution}
     component = Command("c", name="c", **({} if own else fields))
-    checked = job(node("a", component)._replace(**(fields if own else {})))
+    number = {"x": ComponentInput("integer")}
+    checked = job(
+        node("a", component)._replace(**(fields if own else {})),
+        node("b", NEED, r="${{parent.inputs.x}}"),
+        inputs=number,
+        x="1",
+    )
 
     assert warnings(checked) == told
     assert errors(checked) == []

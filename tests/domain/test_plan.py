@@ -14,6 +14,7 @@ from plans import holds
 
 from creditml.check import check
 from creditml.expressions import Reference, parse, single
+from creditml.graph import find_cycle, unordered
 from creditml.model import (
     Command,
     ComponentInput,
@@ -26,7 +27,7 @@ from creditml.model import (
     Node,
     Pipeline,
 )
-from creditml.plan import Cycle, Given, Plan, Produced, find_cycle, plan, unordered
+from creditml.plan import Cycle, Given, Plan, Produced, plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
