@@ -84,7 +84,8 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         """The environment variables of a command's process, without this process's settings for creditml."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CREDITML_", "MLFLOW_"))}
+        foreign = ("CREDITML_", "MLFLOW_", "AZURE", "ARM_")  # the SDK leaves AZUREML_CURRENT_CLOUD in this process
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return {**kept, "XDG_CACHE_HOME": str(self.folder / ".cache"), **self.variables}
 
     def start(self, *words: str, **options: Json) -> subprocess.Popen[str]:
