@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from docker.utils import exclude_paths
 
+from creditml.documents import read_text
 from creditml.errors import CreditMLError
 from creditml_docker.building import MADE, REPOSITORY, network_of, proxies, run_build
 
@@ -81,8 +82,7 @@ def _key(build: Build, settings: Settings, *, remote: bool) -> str:
 def _ignored(build: Build) -> list[str]:
     """The patterns of `.dockerignore`."""
     try:
-        with open(os.path.join(build.path, ".dockerignore"), encoding="utf-8") as file:
-            lines = [line.strip() for line in file]
+        lines = [line.strip() for line in read_text(os.path.join(build.path, ".dockerignore")).split("\n")]
     except FileNotFoundError:
         return []
     return [line for line in lines if line and not line.startswith("#")]

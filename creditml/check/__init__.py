@@ -12,11 +12,16 @@ from creditml.check.effects import without_effect
 from creditml.check.graph import Graph
 from creditml.check.values import Values
 from creditml.findings import Findings
+from creditml.graph import count_steps
 from creditml.model import Component, Job, Node, Source
 from creditml.plan import Cycle, Plan, draft, plan
 
 if TYPE_CHECKING:
     from creditml.errors import Problem
+
+
+_MOST_STEPS = 100_000
+"""A few small files can make a graph of any size, since components can use each other."""
 
 
 class CheckResult(NamedTuple):
@@ -41,6 +46,13 @@ def check(job: Job, *, whole: bool = True) -> CheckResult:
         whole: Whether the job was read and resolved without errors. If not, what is left of it is checked.
     """
     findings = Findings(job)
+    steps = count_steps(job.root)
+    if steps > _MOST_STEPS:
+        message = (
+            f"The job has {steps:,} steps, and at most {_MOST_STEPS:,} can be run; use nested components fewer times."
+        )
+        findings.error(("jobs",), message)
+        return CheckResult(tuple(findings.problems), None, None)
     values = Values(findings)
     Graph(findings, values).root()
     if isinstance(job.root.component, str):

@@ -14,6 +14,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from creditml.documents import read_bytes
 from creditml.environments.installed import normalized
 
 if TYPE_CHECKING:
@@ -259,8 +260,7 @@ def _python(words: list[str], folder: str) -> Iterator[_Program]:
 def _imports(file: str) -> list[_Import]:
     """The imports at a file's top level; none if the file can't be read, or if it installs packages itself."""
     try:
-        with open(file, "rb") as stream:
-            source = stream.read()
+        source = read_bytes(file)
         if re.search(_INSTALLS.encode(), source):
             return []
         tree = ast.parse(source)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_DEEPEST = 30
+"""Files that refer to each other in a row, as nested pipelines do."""
+
+
 class Loaded:
     """A parsed file.
 
@@ -42,6 +46,7 @@ class Files:
         self._paths: dict[str, bool] = {}
         self._loaded: dict[str, Loaded | None] = {}
         self._included: dict[int, Document] = {}
+        self._within = 0  # files that are being read now, each for the one before it
         self.root: Document | None = None
 
     @property
@@ -76,9 +81,11 @@ class Files:
         if name not in loaded.made:
             if not isinstance(root, Map):
                 return loaded.context.error(root, "The file must contain a mapping of keys to values.")
-            loaded.under_way = True
+            if self._within == _DEEPEST:
+                return loaded.context.error(root, f"More than {_DEEPEST} files refer to each other in a row.")
+            loaded.under_way, self._within = True, self._within + 1
             made = make(loaded.context, root)
-            loaded.under_way = False
+            loaded.under_way, self._within = False, self._within - 1
             loaded.made[name] = INVALID if made is None else made
         return loaded.made[name]
 

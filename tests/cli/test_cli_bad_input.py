@@ -432,6 +432,27 @@ def test_requirements_that_name_each_other_without_end_are_refused(project: Proj
     assert "more than 10,000 lines" in project.creditml("job", "validate", "-f", "job.yml", code=1).err
 
 
+def test_a_few_files_make_no_graph_without_end(project: Project) -> None:
+    for number in range(22):
+        node = {"type": "pipeline" if number < 21 else "command", "component": f"file:p{number + 1}.yml"}
+        project.write(f"p{number}.yml", {"type": "pipeline", "name": f"p{number}", "jobs": {"a": node, "b": node}})
+    project.write("p22.yml", {"type": "command", "name": "c", "command": "true", "environment": {"image": "i"}})
+    job = {"type": "pipeline", "jobs": {"a": {"type": "pipeline", "component": "file:p0.yml"}}}
+    project.write("job.yml", job)
+    assert "4,194,304 steps" in project.creditml("job", "validate", "-f", "job.yml", code=1).err
+
+
+def test_files_that_refer_to_each_other_have_a_depth(project: Project) -> None:
+    for number in range(400):
+        node = {"type": "pipeline", "component": f"file:p{number + 1}.yml"}
+        project.write(f"p{number}.yml", {"type": "pipeline", "name": f"p{number}", "jobs": {"a": node}})
+    project.write("p400.yml", {"type": "pipeline", "name": "p", "jobs": {}})
+    job = {"type": "pipeline", "jobs": {"a": {"type": "pipeline", "component": "file:p0.yml"}}}
+    project.write("job.yml", job)
+    done = project.creditml("job", "validate", "-f", "job.yml", code=1)
+    assert "p30.yml:1:1: More than 30 files refer to each other in a row." in done.err
+
+
 def test_an_endless_standard_input_is_refused(project: Project) -> None:
     with open("/dev/zero", "rb") as stdin:
         done = project.creditml("run", "/dev/stdin", code=1, stdin=stdin)
