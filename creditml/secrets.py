@@ -10,8 +10,16 @@ import os
 import re
 from typing import Any
 
-_HELD = ("AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "IDENTITY_HEADER", "MSI_SECRET")
-"""Environment variables that hold secrets (azure-identity reads them)."""
+_HELD = (
+    "AZURE_CLIENT_SECRET",
+    "AZURE_PASSWORD",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "IDENTITY_HEADER",
+    "MSI_SECRET",
+    "MLFLOW_TRACKING_TOKEN",
+    "MLFLOW_TRACKING_PASSWORD",
+)
+"""Environment variables that hold secrets (azure-identity and MLflow read them)."""
 _LEAST = 6  # characters; a shorter value is not replaced, since it may be part of an ordinary word
 _NAMES = (
     "account[_-]?key|shared[_-]?access[_-]?key|shared[_-]?access[_-]?signature|sas[_-]?token|sas[_-]?signature|"

@@ -41,8 +41,12 @@ def step_variables(context: Context, step: PlannedStep, run_id: str, values: Val
     elif provided.folder:
         base["PATH"] = os.pathsep.join([f"{provided.folder}/bin", base["PATH"]])
     azure = _azure_variables(context, run_id, values, root)
-    own = step.node.variables
-    return {**base, **azure, **_distribution(step), **_mlflow_variables(context, run_id), **own}
+    own = {**azure, **_distribution(step), **_mlflow_variables(context, run_id), **step.node.variables}
+    if own["MLFLOW_TRACKING_URI"] == context.tracking.uri:  # else the spec leads to another server
+        access = tracking.access_variables(context.tracking.admit(run_id, context.record.name), base)
+        # a name and password that were handed on are for another server, and clients would prefer them to the token
+        base = {name: value for name, value in base.items() if name not in tracking.ACCESS} | access
+    return {**base, **own}
 
 
 def _mlflow_variables(context: Context, run_id: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from creditml.errors import CreditMLError
 from creditml.service.server import Server
 from creditml.service.variables import UNSET, variables, write_config
+from creditml.tracking import ACCESS
 
 _START_LIMIT = 60.0
 """Seconds after which a start that hangs is ended, with the stacks in the log."""
@@ -29,10 +30,13 @@ def main(root: str, tracking_uri: str) -> None:
         server.start()
         write_config(Path(root))  # the steps' folders are below it, and the SDK looks upward
         given = variables(Path(root), server.url, server.certificates, tracking_uri)
+        # a step's own token is not replaced by the owner's secret
+        told = {**dict.fromkeys(UNSET), **given}
+        told = {name: value for name, value in told.items() if name not in ACCESS}
     except (CreditMLError, OSError) as error:
         sys.exit(str(error))
     faulthandler.cancel_dump_traceback_later()
-    print(json.dumps({**dict.fromkeys(UNSET), **given}), flush=True)  # noqa: T201  the runner waits for this
+    print(json.dumps(told), flush=True)  # noqa: T201  the runner waits for this
     sys.stdin.buffer.read()
     server.stop()
     os._exit(0)  # a normal exit would wait for requests in progress

@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from shlex import quote
 
-from creditml.service.keys import FOLDER, Keys
+from creditml.secret_files import FOLDER
+from creditml.service.keys import Keys
 
 # azure-identity: the words of `AzureCliCredential`, before the resource and perhaps a tenant and a subscription
 _ASKED = ["account", "get-access-token", "--output", "json", "--resource"]

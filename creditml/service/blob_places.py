@@ -31,7 +31,7 @@ from creditml.references import (
     parse_artifact_path,
     short_uri,
 )
-from creditml.service.keys import FOLDER
+from creditml.secret_files import FOLDER
 from creditml.service.messages import Refusal
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from xml.sax.saxutils import escape
 
 from creditml.documents import LARGEST
 from creditml.references import UPLOADS
+from creditml.secret_files import FOLDER
 from creditml.service.blob_places import blob_file, list_blobs
-from creditml.service.keys import FOLDER
 from creditml.service.messages import Answer, Refusal
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from creditml.service.keys import FOLDER
+from creditml.secret_files import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

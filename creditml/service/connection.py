@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import selectors
 import threading
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from creditml.config import read_config
 from creditml.entry_points import AZURE
 from creditml.references import LOCAL
 from creditml.service.restoring import restore_submitted
-from creditml.tracking import Tracking
+from creditml.tracking import ACCESS, Tracking, access_variables, owner_secret
 from creditml.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _local(settings: dict[str, Any]) -> MLClient:
     workspace = Workspace.find().create()
     root = workspace.root
     workspace.close()
-    service = Service(root, in_process(), MLflow(root).uri)
+    service = Service(root, in_process(), MLflow(root).uri_for_this_process)
     serve_blobs(service)
     names = () if settings.get("registry_name") else (LOCAL.subscription, LOCAL.group, LOCAL.workspace)
     client = MLClient(
@@ -88,6 +89,19 @@ class MLflow:
                 threading.Thread(target=_attend, args=(self._tracking,), daemon=True).start()
                 atexit.register(self._tracking.close)
             return self._tracking.uri
+
+    def uri_for_this_process(self) -> str:
+        """The address of the server, with which MLflow's client in this process gets in.
+
+        The client sends the secret in MLFLOW_TRACKING_TOKEN, which is set here. If that or a name and password are set
+        already, they are for another server and stay, and the address itself has the secret.
+        """
+        secret = owner_secret(self._root)
+        given = access_variables(secret, os.environ)
+        if all(os.environ.get(name) in (None, given.get(name)) for name in ACCESS):
+            os.environ.update(given)
+            return self.uri()
+        return self.uri().replace("://", f"://creditml:{secret}@")
 
 
 def _attend(tracking: Tracking) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml import locks
 from creditml.errors import BackendError
-from creditml.service.keys import FOLDER
+from creditml.secret_files import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,6 +12,7 @@ from creditml.language.yaml import Document, from_plain
 from creditml.nodes.specs import read_job_document
 from creditml.nodes.table import TYPES, node_types
 from creditml.references import artifacts_uri
+from creditml.secrets import without_credentials
 from creditml.service.asset_ids import WorkspaceIds, WorkspaceResolver
 from creditml.service.messages import Answer, Refusal, answer
 from creditml.submission.options import Options
@@ -136,9 +137,10 @@ def _resource(call: Call, record: JobRecord) -> dict[str, Any]:
     properties = job_properties(record.spec, WorkspaceIds(call.scope, call.workspace))
     artifacts = {"jobOutputType": "uri_folder", "uri": artifacts_uri(record.name)}
     properties["outputs"] = {"default": artifacts, **properties["outputs"]}
+    mlflow = without_credentials(call.tracking_uri())
     services = {
         "Studio": {"jobServiceType": "Studio", "endpoint": studio_page(call, record), "status": "Running"},
-        "Tracking": {"jobServiceType": "Tracking", "endpoint": call.tracking_uri(), "status": "Running"},
+        "Tracking": {"jobServiceType": "Tracking", "endpoint": mlflow, "status": "Running"},
     }
     properties |= {
         "displayName": record.display_name,

@@ -16,14 +16,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
+from creditml.secret_files import workspace_secret
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from creditml.service.messages import Request
 
-FOLDER = "service"
-_BYTES = 32
 _LIFE = 24 * 3600  # seconds
 _SIGNED_HEADERS = (
     "content-encoding",
@@ -56,26 +56,11 @@ class Keys:
 
     def __init__(self, root: Path) -> None:
         """Use the secret of the workspace folder `root`, which is made when it is first needed."""
-        self._file = root / FOLDER / "secret"
+        self._root = root
 
     @cached_property
     def _secret(self) -> bytes:
-        try:
-            return self._file.read_bytes()
-        except FileNotFoundError:
-            pass
-        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self._file.with_name(f"secret.{os.getpid()}-{os.urandom(4).hex()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(os.urandom(_BYTES))
-        try:
-            os.link(draft, self._file)  # another process may have been faster
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-        return self._file.read_bytes()
+        return workspace_secret(self._root)
 
     def _derived(self, purpose: str) -> bytes:
         return hmac.digest(self._secret, purpose.encode(), hashlib.sha256)

@@ -10,6 +10,7 @@ from creditml.references import LOCAL
 from creditml.service.azure_cli import stand_in
 from creditml.service.certificates import Certificates, bundle
 from creditml.service.keys import Keys
+from creditml.tracking import access_variables, owner_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,8 @@ UNSET = (
     "IDENTITY_SERVER_THUMBPRINT",
     "MSI_ENDPOINT",
     "MSI_SECRET",
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
 )
 _TRUST = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 _LOOPBACK = ("localhost", "127.0.0.1")
@@ -57,6 +60,7 @@ def variables(root: Path, url: str, found: Certificates, tracking_uri: str) -> d
         "IDENTITY_HEADER": Keys(root).header,
         "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{url}/",
         "MLFLOW_TRACKING_URI": tracking_uri,
+        **access_variables(owner_secret(root), os.environ),
         "AZURE_CORE_COLLECT_TELEMETRY": "false",
         # In a notebook the SDK would send telemetry to Azure Monitor.
         **dict.fromkeys(("OTEL_LOGS_EXPORTER", "OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER"), "None"),

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from creditml.tracking import lease
+from creditml.tracking.access import Grant, Grants
 from creditml.tracking.lease import Channel, Message
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Tracking:
         self._answer = (0, True)
         """The number of the last DRAIN message that was answered, and whether draining succeeded."""
         self._closed = threading.Event()
+        self._grants = Grants()
         self.ready = False
         """Whether the server is serving this runner's socket."""
         self.used = False
@@ -81,6 +83,20 @@ class Tracking:
     def uri(self) -> str:
         """The value of MLFLOW_TRACKING_URI for steps."""
         return self._uri
+
+    def admit(self, run_id: str, root: str) -> str:
+        """A token with which a step may use the server, until it is dismissed or this runner ends.
+
+        Args:
+            run_id: The step's run.
+            root: The run of its job, to whose runs the step may write.
+        """
+        return self._grants.give(Grant(run_id, root))
+
+    def dismiss(self, run_id: str) -> None:
+        """End the token of a step, if it has one."""
+        if self._grants.end(run_id) and self._lease and self.ready:
+            self._lease.send(Message(lease.GRANTS, text=self._grants.text))
 
     def fileno(self) -> int:
         """The descriptor to watch: it never changes, and is readable when `attend` should be called."""
@@ -101,6 +117,7 @@ class Tracking:
             if message.word == lease.READY:
                 self.ready = self.used = True
                 self._attempts = 0
+                self._lease.send(Message(lease.GRANTS, text=self._grants.text))
             elif message.word == lease.FAILED:
                 self._fail(self._last_words())
             else:
@@ -121,7 +138,7 @@ class Tracking:
         except OSError as error:
             self._fail(str(error))
             return
-        channel.send(Message(lease.SERVE, listener=self._listener))
+        channel.send(Message(lease.SERVE, text=self._grants.text, listener=self._listener))
         self._lease = channel
         self._watch(channel)
 

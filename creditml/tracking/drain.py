@@ -18,7 +18,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DataError, IntegrityError
 
-from creditml.tracking.outbox import CONTEXT_TAG, PARENT_TAG, ROOT_TAG, RUN_NAME_TAG, Run
+from creditml.tracking.outbox import CONTEXT_TAG, OWNED_TAG, PARENT_TAG, ROOT_TAG, RUN_NAME_TAG, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
 
     from creditml.tracking.outbox import Outbox, Row
-
-OWNED_TAG = "mlflow.creditml.run"
-"""The tag that keeps what the engine recorded about its own run: [name, parent, root] as JSON."""
 
 _BATCH = 1000
 _CHUNK = 500

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVE = "serve"
-"""From a runner: serve the listening socket that comes with this message."""
+"""From a runner: serve the listening socket that comes with this message; the text is that of its `Grants`."""
+GRANTS = "grants"
+"""From a runner: the text of its `Grants` has changed."""
 READY = "ready"
 """From the server: the runner's socket is being served."""
 DRAIN = "drain"
@@ -51,6 +53,7 @@ class Message(NamedTuple):
 
     word: str
     number: int = 0
+    text: str = ""
     listener: socket.socket | None = None
 
 
@@ -71,7 +74,7 @@ class Channel:
 
         If the other process is gone, the next `receive` tells; if it doesn't read its messages, further ones are lost.
         """
-        data = f"{message.word} {message.number}\n".encode()
+        data = f"{message.word} {message.number} {message.text}\n".encode()
         listeners = [message.listener.fileno()] if message.listener else []
         with suppress(OSError):
             socket.send_fds(self._connection, [data], listeners)
@@ -87,7 +90,8 @@ class Channel:
         if not data:
             return None
         *complete, self._received = (self._received + data).split(b"\n")
-        messages = [Message(word.decode(), int(number)) for word, number in map(bytes.split, complete)]
+        lines = [line.decode().split(" ", 2) for line in complete]
+        messages = [Message(word, int(number), text) for word, number, text in lines]
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)  # noqa: FBT003  the function takes no keywords
             messages[-1] = messages[-1]._replace(listener=socket.socket(fileno=descriptor))

@@ -24,6 +24,8 @@ PARENT_TAG = "mlflow.parentRunId"
 ROOT_TAG = "mlflow.rootRunId"
 CONTEXT_TAG = "mlflow.creditml.step"
 """A tag of runs that a step's script created itself: the step's run id. MLflow's UI hides tags named `mlflow.*`."""
+OWNED_TAG = "mlflow.creditml.run"
+"""The tag that keeps what the engine recorded about its own run: [name, parent, root] as JSON."""
 
 _BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process that is writing to workspace.db."""

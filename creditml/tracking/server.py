@@ -24,8 +24,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.errors import CreditMLError
 from creditml.tracking import lease
+from creditml.tracking.access import Known
+from creditml.tracking.gate import Gate
 from creditml.tracking.lease import Channel, Message
 from creditml.tracking.outbox import Outbox
+from creditml.tracking.reach import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +80,7 @@ def main(arguments: Sequence[str]) -> None:
 class Server:
     """Reads the messages of the runners, and answers them."""
 
-    def __init__(self, root: Path, control: socket.socket, drain: Drain, http: Http) -> None:
+    def __init__(self, root: Path, control: socket.socket, drain: Drain, http: Http, gate: Gate) -> None:
         """Serve a workspace.
 
         Args:
@@ -85,11 +88,14 @@ class Server:
             control: The control socket; runners may already be waiting on it.
             drain: Moves the outbox into MLflow's database.
             http: Serves MLflow's application.
+            gate: Stands before the application, and is told of the runners' tokens.
         """
         self._root = root
         self._control = control
         self._drain = drain
         self._http = http
+        self._gate = gate
+        self._known: dict[Channel, Known] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
         self._leases: dict[Channel, list[Serving]] = {}
@@ -127,13 +133,24 @@ class Server:
             channel.close()
             for serving in self._leases.pop(channel):
                 serving.stop()
+            self._know(channel, None)
             return
         for message in messages:
+            if message.word in (lease.SERVE, lease.GRANTS):
+                self._know(channel, Known.parse(message.text))
             if message.word == lease.SERVE and message.listener:
                 self._leases[channel].append(self._http.serve(message.listener))
                 channel.send(Message(lease.READY))
             elif message.word == lease.DRAIN:
                 channel.send(Message(lease.DRAINED if self._try_to_drain() else lease.UNDRAINED, message.number))
+
+    def _know(self, channel: Channel, known: Known | None) -> None:
+        """Take note of the tokens of a runner, or forget those of one that is gone."""
+        if known is None:
+            self._known.pop(channel, None)
+        else:
+            self._known[channel] = known
+        self._gate.known = tuple(self._known.values())
 
     def _try_to_drain(self) -> bool:
         try:
@@ -230,9 +247,10 @@ def _start(root: Path, control: socket.socket, hosts: Sequence[str]) -> Server:
     drain.run()
     from mlflow.server.fastapi_app import app
 
+    gate = Gate(DrainFirst(Reach(app, root), Outbox(root / "workspace.db"), drain), root, [*_LOOPBACK, *hosts])
     gc.freeze()
     gc.enable()
-    return Server(root, control, drain, Http(DrainFirst(app, Outbox(root / "workspace.db"), drain)))
+    return Server(root, control, drain, Http(gate), gate)
 
 
 def _configure(root: Path, hosts: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ import sys
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from creditml.tracking.outbox import CONTEXT_TAG
+from creditml.tracking.outbox import CONTEXT_TAG, OWNED_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +31,7 @@ COLUMNS: Mapping[str, str] = {
     "model_versions": "name, version, creation_time, description, current_stage, source, run_id, storage_location",
     "model_version_tags": "name, version, key, value",
     "registered_model_aliases": "name, alias, version",
+    "trace_request_metadata": "request_id, key, value",
 }
 """The tables and columns of MLflow's store that this file reads."""
 
@@ -180,6 +181,52 @@ def registered_models(root: Path, *, run_ids: Iterable[str] | None = None) -> li
             )
             for name, version, created, run_id, source, storage, description, tags, aliases in rows
         ]
+
+
+def run_with_artifacts(root: Path, uri: str) -> str | None:
+    """The run whose artifacts are at a URI; None if there is none."""
+    with _reading(root) as db:
+        row = db.execute("SELECT run_uuid FROM runs WHERE artifact_uri = ?", (uri,)).fetchone()
+    return row[0] if row else None
+
+
+def root_of(root: Path, run_id: str) -> str | None:
+    """The run of the job to which a run belongs: that of one of its steps, or one that a step's script made.
+
+    None if the run belongs to no job, or doesn't exist.
+    """
+    with _reading(root) as db:
+        for _ in range(2):  # a run that a script made leads to the run of its step
+            query = "SELECT key, value FROM tags WHERE run_uuid = ? AND key IN (?, ?)"
+            tags = dict(db.execute(query, (run_id, OWNED_TAG, CONTEXT_TAG)).fetchall())
+            if OWNED_TAG in tags:
+                try:
+                    _name, _parent, top = json.loads(tags[OWNED_TAG])
+                except (ValueError, TypeError):
+                    return None
+                return str(top)
+            run_id = tags.get(CONTEXT_TAG, "")
+    return None
+
+
+def run_of_model(root: Path, model_id: str) -> str | None:
+    """The run that logged a model with an MLflow 3 client, or of the step whose script did; None if there is none."""
+    with _reading(root) as db:
+        row = db.execute(
+            """
+            SELECT COALESCE(NULLIF(source_run_id, ''), tag_value) FROM logged_models m
+            LEFT JOIN logged_model_tags t ON t.model_id = m.model_id AND tag_key = ? WHERE m.model_id = ?""",
+            (CONTEXT_TAG, model_id),
+        ).fetchone()
+    return row[0] if row else None
+
+
+def run_of_trace(root: Path, trace_id: str) -> str | None:
+    """The run in which a trace was recorded; None if there is none."""
+    with _reading(root) as db:
+        query = "SELECT value FROM trace_request_metadata WHERE request_id = ? AND key = 'mlflow.sourceRun'"
+        row = db.execute(query, (trace_id,)).fetchone()
+    return row[0] if row else None
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import selectors
 from typing import TYPE_CHECKING
 
 from creditml.errors import CreditMLError
+from creditml.tracking.access import LINK_KEY, browser_key
 from creditml.tracking.client import Tracking
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def open_ui(root: Path, port: int, *, announce: Callable[[str], None]) -> None:
     Args:
         root: The workspace folder.
         port: The port.
-        announce: Called with the address as soon as the server answers there.
+        announce: Called with the address as soon as the server answers there. It has a key that lets a browser in.
 
     Raises:
         CreditMLError: The port is taken, or the server can't start.
@@ -32,17 +33,17 @@ def open_ui(root: Path, port: int, *, announce: Callable[[str], None]) -> None:
     with tracking, selectors.DefaultSelector() as selector:
         selector.register(tracking, selectors.EVENT_READ)
         try:
-            _serve(tracking, selector, announce)
+            _serve(tracking, selector, lambda: announce(f"{tracking.uri}/?{LINK_KEY}={browser_key(root)}"))
         except KeyboardInterrupt:
             return
 
 
-def _serve(tracking: Tracking, selector: selectors.BaseSelector, announce: Callable[[str], None]) -> None:
+def _serve(tracking: Tracking, selector: selectors.BaseSelector, announce: Callable[[], None]) -> None:
     tracking.start()
     announced = False
     while tracking.failure is None:
         if tracking.ready and not announced:
-            announce(tracking.uri)
+            announce()
             announced = True
         selector.select()
         tracking.attend()

@@ -96,7 +96,9 @@ def test_a_step_logs_to_the_tracking_server(project: Project) -> None:
         import json, os, urllib.request
         body = {"run_id": os.environ["MLFLOW_RUN_ID"], "key": "auc", "value": 0.5, "timestamp": 1, "step": 0}
         place = os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/runs/log-metric"
-        asked = urllib.request.Request(place, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        token = os.environ["MLFLOW_TRACKING_TOKEN"]
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        asked = urllib.request.Request(place, json.dumps(body).encode(), headers)
         urllib.request.urlopen(asked)
     """
     project.write("src/log.py", log)

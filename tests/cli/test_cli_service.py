@@ -243,3 +243,9 @@ def test_a_config_is_written_once(project: Project) -> None:
 )
 def test_calls_that_cant_be_meant(project: Project, words: tuple[str, ...], said: str, code: int) -> None:
     assert said in project.creditml("exec", *words, code=code).err
+
+
+def test_mlflow_s_client_gets_in(project: Project) -> None:
+    project.variables |= {"MLFLOW_TRACKING_USERNAME": "me", "MLFLOW_TRACKING_PASSWORD": "of another server"}
+    log = "import mlflow; mlflow.log_metric('loss', 1); print('logged')"
+    assert "logged" in project.creditml("exec", "--", sys.executable, "-c", log).out

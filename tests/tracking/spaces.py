@@ -103,13 +103,14 @@ class Space:
         """The server's log."""
         return (self.root / "mlflow" / "server.log").read_text()
 
-    def environment(self, run_id: str, uri: str) -> dict[str, str]:
+    def environment(self, run_id: str, client: tracking.Tracking) -> dict[str, str]:
         """The environment variables for MLflow that a step gets."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
         (root,) = self.mlflow_root(run_id)
         return {
             **clean,
-            "MLFLOW_TRACKING_URI": uri,
+            "MLFLOW_TRACKING_URI": client.uri,
+            "MLFLOW_TRACKING_TOKEN": client.admit(run_id, root),
             "MLFLOW_RUN_ID": run_id,
             "MLFLOW_EXPERIMENT_ID": tracking.experiment_id(self.root, "credit"),
             "MLFLOW_EXPERIMENT_NAME": "credit",
@@ -125,12 +126,14 @@ class Space:
                 return (json.loads(payload)["root"],)
         return (self.tags(run_id)["mlflow.rootRunId"],)
 
-    def script(self, source: str, run_id: str, uri: str, python: str = sys.executable) -> subprocess.Popen[bytes]:
+    def script(
+        self, source: str, run_id: str, client: tracking.Tracking, python: str = sys.executable
+    ) -> subprocess.Popen[bytes]:
         """Start a step."""
         with (self.root / f"{run_id}.log").open("wb") as log:
             return subprocess.Popen(
                 [python, "-c", textwrap.dedent(source)],
-                env=self.environment(run_id, uri),
+                env=self.environment(run_id, client),
                 cwd=self.root,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -152,11 +155,16 @@ class Space:
         self.until(lambda: process.poll() is not None, *clients)
         return int(process.returncode)
 
-    @staticmethod
-    def ask(uri: str, path: str, *, body: Any = None, host: str | None = None) -> Any:
-        """Send a request to a server (POST if there is a body); returns the answer, parsed if it is JSON."""
+    def ask(self, uri: str, path: str, *, body: Any = None, token: str | None = None, **headers: str) -> Any:
+        """Ask a server (by POST if there is a body); what it answers, taken as JSON if it is that.
+
+        By default the owner asks; an empty token is none.
+        """
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} | ({"Host": host} if host else {})
+        token = tracking.owner_secret(self.root) if token is None else token
+        headers = {"Content-Type": "application/json", **headers}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         request = urllib.request.Request(uri + path, data, headers)
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             text = answer.read().decode()

@@ -58,7 +58,7 @@ REGISTRY = """
 
 
 def run(space: Space, client: Tracking, source: str, run_id: str) -> None:
-    code = space.finish(space.script(source, run_id, client.uri), client)
+    code = space.finish(space.script(source, run_id, client), client)
     assert code == 0, Path(space.root, f"{run_id}.log").read_text()
 
 
@@ -251,7 +251,7 @@ def test_an_old_client_is_served(house: tuple[Space, Tracking], old: Old, versio
     source = f"import sys\nsys.path.insert(0, {str(old.folders[version])!r})\n"
     source += textwrap.dedent(TRAIN).replace('"credit"', f'"old-{version}"')
     source += f"assert mlflow.__version__ == {version!r}\nmlflow.sklearn.load_model('models:/old-{version}/1')\n"
-    code = space.finish(space.script(source, run_id, client.uri, old.python), client)
+    code = space.finish(space.script(source, run_id, client, old.python), client)
     assert code == 0, Path(space.root, f"{run_id}.log").read_text()
     (model,) = tracking.registered_models(space.root, run_ids=[run_id])
     assert model.source == str(space.artifacts(run_id) / f"old-{version}")

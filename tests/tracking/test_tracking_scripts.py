@@ -98,7 +98,7 @@ def runs(house: tuple[Space, Tracking]) -> dict[str, str]:
     space.begin("the job", run_id="job-of-scripts")
 
     lines = [
-        json.dumps([textwrap.dedent(script), space.environment(ids[name], client.uri), f"{space.root}/{ids[name]}.log"])
+        json.dumps([textwrap.dedent(script), space.environment(ids[name], client), f"{space.root}/{ids[name]}.log"])
         for name, script in SCRIPTS.items()
     ]
     done = subprocess.run(

@@ -217,7 +217,7 @@ def test_without_mlflow_the_step_is_told_how_to_get_it(
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}")
     run_id = space.begin()
     with tracking.Tracking(space.root) as client:
-        environment = space.environment(run_id, client.uri) | {"PYTHONPATH": ""}
+        environment = space.environment(run_id, client) | {"PYTHONPATH": ""}
         command = [sys.executable, "-c", "import mlflow; mlflow.start_run()"]
         step = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, cwd=space.root)
         assert space.finish(step, client) == 1
@@ -305,10 +305,10 @@ def test_only_this_machine_and_named_hosts_may_ask(house: tuple[Space, Tracking]
     space, client = house
     path = "/api/2.0/mlflow/experiments/get?experiment_id=0"
     if allowed:
-        assert space.ask(client.uri, path, host=host)["experiment"]["name"] == "Default"
+        assert space.ask(client.uri, path, Host=host)["experiment"]["name"] == "Default"
     else:
         with pytest.raises(urllib.error.HTTPError, match="403"):
-            space.ask(client.uri, path, host=host)
+            space.ask(client.uri, path, Host=host)
 
 
 def test_a_server_of_an_older_mlflow_leaves_a_store_that_is_upgraded_after_a_backup(space: Space) -> None:

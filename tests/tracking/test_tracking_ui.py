@@ -39,8 +39,10 @@ def test_the_pages_of_a_workspace_until_ctrl_c(space: Space) -> None:
     port = free_port()
     command = [sys.executable, "-c", textwrap.dedent(OPEN), str(space.root), str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as pages:
-        uri = pages.stdout.readline().strip()
+        link = pages.stdout.readline().strip()
+        uri, _, key = link.partition("/?key=")
         assert uri == f"http://127.0.0.1:{port}"
+        assert len(key) == 40
         assert "<title>MLflow</title>" in space.ask(uri, "/")
         assert space.run(uri, run_id)["status"] == "FAILED"
         assert space.outbox() == []

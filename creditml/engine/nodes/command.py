@@ -221,6 +221,7 @@ class CommandRun:
         """Put what the command wrote into place: now, or in a thread if that may take long."""
         assert self._command is not None  # noqa: S101  it has just ended
         self.phase = self.phase.to(Phase.TAKING)
+        self._context.tracking.dismiss(self.run_id)
         self.deadline = time.monotonic() + _GRACE if self._asked == _CANCELED else None
         try:
             problem = self._problem(self._command.exit())
@@ -279,6 +280,7 @@ class CommandRun:
 
     def _end(self, outcome: Outcome) -> None:
         self.phase, self.outcome = self.phase.to(Phase.ENDED), outcome
+        self._context.tracking.dismiss(self.run_id)
         if outcome.status == COMPLETED:
             self._data.leave()
         else:
