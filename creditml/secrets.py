@@ -27,6 +27,7 @@ _NAMES = (
     "x-identity-header|x-ms-copy-source-authorization|ocp-apim-subscription-key|api[_-]?key|primary[_-]?key|"
     "secondary[_-]?key"
 )
+_KEYS = rf"(?i)(?:^|[_-])(?:{_NAMES}|passwd|secret|token|connection[_-]?string)$"
 _CREDENTIALS = r"(://)[^/@\s]+@"
 _HINTS = (
     *(
@@ -90,12 +91,16 @@ def without_credentials(text: str) -> str:
 
 
 def all_redacted(value: Any) -> Any:  # any JSON value
-    """A value in which each text is without secrets."""
+    """A value in which each text is without secrets, and texts whose key says that they are secrets are hidden."""
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, dict):
-        return {key: all_redacted(each) for key, each in value.items()}
+        return {key: "…" if _is_secret(str(key), each) else all_redacted(each) for key, each in value.items()}
     return [all_redacted(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _is_secret(key: str, value: Any) -> bool:  # any JSON value
+    return isinstance(value, str) and not value.startswith("${{") and re.search(_KEYS, key) is not None
 
 
 def disarmed(text: str) -> str:

@@ -99,3 +99,5 @@ def test_a_line_of_a_log_is_as_a_terminal_leaves_it(line: str, shown: str) -> No
 def test_all_texts_of_a_record_are_redacted() -> None:
     record = {"a": [f"https://h/x?{SAS}", 5, None], "b": {"c": "password=hunter22"}}
     assert all_redacted(record) == {"a": ["https://h/x?…", 5, None], "b": {"c": "password=…"}}
+    named = {"AZURE_CLIENT_SECRET": "x", "WANDB_API_KEY": "y", "db-password": "z", "tokens": "5", "token": "${{a.b}}"}
+    assert all_redacted(named) == dict.fromkeys(list(named)[:3], "…") | {"tokens": "5", "token": "${{a.b}}"}

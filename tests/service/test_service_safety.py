@@ -292,6 +292,20 @@ class TestBodies:
         assert refused.status == 400
         assert "aliases repeat" in json.loads(refused.body)["error"]["message"]
 
+    def test_neither_an_answer_nor_the_log_shows_a_signature(
+        self, target: Target, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> Answer:
+            message = "https://host/x.csv?sv=1&sig=c2lnbmF0dXJl"
+            raise RuntimeError(message)
+
+        monkeypatch.setattr("creditml.service.blobs.serve", fail)
+        answer = target.ask("GET", f"/{BLOBSTORE}/x.csv?sv=1&sig=c2lnbmF0dXJl", host=STORE)
+        assert answer.status == 500
+        assert b"https://host/x.csv?" in answer.body
+        assert "x.csv" in caplog.text
+        assert "c2lnbmF0dXJl" not in caplog.text + answer.body.decode()
+
     def test_a_list_of_blocks_has_no_entities(self, target: Target) -> None:
         names = [f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9)]
         body = f'<!DOCTYPE b [<!ENTITY a0 "x">{"".join(names)}]><b><Latest>&a8;</Latest></b>'
