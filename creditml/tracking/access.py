@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from creditml.secret_files import workspace_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 TOKEN = "MLFLOW_TRACKING_TOKEN"  # noqa: S105  the name of a variable
@@ -48,7 +48,9 @@ class Grant(NamedTuple):
 class Grants:
     """The tokens of a runner's steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: Iterable[str] = ()) -> None:
+        """Make a key; `hosts` are further names by which the steps call the server."""
+        self._hosts = tuple(hosts)
         self._key = os.urandom(32).hex()
         self._given = 0
         self._live: dict[str, int] = {}
@@ -67,23 +69,26 @@ class Grants:
     @property
     def text(self) -> str:
         """What the server must know, as one word."""
-        return f"{self._key}:{self._given}:{','.join(map(str, self._live.values()))}"
+        return f"{self._key}:{self._given}:{','.join(map(str, self._live.values()))}:{','.join(self._hosts)}"
 
 
 class Known(NamedTuple):
-    """What the server knows of a runner's tokens."""
+    """What the server knows of a runner's steps and their tokens."""
 
     key: str
     given: int
     """Tokens with this number and higher ones have been given since."""
     live: frozenset[int]
     """The tokens with lower numbers that have not ended."""
+    hosts: frozenset[str]
+    """Further names by which the steps call the server."""
 
     @classmethod
     def parse(cls, text: str) -> Known:
         """Read the text of `Grants`."""
-        key, given, live = text.split(":")
-        return cls(key, int(given), frozenset(map(int, filter(None, live.split(",")))))
+        key, given, live, hosts = text.split(":", 3)
+        numbers = frozenset(map(int, filter(None, live.split(","))))
+        return cls(key, int(given), numbers, frozenset(hosts.split(",")) - {""})
 
     def find(self, token: str) -> Grant | None:
         """What a token is for; None unless it is one of this runner's that has not ended."""

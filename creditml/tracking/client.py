@@ -51,13 +51,11 @@ class Tracking:
             root: The workspace folder, `.creditml`.
             port: The port; 0 for any free one.
             allowed_hosts: Host names, besides those of the loopback interface, under which steps may reach the server.
-                They are used only if this runner starts the server.
 
         Raises:
             OSError: The port is taken.
         """
         self._root = root.absolute()
-        self._allowed_hosts = tuple(allowed_hosts)
         self._listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
         self._uri = "http://{}:{}".format(*self._listener.getsockname())
         self._selector = selectors.DefaultSelector()
@@ -71,7 +69,7 @@ class Tracking:
         self._answer = (0, True)
         """The number of the last DRAIN message that was answered, and whether draining succeeded."""
         self._closed = threading.Event()
-        self._grants = Grants()
+        self._grants = Grants(allowed_hosts)
         self.ready = False
         """Whether the server is serving this runner's socket."""
         self.used = False
@@ -216,7 +214,7 @@ class Tracking:
             self._log_start = output.tell()
             command = [sys.executable, "-m", "creditml.tracking.server", str(self._root), str(control.fileno())]
             self._starter = subprocess.Popen(  # this process forks the server, and ends at once
-                [*command, *self._allowed_hosts],
+                command,
                 cwd=lease.folder(self._root),  # not the user's folder, whose modules could hide MLflow's
                 pass_fds=[control.fileno()],
                 stdin=subprocess.DEVNULL,

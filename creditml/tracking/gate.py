@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from creditml.tracking.access import LINK_KEY, browser_key, owner_secret, same
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -25,6 +25,7 @@ GRANT = "creditml.grant"
 """The key of a request's scope with the `Grant` of the step that asks; None for the owner."""
 OPEN_PATHS = ("/health", "/version")
 """Anybody may ask whether the server runs."""
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _COOKIE = "creditml"
 _NO_ENTRY = (
     "MLflow's server of this creditml workspace is for its owner and its running steps. Scripts: run them by "
@@ -50,20 +51,13 @@ class Refusal(NamedTuple):
 class Gate:
     """Passes the requests of those who may use the server on to `app`."""
 
-    def __init__(self, app: ASGIApp, root: Path, hosts: Iterable[str]) -> None:
-        """Stand before an application.
-
-        Args:
-            app: The application.
-            root: The workspace folder.
-            hosts: The names by which the server may be called.
-        """
+    def __init__(self, app: ASGIApp, root: Path) -> None:
+        """Stand before the application of the workspace folder `root`."""
         self._app = app
         self._owner, self._browser = owner_secret(root), browser_key(root)
         self._cookie = f"{_COOKIE}_{self._browser[:8]}"  # browsers don't tell the ports of one host apart
-        self._hosts = frozenset(hosts)
         self.known: Sequence[Known] = ()
-        """What is known of the tokens of each runner's steps."""
+        """What is known of each runner's steps."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -73,7 +67,7 @@ class Gate:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
-        if self._name_of(host) not in self._hosts:
+        if not self._is_called(host):
             await Refusal(403, "PERMISSION_DENIED", f"This server is not {host!r}.").send(send)
         elif not _same_site(headers, host):
             await Refusal(403, "PERMISSION_DENIED", _FOREIGN).send(send)
@@ -111,10 +105,11 @@ class Gate:
         cookies = dict(part.strip().partition("=")[::2] for part in headers.get("cookie", "").split(";"))
         return same(cookies.get(self._cookie, ""), self._browser)
 
-    @staticmethod
-    def _name_of(host: str) -> str:
+    def _is_called(self, host: str) -> bool:
+        """Whether a header Host has a name by which the server may be called, with any port or none."""
         name, colon, port = host.rpartition(":")
-        return (name if colon and port.isdecimal() else host).lower()
+        name = (name if colon and port.isdecimal() else host).lower()
+        return name in _LOOPBACK or any(name in known.hosts for known in self.known)
 
 
 def _same_site(headers: dict[str, str], host: str) -> bool:

@@ -1,6 +1,6 @@
 """The workspace's tracking server: one process that serves MLflow's own application on the runners' sockets.
 
-    python -m creditml.tracking.server ROOT CONTROL_FD [ALLOWED_HOST...]
+    python -m creditml.tracking.server ROOT CONTROL_FD
 
 `creditml.tracking.client` starts it. The main thread reads the runners' messages and drains the outbox; another thread
 serves HTTP. The server ends when the last runner has given up its lease. Its output goes to mlflow/server.log.
@@ -44,14 +44,13 @@ _KEEP_ALIVE = 75
 """Seconds for which an idle connection stays open."""
 _GRACE = 5
 """Seconds that requests in progress may still take when their runner is gone."""
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 _log = logging.getLogger("creditml.tracking")
 
 
 def main(arguments: Sequence[str]) -> None:
     """Serve until the last runner has given up its lease."""
-    root, descriptor, *hosts = arguments
+    root, descriptor = arguments
     if os.fork():
         # The parent ends at once, without the interpreter's cleanup, and the runner reaps it. The server is then not a
         # child of the runner that started it, and can outlive it for other runners.
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
     control.set_inheritable(False)
     faulthandler.dump_traceback_later(_START_LIMIT, exit=True)
     try:
-        server = _start(Path(root), control, hosts)
+        server = _start(Path(root), control)
     except BaseException as error:  # noqa: BLE001  runners wait for an answer, whatever the error
         traceback.print_exc()
         sys.stderr.write(f"{lease.REASON}{_reason(error)}\n")
@@ -232,13 +231,13 @@ class DrainFirst:
         await self._app(scope, receive, send)
 
 
-def _start(root: Path, control: socket.socket, hosts: Sequence[str]) -> Server:
+def _start(root: Path, control: socket.socket) -> Server:
     """Import MLflow, open its store, and drain the outbox."""
     gc.disable()  # garbage collection takes a quarter of the time to start
     with lease.mutex(root):
         lease.sign(root, control.getsockname())
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    _configure(root, hosts)
+    _configure(root)
 
     from creditml.tracking.drain import Drain
     from creditml.tracking.schema import open_store
@@ -247,24 +246,22 @@ def _start(root: Path, control: socket.socket, hosts: Sequence[str]) -> Server:
     drain.run()
     from mlflow.server.fastapi_app import app
 
-    gate = Gate(DrainFirst(Reach(app, root), Outbox(root / "workspace.db"), drain), root, [*_LOOPBACK, *hosts])
+    gate = Gate(DrainFirst(Reach(app, root), Outbox(root / "workspace.db"), drain), root)
     gc.freeze()
     gc.enable()
     return Server(root, control, drain, Http(gate), gate)
 
 
-def _configure(root: Path, hosts: Sequence[str]) -> None:
+def _configure(root: Path) -> None:
     """Set the environment variables that `mlflow server` sets; those that the user set for MLflow's clients go."""
     for name in list(os.environ):
         if name.lstrip("_").startswith("MLFLOW_") or name == "prometheus_multiproc_dir":
             del os.environ[name]
-    os.environ |= settings(root, hosts)
+    os.environ |= settings(root)
 
 
-def settings(root: Path, hosts: Sequence[str]) -> dict[str, str]:
+def settings(root: Path) -> dict[str, str]:
     """The environment variables for MLflow's application."""
-    names = [*_LOOPBACK, *hosts]
-    patterns = [name.replace("[", "[[]") + ":*" for name in names]
     return {
         # Relative to the current folder, which is mlflow/: an absolute path may have characters with a meaning in URIs.
         "_MLFLOW_SERVER_FILE_STORE": "sqlite:///mlflow.db",
@@ -273,7 +270,7 @@ def settings(root: Path, hosts: Sequence[str]) -> dict[str, str]:
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         # Tells MLflow that this process is a server, which does not run users' code.
         "_MLFLOW_SERVER_BOOT_ID": os.urandom(16).hex(),
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join([*names, *patterns]),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": "*",  # `Gate` knows them
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "OPENBLAS_NUM_THREADS": "1",

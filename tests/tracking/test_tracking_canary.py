@@ -92,7 +92,7 @@ def test_constants(module: Callable[[str], Any]) -> None:
 def test_settings_are_known_to_mlflow(module: Callable[[str], Any]) -> None:
     constants = vars(module("mlflow.server")).values()
     known = {*vars(module("mlflow.environment_variables")), *(value for value in constants if isinstance(value, str))}
-    given = {name for name in server.settings(Path("/"), []) if name.lstrip("_").startswith("MLFLOW")}
+    given = {name for name in server.settings(Path("/")) if name.lstrip("_").startswith("MLFLOW")}
     assert given <= known
 
 

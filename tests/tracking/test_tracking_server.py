@@ -311,6 +311,17 @@ def test_only_this_machine_and_named_hosts_may_ask(house: tuple[Space, Tracking]
             space.ask(client.uri, path, Host=host)
 
 
+def test_a_runner_that_joins_the_server_names_hosts_too(house: tuple[Space, Tracking]) -> None:
+    """As a job in containers does while `creditml ui` runs."""
+    space, client = house
+    path = "/api/2.0/mlflow/experiments/get?experiment_id=0"
+    with tracking.Tracking(space.root, allowed_hosts=["containers.example"]) as joined:
+        start(space, joined)
+        assert space.ask(joined.uri, path, Host="containers.example:1")["experiment"]["name"] == "Default"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        space.until(lambda: not space.ask(client.uri, path, Host="containers.example:1"))
+
+
 def test_a_server_of_an_older_mlflow_leaves_a_store_that_is_upgraded_after_a_backup(space: Space) -> None:
     folder = space.root / "mlflow"
     folder.mkdir()
