@@ -14,7 +14,7 @@ from creditml.language.node_keys import SHORT_KEYS
 from creditml.language.yaml import Map, Scalar
 from creditml.language.yaml import Node as Tree
 from creditml.model import LITERAL_TYPES, UNREAD, Component, Data, JobInput, Literal, Node
-from creditml.references import is_reference
+from creditml.references import is_arm_id, is_reference, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,6 +141,8 @@ def component_value(context: Context, tree: Tree, files: JobFiles, kind: SpecTyp
         return INVALID if made is None else made
     if not (isinstance(tree, Scalar) and isinstance(tree.value, str)):
         return context.error(tree, f"A component must be a file, a reference or a mapping, not {describe(tree)}.")
+    if is_arm_id(tree.value):
+        return named(tree.value)
     if is_reference(tree.value):
         return versioned(context, tree, tree.value)
     return _from_file(context, tree, tree.value, files, kind)

@@ -24,7 +24,7 @@ from creditml.language.files import read_file
 from creditml.language.requirements import with_requirements
 from creditml.language.yaml import Map, Node, Scalar, parse
 from creditml.model import Build, Environment
-from creditml.references import bare, is_reference, named
+from creditml.references import bare, is_arm_id, is_reference, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +115,8 @@ def environment_value(context: Context, node: Node, files: Files) -> Any:  # Env
     if not (isinstance(node, Scalar) and isinstance(node.value, str)):
         return context.error(node, f"An environment must be a reference or a mapping, not {describe(node)}.")
     reference = node.value
+    if is_arm_id(reference):
+        return named(reference)
     if is_reference(reference):
         return versioned(context, node, reference)
     if reference.startswith("file:") or reference.endswith((".yml", ".yaml")):

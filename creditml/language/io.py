@@ -20,7 +20,7 @@ from creditml.model import (
     JobOutput,
     Literal,
 )
-from creditml.references import is_reference, named
+from creditml.references import is_arm_id, is_reference, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +47,8 @@ def remote(path: str) -> bool:
 def input_path(context: Context, node: Node) -> Any:  # str or INVALID
     """The path of an input, which may also be a reference without `azureml:` (`name:version`)."""
     path = text(context, node)
+    if isinstance(path, str) and is_arm_id(path):
+        return named(path)
     if path is INVALID or remote(path) or os.path.isabs(path) or _WINDOWS.match(path) or path.startswith("file:"):
         return data_path(context, node)
     if _ASSET.fullmatch(path):
@@ -242,7 +244,13 @@ def _sent_limit(value: str, node: Node, kind: str) -> str:
 
 def component_output(context: Context, node: Node) -> Any:  # ComponentOutput or INVALID
     """The declaration of an output."""
-    fields = _COMPONENT_OUTPUT.read(context, node)
+    kind = node.items.get("type") if isinstance(node, Map) else None
+    literal = isinstance(kind, Scalar) and kind.value in LITERAL_TYPES
+    # the SDK's schema of such outputs tolerates other keys (`PrimitiveOutputSchema`)
+    fields = (_COMPONENT_OUTPUT._replace(unknown="warn") if literal else _COMPONENT_OUTPUT).read(context, node)
+    if literal and isinstance(kind, Scalar):
+        message = f"An output of type {kind.value} is for control flow in Azure ML, which is not supported here"
+        context.warn(kind, f"{message}; the step gets a path to write to, as for uri_folder.")
     return ComponentOutput(**fields) if "type" in fields else INVALID
 
 

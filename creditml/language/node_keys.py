@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from creditml.documents import is_system
@@ -68,7 +69,7 @@ _IDENTITIES: Mapping[str, Mapping[str, Any]] = {
 }
 RESOURCES = {
     "instance_count": integer,
-    "instance_type": text_or_list,
+    "instance_type": text,
     "properties": any_map,
     "locations": text_list,
     "shm_size": text,
@@ -77,7 +78,7 @@ RESOURCES = {
 }
 
 
-def _typed(what: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:
+def _typed(what: str, tables: Mapping[str, Mapping[str, Any]], unknown: str = "error") -> Any:
     kind = Choice(*tables, camel=tables is _IDENTITIES)
 
     def read(context: Context, node: Node) -> Any:  # dict or INVALID
@@ -86,7 +87,7 @@ def _typed(what: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:
         name = kind(context, node.items["type"])
         if name is INVALID:
             return INVALID
-        return Table(f"a {name} {what}", {"type": kind, **tables[name]}).read(context, node)
+        return Table(f"a {name} {what}", {"type": kind, **tables[name]}, unknown=unknown).read(context, node)
 
     return read
 
@@ -150,7 +151,8 @@ def includes(context: Context, node: Node) -> Any:  # tuple or INVALID
     if paths is INVALID or not isinstance(node, List):
         return paths
     for path, item in zip(paths, node.items, strict=False):
-        if not context.exists(context.local(path)):
+        local = context.local(path)
+        if not context.exists(local) and not zipped_folder(local):
             context.error(item, missing("additional include", path, context.local(path)))
         elif is_system(context.local(path)):
             context.error(item, _not_code(path))
@@ -159,6 +161,12 @@ def includes(context: Context, node: Node) -> Any:  # tuple or INVALID
 
 def _not_code(path: str) -> str:
     return f"{path} contains files of the operating system, and can't be part of a job's code; choose another folder."
+
+
+def zipped_folder(include: str) -> str:
+    """The folder that an additional include asks to zip: `x` for `x.zip` if there is no such file; else empty."""
+    folder, extension = os.path.splitext(include)
+    return folder if extension == ".zip" and not os.path.exists(include) and os.path.isdir(folder) else ""
 
 
 def timeout(context: Context, node: Node) -> Any:  # int or INVALID
@@ -193,11 +201,19 @@ def bindable(kind: Any) -> Any:
     return read
 
 
+def _bound_variables(context: Context, node: Node) -> Any:  # str, dict or INVALID
+    if isinstance(node, Scalar) and isinstance(node.value, str) and "${{" in node.value:
+        message = "Azure ML's clients take environment variables that are bound as a whole from Python, not from a file"
+        context.warn(node, f"{message}; write them as a mapping of names to values or bindings.", refused=True)
+    return bindable(environment_variables)(context, node)
+
+
 def _bound(kinds: Mapping[str, Any]) -> dict[str, Any]:
     return {key: bindable(kind) for key, kind in kinds.items()}
 
 
 distribution = _typed("distribution", _DISTRIBUTIONS)
+component_distribution = _typed("distribution", _DISTRIBUTIONS, unknown="warn")
 _QUEUE = {
     "job_tier": Choice("spot", "basic", "standard", "premium", "null"),
     "priority": Choice("low", "medium", "high"),
@@ -222,7 +238,7 @@ NODE_KEYS: Mapping[str, Any] = {
 }
 # Nodes with a component may bind these to inputs of the pipeline (SDK: `support_data_binding_expression_for_fields`).
 BOUND_KEYS: Mapping[str, Any] = {
-    "environment_variables": bindable(environment_variables),
+    "environment_variables": _bound_variables,
     "limits": Table("limits", _bound({"timeout": timeout})).nested,
     "resources": Table("resources", _bound(RESOURCES)).nested,
     "distribution": _typed("distribution", {name: _bound(keys) for name, keys in _DISTRIBUTIONS.items()}),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from creditml.documents import DEEPEST, read_bytes
 from creditml.errors import Place, Problem, SpecError, UsageError
 from creditml.language.components import document_component
+from creditml.language.fields import text_map
 from creditml.language.files import shown
 from creditml.language.jobs import read_tree
 from creditml.language.types import JobFiles
@@ -88,6 +89,9 @@ def read_component_document(types: Types, document: Document, folder: Path) -> C
             name,
             f"'{name.text}' is not a component name: use lower-case letters, digits and '_', and begin with a letter.",
         )
+    tags = root.items.get("tags") if isinstance(root, Map) else None
+    if isinstance(tags, Map):  # the SDK checks them when the component itself is loaded, not in a job that uses it
+        text_map(context, tags)
     component = document_component(context, root, files)
     return ComponentReading(component, tuple(files.problems), files)
 

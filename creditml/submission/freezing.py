@@ -52,8 +52,7 @@ def freeze(job: Job, workspace: Workspace) -> Job:
 def _snapshot(component: Command, workspace: Workspace) -> str:
     includes = [Path(path) for path in component.additional_includes]
     if component.code is None:
-        files = [file for include in includes for file in workspace.content.code_files(include)]
-        return code_reference(workspace.content.store(files))
+        return code_reference(workspace.content.store(list(workspace.content.code_files(None, includes))))
     if is_long(component.code):  # the id of a code asset in Azure ML, which stays there
         return component.code
     if is_reference(component.code):

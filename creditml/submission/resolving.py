@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,7 +27,7 @@ from creditml.model import (
     changed,
 )
 from creditml.nodes.specs import read_component_document
-from creditml.references import DEFAULT_DATASTORE, is_reference, parse_datastore
+from creditml.references import DEFAULT_DATASTORE, is_long, is_reference, parse_datastore
 from creditml.workspace.data import is_url
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ class _Resolver:
         if component is not None and component.jobs is not None:
             component = self._graph(component, path)
         elif isinstance(component, Command):
-            self._code(component, path if component.name is None else (*path, "component"))
+            source, within = self._job.source, (*path, "component")
+            in_place = not source.holds(within) if source else component.name is None
+            self._code(component, path if in_place else within)
         return node if component is None or component is node.component else node._replace(component=component)
 
     def _ports(self, node: Node, path: tuple[str, ...]) -> None:
@@ -147,9 +150,12 @@ class _Resolver:
     def _code(self, component: Command, path: tuple[str, ...]) -> None:
         """Report what Azure ML refuses: a code folder without files, and an additional include that exists in it."""
         key = (component.code or "", component.additional_includes)
-        if key in self._codes or component.code is None or is_reference(component.code):
+        if key in self._codes:
             return
         self._codes.add(key)
+        self._same_names(component, path)
+        if component.code is None or self._is_stored(component.code, path):
+            return
         code = Path(component.code)
         try:
             if not list(self._workspace.content.code_files(code)):
@@ -159,12 +165,42 @@ class _Resolver:
         except (CreditMLError, OSError) as error:
             self._error((*path, "code"), str(error))
         for include in component.additional_includes:
-            if (code / Path(include).name).exists():
+            place = code / Path(include).name
+            if place.exists() and not (place.is_symlink() and place.resolve() == Path(include).resolve()):
                 self._error(
                     (*path, "additional_includes"),
                     f"The code folder contains '{Path(include).name}' already, which the additional include would "
                     "replace; rename one of them.",
                 )
+
+    def _is_stored(self, code: str, path: tuple[str, ...]) -> bool:
+        """Whether code is a reference; if this workspace does not have what it refers to, that is an error."""
+        if not is_reference(code):
+            return False
+        if not self._elsewhere and not is_long(code):
+            try:
+                found = self._workspace.content.code_folder(code).is_dir()
+            except NotFound:
+                found = False
+            if not found:
+                mend = "give the local folder with the code"
+                self._error((*path, "code"), f"There is no code asset {code} in {self._workspace.root}; {mend}.")
+        return True
+
+    def _same_names(self, component: Command, path: tuple[str, ...]) -> None:
+        """Warn of files of the same name in additional includes, of which the SDK takes the last one."""
+        includes = component.additional_includes
+        if len({Path(include).name for include in includes}) == len(includes):
+            return
+        owners: dict[str, str] = {}
+        for include in includes:
+            with suppress(CreditMLError, OSError):  # reported elsewhere
+                for file in self._workspace.content.code_files(None, [Path(include)]):
+                    first = owners.setdefault(file.path, include)
+                    if first != include:
+                        message = f"{include} replaces the file '{file.path}' of {first}, which has the same name."
+                        self._warn((*path, "additional_includes"), message, refused=False)
+                        return
 
     def _registered(self, reference: str, kind: str, path: tuple[str, ...]) -> Component | None:
         if reference not in self._components:
@@ -228,10 +264,10 @@ class _Resolver:
         folder = data.rstrip("/*")
         return any(f"{folder}/".startswith(f"{place}/") or place.startswith(f"{folder}/") for place in self._places)
 
-    def _warn(self, path: tuple[str, ...], message: str) -> None:
-        """Note what Azure ML refuses and this machine runs."""
+    def _warn(self, path: tuple[str, ...], message: str, *, refused: bool = True) -> None:
+        """Note a warning; by default it is about something that Azure ML refuses and this machine runs."""
         place = self._place(path)
-        self._problems.append(Problem(message, ".".join(path), place, warning=True, refused=True))
+        self._problems.append(Problem(message, ".".join(path), place, warning=True, refused=refused))
 
     def _error(self, path: tuple[str, ...], message: str) -> None:
         self._problems.append(Problem(message, ".".join(path), self._place(path)))

@@ -12,17 +12,18 @@ from __future__ import annotations
 import os
 import shutil
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.documents import read_text
 from creditml.errors import CreditMLError, NotFound
+from creditml.language.node_keys import zipped_folder
 from creditml.names import run_id
 from creditml.references import code_digest, is_digest, is_reference
 
 if TYPE_CHECKING:
     import hashlib
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from creditml.model import Command
 
@@ -94,12 +95,37 @@ class Content:
             raise CreditMLError(message)
         return self.store(files)
 
-    def code_files(self, code: Path, includes: Iterable[Path] = ()) -> Iterator[File]:
-        """The files that a snapshot of the code would contain, after the ignore files have been applied."""
-        yield from self._tree(code, "", ignore_rules(code))
+    def code_files(self, code: Path | None, includes: Iterable[Path] = ()) -> Iterator[File]:
+        """The files that a snapshot of the code would contain, after the ignore files have been applied.
+
+        Of files with the same path the last one is taken, as the SDK does (`merge_local_code_and_additional_includes`).
+        """
+        found = {file.path: file for file in self._tree(code, "", ignore_rules(code))} if code else {}
         for include in includes:
-            prefix = "" if include.is_file() else include.name + "/"
-            yield from self._tree(include, prefix, ignore_rules(include))
+            found |= {file.path: file for file in self._included(include)}
+        yield from found.values()
+
+    def _included(self, include: Path) -> Iterator[File]:
+        folder = zipped_folder(str(include))
+        if folder:
+            archive = self._archive(Path(folder))
+            yield File(str(archive), include.name, archive.stat().st_size)
+            return
+        prefix = "" if include.is_file() else include.name + "/"
+        yield from self._tree(include, prefix, ignore_rules(include))
+
+    def _archive(self, folder: Path) -> Path:
+        """Zip a folder, with its name in all paths, as the SDK does (`_resolve_folder_to_compress`)."""
+        import zipfile
+
+        place = self.root / ".archives" / f"{sha256(os.fsencode(folder)).hexdigest()}.zip"
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial = place.with_suffix(f".{run_id()[:8]}")
+        with zipfile.ZipFile(partial, "w", strict_timestamps=False) as archive:
+            archive.write(folder, folder.name)
+            for file in sorted(self._tree(folder, f"{folder.name}/", ignore_rules(folder))):
+                archive.write(file.source, file.path)
+        return partial.replace(place)
 
     def store(self, files: list[File]) -> str:
         """Copy the files to a snapshot; returns its hash."""
