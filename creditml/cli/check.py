@@ -46,7 +46,7 @@ def validate(arguments: argparse.Namespace) -> int:
     """
     from creditml.workspace import Workspace
 
-    examined = _examined(arguments.file, overrides_of(arguments), executor_of(arguments, Workspace.find()))
+    examined = _examined(arguments.file, overrides_of(arguments), executor_of(arguments, Workspace.reading()))
     valid = all(problem.warning for problem in examined.problems)
     if arguments.output is None and arguments.query is None:
         _print(arguments.file, examined, valid=valid)

@@ -48,6 +48,10 @@ def read_tree(context: Context, tree: Tree, files: JobFiles) -> Job | None:
             f"'type: pipeline', 'jobs: {{step: {{component: ./{Path(name).name}}}}}'.",
         )
         return None
+    other = _other_document(tree)
+    if other:
+        context.error(tree, f"This file is {other}")
+        return None
     types = files.types
     kind, word = tree.items.get("type"), types.of_job(tree)
     known = [name for name, each in types.known.items() if each.standalone]
@@ -61,6 +65,18 @@ def read_tree(context: Context, tree: Tree, files: JobFiles) -> Job | None:
         hint = near_miss(word.lower(), known)
         context.error(kind, f"'{word}' is not a job type; the types are: {', '.join(known)}.{hint}")
     return None
+
+
+def _other_document(tree: Map) -> str:
+    """What a document is that is neither a job nor a component, and what to do with it; empty for others."""
+    schema = tree.items.get("$schema")
+    last = str(schema.value).rpartition("/")[2].lower() if isinstance(schema, Scalar) else ""
+    if last.startswith("schedule.") or {"trigger", "create_job"} <= tree.items.keys():
+        return "a schedule, and schedules are not supported here; run the job of its 'create_job' instead."
+    for kind in ("data", "environment", "model"):
+        if last.startswith(f"{kind}."):
+            return f"not a job; register it with `creditml {kind} create -f FILE`, and use it in a job."
+    return ""
 
 
 def _declares(tree: Map) -> bool:

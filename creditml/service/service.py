@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -32,6 +33,14 @@ LARGEST_JSON = LARGEST
 """Bytes of a body that is not for the storage."""
 _OPEN_TO_ALL = ("/discovery",)
 _log = logging.getLogger(__name__)
+
+
+def _asked(request: Request) -> str:
+    """What a request asks for, in words: `online endpoints` for `…/workspaces/<name>/onlineEndpoints/…`."""
+    found = re.search(r"/(?:workspaces|registries)/[^/]+/([A-Za-z]+)", request.path)
+    if found is None:
+        return f"{request.method} {request.path}"
+    return re.sub(r"(?<=[a-z])[A-Z]", lambda capital: f" {capital[0].lower()}", found[1])
 
 
 class Service:
@@ -84,8 +93,7 @@ class Service:
             self._check_bearer(request)
         found = routes.find(request.method, path)
         if found is None:
-            what = f"{request.method} {path}"
-            raise Refusal(501, "NotImplemented", f"creditml's local workspace does not serve {what}.")
+            raise Refusal(501, "NotImplemented", f"creditml's local workspace does not serve {_asked(request)}.")
         workspace = Workspace(self._root)
         try:
             served = (self.keys, self.storage, self._tracking_uri, self._submit, self._promised_versions)

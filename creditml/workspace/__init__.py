@@ -68,6 +68,14 @@ class Workspace:
         return cls(here / FOLDER)
 
     @classmethod
+    def reading(cls) -> Workspace:
+        """Find the workspace for a command that reads what there is, and makes no workspace where there is none."""
+        found = cls.find()
+        if not found.exists:
+            found._database.in_memory = True  # noqa: SLF001  its own
+        return found
+
+    @classmethod
     def existing(cls) -> Workspace:
         """Find the workspace for a command that only reads it.
 
@@ -86,6 +94,8 @@ class Workspace:
     @property
     def exists(self) -> bool:
         """Whether the workspace has a database: anything that is written creates one."""
+        if self._database.in_memory:
+            return False
         return self._database.is_open or os.path.isfile(self.root / "workspace.db")
 
     def create(self) -> Workspace:
@@ -93,7 +103,7 @@ class Workspace:
 
         The workspace is closed to other users, also one that an earlier version of creditml left open.
         """
-        if self._database.is_open:
+        if self._database.is_open or self._database.in_memory:
             return self
         if not self.exists:
             if self.root.exists() and not self.root.is_dir():

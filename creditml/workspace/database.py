@@ -83,10 +83,13 @@ _VERSION = 1 + len(_MIGRATIONS)
 
 
 class Database:
-    """A connection to the database file `path`, opened when it is first needed."""
+    """A connection to the database file `path`, opened when it is first needed.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    With `in_memory` it is an empty database in place of the file, which doesn't exist and is not made.
+    """
+
+    def __init__(self, path: Path, *, in_memory: bool = False) -> None:
+        self.path, self.in_memory = path, in_memory
         self._connection: sqlite3.Connection | None = None
 
     @property
@@ -97,7 +100,7 @@ class Database:
             CreditMLError: the database can't be used; the message says why and what to do.
         """
         if self._connection is None:
-            self._connection = _open(self.path)
+            self._connection = _open_in_memory(self.path) if self.in_memory else _open(self.path)
         return self._connection
 
     @property
@@ -146,6 +149,13 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _open_in_memory(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.row_factory = sqlite3.Row
+    _migrate(db, path)
+    return db
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -19,7 +19,7 @@ from creditml.nodes.specs import read_job
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from project import Project
+    from project import Json, Project
 
 PIPES = {
     "job": ("pipe", None),
@@ -405,6 +405,26 @@ def test_nothing_waits_for_what_is_not_a_file(project: Project, what: str, leads
 
     done = project.creditml("job", "validate", "-f", file, code=1)
     assert "pipe" in done.err
+
+
+@pytest.mark.parametrize(
+    ("document", "called"),
+    [
+        ({"$schema": "https://x/commandComponent.schema.json", "command": "true"}, "a component, not a job"),
+        ({"command": "true", "version": 1, "name": "c"}, "a component, not a job"),
+        ({"command": "true", "inputs": {"n": {"type": "integer", "default": 1}}}, "a component, not a job"),
+        ({"trigger": {}, "create_job": "job.yml"}, "a schedule"),
+        ({"$schema": "https://x/data.schema.json", "path": "."}, "creditml data create"),
+    ],
+)
+def test_another_document_is_called_what_it_is(project: Project, document: Json, called: str) -> None:
+    project.write("other.yml", document)
+
+    problem, summary = project.creditml("check", "other.yml", code=1).err.splitlines()
+
+    assert problem.startswith("other.yml:1:1: This file is")
+    assert called in problem
+    assert summary.startswith("1 error.")
 
 
 @pytest.mark.parametrize("code", ["/", "/proc", "{root}", "/tmp/.."])

@@ -27,6 +27,16 @@ def test_it_says_what_validate_says(project: Project, job: Json, code: int) -> N
     assert checked.out == ("" if code else "job.yml: valid\n")
 
 
+def test_a_check_makes_no_workspace(project: Project) -> None:
+    inputs = {"d": {"type": "uri_folder", "path": "azureml:nothing:1"}}
+    project.write("job.yml", {"command": "ls ${{inputs.d}}", "environment": "azureml:none@latest", "inputs": inputs})
+
+    told = project.creditml("check", "job.yml", code=1).err
+
+    assert f"no data asset named 'nothing' in the workspace {project.workspace}" in told
+    assert not project.workspace.exists()
+
+
 def test_the_findings_are_told_in_any_format(project: Project) -> None:
     project.write("job.yml", {"command": "echo ${{inputs.x}}"})
 

@@ -356,7 +356,7 @@ class TestSurroundings:
     def test_what_is_not_served_says_so(self, ml: MLClient) -> None:
         from azure.core.exceptions import HttpResponseError
 
-        with pytest.raises(HttpResponseError, match="does not serve") as refusal:
+        with pytest.raises(HttpResponseError, match="does not serve online endpoints") as refusal:
             list(ml.online_endpoints.list())
         assert refusal.value.status_code == 501
         assert json.loads(refusal.value.response.text())["error"]["code"] == "NotImplemented"
