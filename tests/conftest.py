@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 # Few examples, and different ones in every run. `--hypothesis-seed=N`, printed at the end of a run, repeats them.
@@ -59,6 +60,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def told_seed(config: pytest.Config) -> str:
     return f"generated tests: --hypothesis-seed={config.option.hypothesis_seed} makes the same examples again"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _variables_of_a_file() -> Iterator[None]:
+    """What a file's tests leave in the environment (as Azure's SDK does) isn't there for others."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from project import Project, eventually, processes, single
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from project import Job
 
 NESTING = """
@@ -69,6 +68,16 @@ def process_of(job: Job) -> int:
     return process
 
 
+def heeds(process: int) -> bool:
+    """Whether a process has said what it does when it is asked to end; Python has to start first."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    except FileNotFoundError:  # the system tells nothing of that
+        return True
+    (caught,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def test_jobs_wait_and_run_in_the_order_in_which_they_came(project: Project, gate: Gate, tmp_path: Path) -> None:
     order = tmp_path / "order"
     jobs = waiting(project, gate, 4, f"echo {{number}} >> {order}")
@@ -121,6 +130,8 @@ def test_the_process_of_a_job_that_waits_is_ended(
     project: Project, gate: Gate, number: signal.Signals, status: str
 ) -> None:
     head, second, third = waiting(project, gate, 2)
+
+    eventually(lambda: heeds(process_of(second)))
 
     os.kill(process_of(second), number)
 
