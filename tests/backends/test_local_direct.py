@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -16,7 +16,7 @@ from creditml_local import direct, starting
 from creditml_local.launcher import LocalLauncher
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from creditml.seams.launcher import Exit
@@ -38,26 +38,42 @@ print(json.dumps({
 sys.exit(7)
 """
 
-KNOWN = sorted(set(subprocess.check_output(["/bin/bash", "-c", "compgen -v"], text=True).split()) - {"PATH"})
+OURS = {"HOME": "/", "LANG": "C"}  # and none that whoever runs the tests happens to have
+KNOWN = sorted(
+    set(subprocess.check_output(["/bin/bash", "-c", "compgen -v"], text=True, env=OURS).split()) - {"PATH"},
+)
 """The variables that mean something to bash."""
+
+
+class Launchers(NamedTuple):
+    """One whose guards start programs themselves where they can, and one whose guards always start bash."""
+
+    direct: LocalLauncher
+    bash: LocalLauncher
+
+
+@pytest.fixture(scope="module")
+def launchers() -> Iterator[Launchers]:
+    with LocalLauncher() as direct, LocalLauncher() as bash:
+        yield Launchers(direct, bash)
 
 
 class Bench:
     """Runs commands with and without bash."""
 
-    def __init__(self, make_step: StepMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.make_step, self._monkeypatch = make_step, monkeypatch
+    def __init__(self, make_step: StepMaker, monkeypatch: pytest.MonkeyPatch, launchers: Launchers) -> None:
+        self.make_step, self._monkeypatch, self._launchers = make_step, monkeypatch, launchers
         self.env = {**make_step("").env, "PYTHONCOERCECLOCALE": "0"}
 
     def run(self, command: str, **more: str) -> tuple[Exit, str]:
         step = self.make_step(command, env={**self.env, **more})
-        with LocalLauncher() as launcher:
-            return launcher.start(step).exit(), log_of(step)
+        return self._launchers.direct.start(step).exit(), log_of(step)
 
     def run_with_bash(self, command: str, **more: str) -> tuple[Exit, str]:
+        step = self.make_step(command, env={**self.env, **more})
         with self._monkeypatch.context() as patch:
             patch.setattr(starting, "as_program", lambda *_: None)
-            return self.run(command, **more)
+            return self._launchers.bash.start(step).exit(), log_of(step)
 
     def is_direct(self, command: str, env: Mapping[str, str]) -> bool:
         folder = os.getcwd()
@@ -69,7 +85,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launchers: Launchers) -> Bench:
     make_step = StepMaker(tmp_path / "cr", LauncherContract.environment)
     (make_step.cwd / "report.py").write_text(REPORT)
     programs = tmp_path / "bin"
@@ -79,7 +95,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     script = make_step.cwd / "script"
     script.write_text(f"#!{sys.executable}\n{REPORT}")
     script.chmod(0o755)
-    bench = Bench(make_step, monkeypatch)
+    bench = Bench(make_step, monkeypatch, launchers)
     bench.env["PATH"] = f"/nowhere:{programs}:{bench.env['PATH']}"
     return bench
 
