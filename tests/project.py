@@ -84,7 +84,11 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         """The environment variables of a command's process, without this process's settings for creditml."""
-        foreign = ("CREDITML_", "MLFLOW_", "AZUREML_", "ARM_")  # the SDK leaves AZUREML_CURRENT_CLOUD in this process
+        foreign = (
+            "CREDITML_",
+            "MLFLOW_",
+            *(() if "ARM_CLOUD_METADATA_URL" in os.environ else ("AZUREML_CURRENT_CLOUD",)),
+        )
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return {**kept, "XDG_CACHE_HOME": str(self.folder / ".cache"), **self.variables}
 
