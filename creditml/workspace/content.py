@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from creditml.documents import read_text
 from creditml.errors import CreditMLError, NotFound
-from creditml.language.node_keys import zipped_folder
 from creditml.names import run_id
 from creditml.references import code_digest, is_digest, is_reference
 
@@ -106,6 +105,8 @@ class Content:
         yield from found.values()
 
     def _included(self, include: Path) -> Iterator[File]:
+        from creditml.language.node_keys import zipped_folder  # brings YAML, which lists of jobs do without
+
         folder = zipped_folder(str(include))
         if folder:
             archive = self._archive(Path(folder))

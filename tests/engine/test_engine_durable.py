@@ -137,13 +137,14 @@ def test_so_is_an_output_that_is_a_file(workspace: Workspace, trail: Trail) -> N
     on_disk(trail, place, steps(workspace, job)["a"].name)
 
 
-def test_so_is_an_output_with_a_place_of_its_own(workspace: Workspace, trail: Trail, tmp_path: Path) -> None:
-    place = tmp_path / "kept"
-    job = run(pipeline(writer("a", WRITE, {"out": JobOutput(path=str(place))})), workspace)
+def test_so_is_an_output_with_a_place_of_its_own(workspace: Workspace, trail: Trail) -> None:
+    place = workspace.data.datastore("workspaceblobstore") / "mine" / "kept"
+    uri = "azureml://datastores/workspaceblobstore/paths/mine/kept"
+    job = run(pipeline(writer("a", WRITE, {"out": JobOutput(path=uri)})), workspace)
 
     recorded = trail.completed(steps(workspace, job)["a"].name)
     assert all(trail.flushed(path) < recorded for path in below(place))
-    assert trail.flushed(tmp_path) < recorded
+    assert trail.flushed(place.parent) < recorded
 
 
 def test_of_many_files_none_is_forgotten(workspace: Workspace, trail: Trail) -> None:
