@@ -84,12 +84,10 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         """The environment variables of a command's process, without this process's settings for creditml."""
-        foreign = (
-            "CREDITML_",
-            "MLFLOW_",
-            *(() if "ARM_CLOUD_METADATA_URL" in os.environ else ("AZUREML_CURRENT_CLOUD",)),
-        )
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        cloud = "ARM_CLOUD_METADATA_URL" in os.environ  # the test has set a workspace in Azure, and what it asks for
+        foreign = ("CREDITML_", "MLFLOW_", *(() if cloud else ("AZUREML_CURRENT_CLOUD",)))
+        token = {"MLFLOW_TRACKING_TOKEN"} if cloud else set()
+        kept = {name: value for name, value in os.environ.items() if name in token or not name.startswith(foreign)}
         return {**kept, "XDG_CACHE_HOME": str(self.folder / ".cache"), **self.variables}
 
     def start(self, *words: str, **options: Json) -> subprocess.Popen[str]:

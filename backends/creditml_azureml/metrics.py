@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from creditml.references import tracking_url
@@ -22,7 +23,7 @@ def metrics_of(cloud: Cloud, runs: Iterable[str]) -> Mapping[str, Mapping[str, f
     (azureml-mlflow does the same).
     """
     from azure.core import PipelineClient
-    from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
+    from azure.core.pipeline.policies import BearerTokenCredentialPolicy, HeadersPolicy, RetryPolicy
     from azure.core.rest import HttpRequest
 
     with mapped("asking for metrics"):
@@ -31,6 +32,10 @@ def metrics_of(cloud: Cloud, runs: Iterable[str]) -> Mapping[str, Mapping[str, f
         policies: list[Any] = [RetryPolicy()]
         if base.startswith("https://"):  # a token is only sent over TLS
             policies.append(BearerTokenCredentialPolicy(cloud.client._credential, _SCOPE))  # noqa: SLF001  the client's own
+        elif token := os.environ.get(
+            "MLFLOW_TRACKING_TOKEN"
+        ):  # as MLflow's own clients send it, here to a local server
+            policies.append(HeadersPolicy({"Authorization": f"Bearer {token}"}))
         found = {}
         client: PipelineClient[Any, Any] = PipelineClient(base, policies=policies)
         with client:
