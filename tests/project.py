@@ -10,16 +10,17 @@ import sys
 import textwrap
 import threading
 import time
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from creditml.cli import main
 from creditml.service.variables import UNSET
+from creditml.tracking import Tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import TypeAlias
 
@@ -229,6 +230,14 @@ def pipeline(jobs: Mapping[str, Any], **keys: Json) -> dict[str, Any]:
     """A pipeline job."""
     settings = {"default_compute": "serverless", **keys.pop("settings", {})}
     return {"type": "pipeline", "settings": settings, "jobs": dict(jobs), **keys}
+
+
+@contextmanager
+def with_mlflow(workspace: Path) -> Iterator[None]:
+    """Keep one MLflow server running for several jobs of a workspace; otherwise each job would start one."""
+    with Tracking(workspace) as client:
+        client.start()
+        yield
 
 
 def eventually(what: Callable[[], object]) -> None:

@@ -6,8 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from azure.ai.ml.entities import Data
-from dsl_pipeline import make
 
 import creditml
 from creditml.errors import CreditMLError
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def pipeline(signed_in: Path) -> PipelineJob:
+    from dsl_pipeline import make
+
     return make(signed_in)
 
 
@@ -49,6 +49,8 @@ def test_what_was_submitted_is_as_it_was(pipeline: PipelineJob) -> None:
     client = creditml.connect("local", show_progress=False)
     client.jobs.create_or_update(pipeline)
     assert str(pipeline) == before
+    from azure.ai.ml.entities import Data
+
     data = Data(name="words", type="uri_file", path="words.txt")
     path = data.path
     client.data.create_or_update(data)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-
+pytestmark = pytest.mark.takes(20)
 OUT = {"out": {"type": "uri_folder"}}
 CONDA = {"image": "python:3.11", "conda_file": {"dependencies": ["python=3.11"]}}
 

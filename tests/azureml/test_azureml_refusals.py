@@ -7,7 +7,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from azure.ai.ml import MLClient
 from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import DefaultAzureCredential
 
@@ -85,6 +84,8 @@ def gate() -> Iterator[Gate]:
 def executor(signed_in: Path, gate: Gate) -> AzureMLExecutor:
     made = AzureMLExecutor(Workspace(signed_in / "home"))
     names = made.cloud.target
+    from azure.ai.ml import MLClient
+
     client = MLClient(DefaultAzureCredential(), *names, transport=gate, enable_telemetry=False, show_progress=False)
     made.cloud = Cloud(names, client)
     return made

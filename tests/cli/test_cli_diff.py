@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from project import pipeline, step
+from project import pipeline, step, with_mlflow
 
 if TYPE_CHECKING:
     from project import Json, Project
@@ -141,8 +141,9 @@ def test_a_step_and_what_was_made_of_it_again(project: Project) -> None:
 
 def test_metrics_with_their_difference(project: Project) -> None:
     command = 'python -c \'import mlflow; mlflow.log_metric("auc", ${{inputs.lr}}); mlflow.log_metric("n", 3)\''
-    project.run(two_steps(command=command), name="one")
-    project.run({**two_steps(command=command), "inputs": {"lr": 0.35}}, name="two")
+    with with_mlflow(project.workspace):
+        project.run(two_steps(command=command), name="one")
+        project.run({**two_steps(command=command), "inputs": {"lr": 0.35}}, name="two")
 
     metrics = compared(project)["steps"]["train"]["metrics"]
 

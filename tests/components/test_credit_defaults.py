@@ -15,15 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import mlflow
-import mlflow.sklearn
-import numpy as np
-import pandas as pd
 import pytest
 import yaml
-from mlflow import MlflowClient
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
 pytestmark = pytest.mark.takes(40)
@@ -61,6 +58,8 @@ class ByHand(NamedTuple):
 
     def run_here(self, component: str, **values: object) -> None:
         """Do the same in this process, which has imported what takes longest."""
+        import mlflow.sklearn
+
         _, script, *arguments = shlex.split(self._command(component, **values))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("MLFLOW_TRACKING_URI", self.tracking_uri)
@@ -82,6 +81,8 @@ class ByHand(NamedTuple):
 
     def runs(self, query: str) -> list[Any]:
         """Return the MLflow runs that match `query`, the oldest first."""
+        from mlflow import MlflowClient
+
         return list(MlflowClient().search_runs(["0"], query, order_by=["start_time"]))
 
     def _environment(self) -> dict[str, str]:
@@ -149,11 +150,16 @@ def trained(by_hand: ByHand, prepared: Path) -> Trained:
 @pytest.fixture(scope="module")
 def holdout(prepared: Path) -> pd.DataFrame:
     """Read the test set, the label included."""
+    import pandas as pd
+
     return pd.read_csv(prepared / "test" / "data.csv").astype("float64")
 
 
 def probabilities(model: Path | str, holdout: pd.DataFrame) -> NDArray[np.float64]:
     """Return what the model in a folder says of the test set."""
+    import mlflow.sklearn
+    import numpy as np
+
     loaded = mlflow.sklearn.load_model(str(model))
     return np.asarray(loaded.predict_proba(holdout.drop(columns=LABEL)))
 
@@ -165,6 +171,8 @@ def test_data_prep_writes_one_csv_file_per_output(prepared: Path) -> None:
 
 
 def test_data_prep_shuffles_and_splits_the_data(prepared: Path, data: Path) -> None:
+    import pandas as pd
+
     train = pd.read_csv(prepared / "train" / "data.csv")
     test = pd.read_csv(prepared / "test" / "data.csv")
     whole = pd.read_csv(data, header=1, index_col=0)
@@ -209,6 +217,8 @@ def test_train_logs_parameters_and_metrics(by_hand: ByHand, trained: Trained, ho
 
 
 def test_training_again_makes_the_same_model(by_hand: ByHand, trained: Trained, holdout: pd.DataFrame) -> None:
+    import numpy as np
+
     first, second = (probabilities(folder / "trained_model", holdout) for folder in (trained.first, trained.second))
     np.testing.assert_array_equal(first, second)
     runs = by_hand.runs("metrics.test_roc_auc > 0")
@@ -219,6 +229,10 @@ def test_training_again_makes_the_same_model(by_hand: ByHand, trained: Trained, 
 def test_each_training_registers_the_model_that_it_saves(
     trained: Trained, holdout: pd.DataFrame, tmp_path: Path
 ) -> None:
+    import mlflow.artifacts
+    import numpy as np
+    from mlflow import MlflowClient
+
     versions = MlflowClient().search_model_versions(f"name = '{MODEL}'")
     assert {int(found.version) for found in versions} == {1, 2}
     registered = mlflow.artifacts.download_artifacts(f"models:/{MODEL}/1", dst_path=str(tmp_path))
@@ -228,6 +242,8 @@ def test_each_training_registers_the_model_that_it_saves(
 
 
 def test_the_model_says_what_it_takes_and_needs(trained: Trained, holdout: pd.DataFrame) -> None:
+    import mlflow.models
+
     folder = trained.first / "trained_model"
     signature = mlflow.models.get_model_info(str(folder)).signature
     assert signature is not None

@@ -8,15 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 import pytest
-from sklearn.ensemble import GradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import train_test_split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pandas as pd
 
 EXAMPLE = Path(__file__).parents[2] / "examples/credit_defaults"
 SAMPLE = EXAMPLE / "data/credit_defaults_sample.csv"
@@ -46,11 +43,17 @@ AUC_OF_30000 = 0.785
 
 def read(path: Path) -> pd.DataFrame:
     """Read a file as data_prep does."""
+    import pandas as pd
+
     return pd.read_csv(path, header=1, index_col=0)
 
 
 def auc(data: pd.DataFrame) -> float:
     """Train the model of the component train on three quarters, and test it on the rest."""
+    from sklearn.ensemble import GradientBoostingClassifier
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import train_test_split
+
     train, test = train_test_split(data, test_size=0.25, random_state=0)
     model = GradientBoostingClassifier(n_estimators=100, learning_rate=0.05, random_state=0)
     model.fit(train.drop(columns=LABEL), train[LABEL])
@@ -59,6 +62,8 @@ def auc(data: pd.DataFrame) -> float:
 
 def autocorrelation(data: pd.DataFrame, columns: list[str]) -> list[float]:
     """Return the mean correlation of columns that are 1, 2, ... apart."""
+    import numpy as np
+
     matrix = data[columns].corr().to_numpy()
     return [float(np.diag(matrix, apart).mean()) for apart in range(1, len(columns))]
 
@@ -163,5 +168,7 @@ def test_the_figures_above_are_those_of_the_real_data() -> None:
     for columns, figures in AUTOCORRELATION.values():
         assert autocorrelation(real, columns) == pytest.approx(figures, abs=0.01)
     assert auc(real) == pytest.approx(AUC_OF_30000, abs=0.005)
+    import numpy as np
+
     parts: list[Any] = [real.sample(6000, random_state=seed) for seed in range(8)]
     assert np.mean([auc(part) for part in parts]) == pytest.approx(AUC_OF_6000, abs=0.005)

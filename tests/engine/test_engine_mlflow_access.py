@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from project import Project, pipeline, step
+from project import Project, pipeline, step, with_mlflow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from project import Job
 
 ASK = """
@@ -79,11 +81,12 @@ OUT = {"out": {"type": "uri_folder"}}
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = Project(tmp_path_factory.mktemp("access") / "project")
     for name, text in (("first", FIRST), ("second", SECOND), ("other", OTHER)):
         project.write(f"src/{name}.py", text)
-    return project
+    with with_mlflow(project.workspace):
+        yield project
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +134,7 @@ def test_a_server_of_the_spec_s_own_gets_no_token(project: Project) -> None:
     assert "MLFLOW_TRACKING_TOKEN" not in job.log("a")
 
 
-def test_names_and_passwords_for_another_server_do_not_get_in_the_way(tmp_path_factory: pytest.TempPathFactory) -> None:
-    project = Project(tmp_path_factory.mktemp("access") / "project")
+def test_names_and_passwords_for_another_server_do_not_get_in_the_way(project: Project) -> None:
     project.variables |= {"MLFLOW_TRACKING_USERNAME": "me", "MLFLOW_TRACKING_PASSWORD": "mine"}
     project.variables["HOME"] = str(project.folder)
     project.write(".mlflow/credentials", "[mlflow]\nmlflow_tracking_username = me\nmlflow_tracking_password = mine\n")
