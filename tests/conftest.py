@@ -78,7 +78,7 @@ def _variables_of_a_file() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the slowest files first, so that no worker starts one of them when the others have nothing left to do.
 
-    But files that import the largest packages into the worker come after all others: its forks then take 80 times as long.
+    But files that import the largest packages come after all others: a fork of the worker then takes 80 times as long.
     """
     seconds: dict[Any, float] = {}
     for item in items:
